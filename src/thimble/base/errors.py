@@ -1,0 +1,100 @@
+"""Every error Thimble raises on purpose, in one tree, each with the exit code of the command line.
+
+::
+
+    ThimbleError                 1   something failed; the message says what, which value, and what to do
+    ├── BadInput                 2   an argument, file, model or data set that can't be used
+    │   └── UnknownName          2   a name that nothing is registered under; lists the known ones
+    ├── LimitsNotMet             3   the work is done, and no candidate is proven to meet the limits
+    ├── Regression               4   ``compare --fail-on-regression`` found a proven one
+    ├── MissingExtra             5   an optional library is absent; gives the install command
+    ├── Busy                     6   another measuring run holds this machine's lock
+    ├── CannotWrite              7   a folder that can't be written, or a full disk
+    ├── StepFailed               1   a step could not do its work on this model (recorded, the study goes on)
+    │   └── NotApplicable        1   the step makes no sense for this model (recorded with its reason)
+    └── RuntimeFailed            1   an artifact could not be opened or run (recorded, the study goes on)
+
+Ctrl-C ends with 130. Anything else that escapes is a bug, shown with its trace and exit code 1.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ThimbleError(Exception):
+    """Base of all errors raised on purpose; ``str(error)`` is one line fit for a user."""
+
+    exit_code = 1
+
+
+class BadInput(ThimbleError):
+    """An argument, file, model or data set that can't be used."""
+
+    exit_code = 2
+
+
+class UnknownName(BadInput):
+    """A name that nothing is registered under.
+
+    >>> str(UnknownName("step", "prun_channels", ["prune_channels", "finetune"]))
+    "unknown step 'prun_channels'; did you mean 'prune_channels'? Known: finetune, prune_channels"
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        super().__init__(f"unknown {kind} {name!r}{hint} Known: {', '.join(names) or 'none'}")
+        self.kind, self.name, self.known = kind, name, tuple(names)
+
+
+class LimitsNotMet(ThimbleError):
+    """The work is done and no candidate is proven to meet the limits."""
+
+    exit_code = 3
+
+
+class Regression(ThimbleError):
+    """A comparison asked to fail on a regression found a proven one."""
+
+    exit_code = 4
+
+
+class MissingExtra(ThimbleError):
+    """An optional library is absent.
+
+    >>> str(MissingExtra("openvino", "openvino"))
+    "openvino is not installed; install it with: pip install 'thimble[openvino]'"
+    """
+
+    exit_code = 5
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(f"{library} is not installed; install it with: pip install 'thimble[{extra}]'")
+        self.library, self.extra = library, extra
+
+
+class Busy(ThimbleError):
+    """Another measuring run holds this machine's lock."""
+
+    exit_code = 6
+
+
+class CannotWrite(ThimbleError):
+    """A folder can't be written, or the disk is full."""
+
+    exit_code = 7
+
+
+class StepFailed(ThimbleError):
+    """A step could not do its work on this model; recorded, and the study goes on."""
+
+
+class NotApplicable(StepFailed):
+    """A step makes no sense for this model; recorded with its reason, and the study goes on."""
+
+
+class RuntimeFailed(ThimbleError):
+    """An artifact could not be opened or run; recorded, and the study goes on."""

@@ -1,0 +1,64 @@
+"""Small values that flow everywhere: tensor specifications, files, and the exact text of settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MB = 1_000_000
+"""Bytes in a megabyte, as disks, app stores and this project count them."""
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Name, shape and type of one input or output tensor.
+
+    ``shape`` counts the batch dimension; ``None`` is a dimension of any size, a string a named one.
+    ``dtype`` is a NumPy type name.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str = "float32"
+
+    def with_batch(self, batch: int) -> tuple[int, ...]:
+        """The shape with ``batch`` in place of a free first dimension, and 1 for any other free one."""
+        first, *rest = self.shape
+        return (batch if first is None else first, *(1 if size is None else size for size in rest))
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of an artifact: its path relative to the artifact's folder, bytes and SHA-256."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, root: Path) -> File:
+        """Read ``path`` once and describe it relative to ``root``."""
+        return cls(path.relative_to(root).as_posix(), path.stat().st_size, sha256_of(path))
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, read in blocks."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest_of(*parts: Any) -> str:
+    """A short stable digest of JSON-like values, for addresses in the store (24 hex digits = 96 bits)."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def listed(names: Iterable[str], limit: int = 8) -> str:
+    """``a, b and 3 more``: names for a message, cut where they would flood it."""
+    given = list(names)
+    shown = ", ".join(given[:limit])
+    return shown if len(given) <= limit else f"{shown} and {len(given) - limit} more"
