@@ -1,0 +1,99 @@
+"""What a model lost against another one on the same samples, and whether that is within a budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thimble.base.errors import BadInput
+from thimble.base.summary import Interval
+from thimble.base.task import Metric
+from thimble.stats.proportions import tango, wilson
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DRAWS = 2000
+
+Aggregate = Callable[["NDArray[Any]"], float]
+"""One figure from rows of per-sample scores, as `Metric.aggregate`."""
+
+
+def quality_interval(scores: Any, metric: Metric, seed: int = 0) -> Interval:
+    """A model's figure on some samples with its 95 % interval: Wilson's for right-or-wrong metrics, else a bootstrap.
+
+    ``scores`` has shape ``(n,)`` or ``(n, k)``. In percent where the metric's unit is ``%``.
+    """
+    values = _rows(scores)
+    scale = _points(metric)
+    found = wilson(round(float(values.sum())), len(values)) if metric.binary else _bootstrap(values, metric.aggregate, seed)
+    return Interval(scale * found.value, scale * found.low, scale * found.high)
+
+
+def drop_interval(baseline_scores: Any, other_scores: Any, metric: Metric, seed: int = 0) -> Interval:
+    """What ``other`` lost against the baseline on the same samples, with its 95 % interval; positive is worse.
+
+    In points (percent points where the metric's unit is ``%``), whichever direction of the metric is better.
+    Right-or-wrong metrics: `tango`. All others: `paired_bootstrap` over the samples.
+    """
+    baseline, other = _rows(baseline_scores), _rows(other_scores)
+    if baseline.shape != other.shape:
+        raise BadInput(f"scores of shape {baseline.shape} and {other.shape} are not of the same samples")
+    if not metric.higher_is_better:
+        baseline, other = other, baseline
+    if metric.binary:
+        found = tango(int(np.sum(baseline > other)), int(np.sum(other > baseline)), len(baseline))
+    else:
+        found = paired_bootstrap(baseline, other, metric.aggregate, seed)
+    scale = _points(metric)
+    return Interval(scale * found.value, scale * found.low, scale * found.high)
+
+
+def paired_bootstrap(scores_a: Any, scores_b: Any, aggregate: Aggregate, seed: int = 0) -> Interval:
+    """``aggregate(a) - aggregate(b)`` with its 95 % interval: samples are drawn anew, both models' rows together."""
+    both = np.stack([_rows(scores_a), _rows(scores_b)], axis=1)
+    return _bootstrap(both, lambda rows: aggregate(rows[:, 0]) - aggregate(rows[:, 1]), seed)
+
+
+def non_inferiority(drop: Interval, budget: float) -> str:
+    """``met`` when the whole interval of the drop is within the budget, ``broken`` when all of it is beyond, else ``not proven``."""
+    if drop.high <= budget:
+        return "met"
+    return "broken" if drop.low > budget else "not proven"
+
+
+def samples_to_decide(drop: Interval, budget: float, samples: int) -> int | None:
+    """About how many samples would decide whether the drop keeps the budget, if its point stays where it is.
+
+    ``samples`` is how many the interval came from. ``samples`` itself where it is decided already, ``None``
+    where the drop lies on the budget, so that no number decides.
+    """
+    if non_inferiority(drop, budget) != "not proven":
+        return samples
+    gap = budget - drop.value
+    half = drop.high - drop.value if gap > 0 else drop.value - drop.low
+    return math.ceil(samples * (half / gap) ** 2) if gap else None
+
+
+def _bootstrap(rows: NDArray[Any], aggregate: Aggregate, seed: int) -> Interval:
+    generator = np.random.default_rng(seed)
+    n = len(rows)
+    figures = np.array([aggregate(rows[generator.integers(0, n, n)]) for _ in range(DRAWS)])
+    low, high = np.percentile(figures, (2.5, 97.5))
+    return Interval(aggregate(rows), float(low), float(high))
+
+
+def _rows(scores: Any) -> NDArray[Any]:
+    rows: NDArray[Any] = np.asarray(scores, dtype=np.float64)
+    if len(rows) == 0:
+        raise BadInput("a quality needs at least one sample")
+    if not np.all(np.isfinite(rows)):
+        raise BadInput(f"{int(np.sum(~np.isfinite(rows)))} scores are not finite")
+    return rows
+
+
+def _points(metric: Metric) -> float:
+    return 100.0 if metric.unit == "%" else 1.0

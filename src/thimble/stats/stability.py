@@ -1,0 +1,124 @@
+"""Has the warm-up ended, and what is odd about a series of rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thimble.base.study import Advice
+from thimble.stats.rounds import Rounds, latency_interval
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NOTABLE = 0.05
+"""A relative difference of medians that is worth a warning."""
+
+
+def steady(samples: Sequence[float], tolerance: float = 0.02) -> bool:
+    """Whether warm-up is over: the median of the last quarter of the samples equals that of the quarter before.
+
+    A quarter is at least three samples, so the answer is no below six. Equal means within ``tolerance``, or
+    within the standard error that the scatter of those samples leaves. The quarters grow with the series:
+    the early, slow samples drop out of both, and noise averages out.
+    """
+    width = max(3, len(samples) // 4)
+    if len(samples) < 2 * width:
+        return False
+    before = np.asarray(samples[-2 * width : -width], dtype=np.float64)
+    last = np.asarray(samples[-width:], dtype=np.float64)
+    middle = float(np.median(before))
+    error = 1.2533 * np.hypot(_scale(before), _scale(last)) / np.sqrt(width)
+    return bool(abs(np.median(last) - middle) <= max(tolerance * middle, error))
+
+
+def diagnose(rounds: Rounds, member: str | None = None, precision: float | None = None) -> list[Advice]:
+    """What is odd about one member's rounds of times in ms, with what to do about it; an empty list is good news.
+
+    Codes are stable: ``first-round``, ``trend``, ``two-modes``, ``wide-interval``. ``precision`` is the
+    half-width of the interval that was asked for, relative (0.02 for +-2 %); without it 5 % is wide.
+    """
+    if not len(rounds):
+        return []
+    medians = np.array([float(np.median(times)) for times in rounds])
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("first-round", lambda: _first_round(medians)),
+        ("trend", lambda: _trend(medians)),
+        ("two-modes", lambda: _two_modes(np.concatenate([np.asarray(times, dtype=np.float64) for times in rounds]))),
+        ("wide-interval", lambda: _wide(rounds, precision)),
+    )
+    return [Advice(code, text, member) for code, check in checks if (text := check())]
+
+
+def _scale(values: NDArray[Any]) -> float:
+    """Standard deviation of the bulk: the median absolute deviation, scaled for the normal distribution."""
+    return float(1.4826 * np.median(np.abs(values - np.median(values))))
+
+
+def _first_round(medians: NDArray[Any]) -> str:
+    if len(medians) < 6:
+        return ""
+    rest = medians[1:]
+    middle = float(np.median(rest))
+    excess = float(medians[0]) - middle
+    if abs(excess) <= max(NOTABLE * middle, 5 * _scale(rest)):
+        return ""
+    return (
+        f"the first round took {medians[0]:.3g} ms and the others {middle:.3g}: the warm-up ended too early; "
+        "warm up longer, or leave the first round out"
+    )
+
+
+def _trend(medians: NDArray[Any]) -> str:
+    """A drift over the run: last third against first third, beyond what their scatter explains."""
+    third = len(medians) // 3
+    if third < 4:
+        return ""
+    first, last = medians[:third], medians[-third:]
+    start, end = float(np.median(first)), float(np.median(last))
+    error = 1.2533 * np.hypot(_scale(first), _scale(last)) / np.sqrt(third)
+    if abs(end - start) <= max(NOTABLE * start, 5 * error):
+        return ""
+    change = 100 * (end / start - 1)
+    return (
+        f"latency drifted by {change:+.0f} % during the run, from {start:.3g} to {end:.3g} ms: the clock or the load of the machine "
+        "changed; ratios paired by round still hold, milliseconds don't; let it cool down or fix the clock, and measure again"
+    )
+
+
+def _two_modes(samples: NDArray[Any]) -> str:
+    """Two heaps with a valley between them: the middle half of the way holds far fewer samples than either heap."""
+    logs = np.log(samples)
+    if len(logs) < 40 or np.ptp(logs) < NOTABLE:
+        return ""
+    ordered = np.sort(logs)
+    n = len(ordered)
+    sums = np.cumsum(ordered)
+    counts = np.arange(1, n)
+    between = (sums[:-1] / counts - (sums[-1] - sums[:-1]) / (n - counts)) ** 2 * counts * (n - counts)
+    cut = int(np.argmax(between)) + 1
+    share = min(cut, n - cut) / n
+    fast, slow = float(np.median(ordered[:cut])), float(np.median(ordered[cut:]))
+    apart = slow - fast
+    valley = float(np.mean((ordered > fast + apart / 4) & (ordered < slow - apart / 4)))
+    if share < 0.15 or apart < NOTABLE or valley > share / 4:
+        return ""
+    return (
+        f"times fall into two heaps, {100 * cut / n:.0f} % near {np.exp(fast):.3g} ms and the rest near {np.exp(slow):.3g}: something "
+        "switches between two states (clock steps, a second program, cores of two kinds); fix the clock, pin the threads, or quote both"
+    )
+
+
+def _wide(rounds: Rounds, precision: float | None) -> str:
+    found = latency_interval(rounds)
+    half = (found.high - found.low) / 2 / found.value
+    asked = NOTABLE if precision is None else precision
+    if half <= asked:
+        return ""
+    factor = (half / asked) ** 2
+    return (
+        f"the interval of the latency is +-{100 * half:.1f} %, wider than {100 * asked:.1f} %: measure about "
+        f"{factor:.1f} times as long, or on a quieter machine"
+    )
