@@ -61,3 +61,15 @@ def named_outputs(result: Any) -> dict[str, Any]:
             for name, value in named_outputs(part).items()
         }
     return {} if result is None else {"output": result}
+
+
+def example_inputs(model: Model, batch: int = 2) -> tuple[Any, ...]:
+    """PyTorch tensors of the model's shapes and types: normal noise for floats (fixed seed), zeros for integers."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    made = []
+    for spec in model.inputs:
+        dtype, shape = getattr(torch, spec.dtype), spec.with_batch(batch)
+        made.append(torch.randn(shape, generator=generator).to(dtype) if dtype.is_floating_point else torch.zeros(shape, dtype=dtype))
+    return tuple(made)

@@ -29,12 +29,14 @@ class Context:
     ``task`` gives the train, calibration and validation splits; a step that asks it for the test split gets
     an error. ``teacher`` is the study's FP32 source model. ``output`` is an empty folder for a step that makes
     files; ``scratch`` outlives an interruption, so that training goes on from its last checkpoint.
+    ``open_model`` builds another network for the same task, such as a student, from its specification.
     """
 
     task: Task | None
     teacher: Model | None
     output: Path
     scratch: Path
+    open_model: Callable[[str], Model]
     seed: int = 0
     threads: int = 1
     progress: Progress = silent

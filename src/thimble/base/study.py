@@ -125,7 +125,7 @@ class Quality:
     split: str
     fingerprint: str
     metric: str
-    scores: tuple[float, ...] | tuple[tuple[float, ...], ...]
+    scores: tuple[float | tuple[float, ...], ...]
     agreement: tuple[float, ...] = ()
     sqnr_db: float | None = None
     cosine: float | None = None

@@ -25,7 +25,11 @@ class Subject:
 
 
 class Session(Protocol):
-    """An opened artifact."""
+    """An opened artifact.
+
+    A session may also have ``bind(inputs) -> Callable[[], object]``: the inference alone, on inputs that are
+    converted already. Where there is one it is what gets timed, else `run` is.
+    """
 
     def run(self, inputs: Arrays) -> Arrays:
         """Outputs by name for inputs by name."""
@@ -51,8 +55,8 @@ class Runtime(Protocol):
     extra: ClassVar[str | None]
     distribution: ClassVar[str]
 
-    def load(self) -> None:
-        """Import the library: what an empty runtime costs."""
+    def load(self, format: str) -> None:
+        """Import what opening this format needs: what an empty runtime costs."""
         ...
 
     def open(self, path: str, inputs: list[str], outputs: list[str], threads: int, options: dict[str, str]) -> Any:

@@ -107,6 +107,7 @@ class TaskSpec:
     seed: int = 0
     weights_given: bool = False
     preprocess: Preprocess | None = None
+    classes_of_head: int | None = None
 
     @property
     def source(self) -> str:
@@ -124,7 +125,8 @@ class ModelSpec:
     """How a model was asked for; enough to build the same one again in another process.
 
     ``spec`` is ``NAME:ARGUMENT`` or a path; ``weights`` is ``None``, ``imagenet`` or a file.
-    ``shapes`` are input shapes where the source leaves them open; ``classes`` the size of a new head.
+    ``shapes`` are input shapes where the source leaves them open, the batch first, and ``dtypes`` their NumPy types
+    (``float32`` where absent); ``classes`` the size of a new head.
     """
 
     spec: str
@@ -133,3 +135,4 @@ class ModelSpec:
     shapes: Mapping[str, tuple[int, ...]] | None = None
     size: int | None = None
     seed: int = 0
+    dtypes: Mapping[str, str] | None = None

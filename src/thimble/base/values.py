@@ -62,3 +62,9 @@ def listed(names: Iterable[str], limit: int = 8) -> str:
     given = list(names)
     shown = ", ".join(given[:limit])
     return shown if len(given) <= limit else f"{shown} and {len(given) - limit} more"
+
+
+def first_line(error: object) -> str:
+    """The first line of an error's text that says something, or the error's type where it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

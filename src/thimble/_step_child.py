@@ -1,0 +1,149 @@
+"""The process that opens models and carries out steps; a converter that crashes here takes nothing else along.
+
+It reads one request a line from standard input and answers with lines of JSON: ``progress`` while it works, then
+``done`` or ``error``. `thimble.steps_process` is the other end.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+from thimble.base.errors import ThimbleError
+from thimble.base.model import TORCH, Model, example_inputs
+from thimble.base.step import Context, make_step
+from thimble.base.task import ModelSpec, Task, TaskSpec
+from thimble.catalog.models import open_model
+from thimble.catalog.tasks import open_task
+from thimble.requests import Request
+from thimble.store import Store
+
+HELD = 3
+"""Networks kept in memory, so that recipes with a common beginning don't read it again."""
+
+
+class _Bench:
+    """What stays between requests: the open task and the last few networks."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._tasks: dict[str, Task] = {}
+        self._models: dict[str, Model] = {}
+        self._told = 0.0
+
+    def carry_out(self, request: Request) -> dict[str, Any]:
+        """Do what is asked, keep it in the store, and tell what there is to know of it."""
+        import torch
+
+        torch.set_num_threads(request.threads)
+        store, begun = Store(Path(request.store)), time.perf_counter()
+        made = store.make(request.key, lambda output, scratch: self._work(request, store, output, scratch))
+        self._hold(request.key, made)
+        return {"seconds": time.perf_counter() - begun, **_counts(made)}
+
+    def _work(self, request: Request, store: Store, output: Path, scratch: Path) -> Model:
+        if request.step is None:
+            return open_model(request.model, output)
+        step = make_step(request.step, request.settings)
+        model = self._model(request.parent, request, store)
+        teacher = self._model(request.teacher, request, store) if request.teacher and "teacher" in step.uses else None
+        context = Context(
+            task=self._task(request.task),
+            teacher=teacher if teacher and teacher.format == TORCH else None,
+            output=output,
+            scratch=scratch,
+            open_model=lambda spec: self._student(spec, request, scratch),
+            seed=request.seed,
+            threads=request.threads,
+            progress=self._tell,
+        )
+        return step.apply(model, context)
+
+    def _student(self, spec: str, request: Request, scratch: Path) -> Model:
+        given = request.model
+        return open_model(ModelSpec(spec, None, given.classes, given.shapes, given.size, request.seed), scratch / "student")
+
+    def _model(self, key: str | None, request: Request, store: Store) -> Model:
+        assert key is not None
+        if key not in self._models:
+            _prepare_unpickling(request.model)
+            self._hold(key, store.load(key))
+        return self._models[key]
+
+    def _hold(self, key: str, model: Model) -> None:
+        self._models[key] = model
+        while len(self._models) > HELD:
+            del self._models[next(iter(self._models))]
+
+    def _task(self, spec: TaskSpec) -> Task:
+        name = repr(spec)
+        if name not in self._tasks:
+            self._tasks = {name: open_task(spec)}
+        return self._tasks[name]
+
+    def _tell(self, fraction: float, words: str) -> None:
+        if time.monotonic() - self._told > 0.2:
+            self._told = time.monotonic()
+            self.send({"progress": fraction, "words": words})
+
+    def send(self, message: dict[str, Any]) -> None:
+        """One line to the other end."""
+        self._out.write(msgspec.json.encode(message).decode() + "\n")
+        self._out.flush()
+
+
+def _prepare_unpickling(spec: ModelSpec) -> None:
+    """Make the classes importable that a stored network may be made of."""
+    from thimble.catalog.models import prepare_unpickling
+
+    prepare_unpickling(spec)
+
+
+def _counts(model: Model) -> dict[str, Any]:
+    """Parameters and MACs of a network in memory, and notes."""
+    if model.format != TORCH:
+        return {}
+    from thimble.measure.macs import macs_of_torch
+
+    try:
+        macs = macs_of_torch(model.payload, example_inputs(model, 1))
+    except Exception:  # counting is a courtesy: what can't be counted is left out
+        macs = None
+    parameters = list(model.payload.parameters())
+    nonzero = sum(int(p.count_nonzero()) for p in parameters)
+    return {"parameters": sum(p.numel() for p in parameters), "nonzero_parameters": nonzero, "macs": macs}
+
+
+def _die_with_parent() -> None:
+    """On Linux, end at once when the parent is gone, however it went."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def main() -> None:
+    """Serve requests until standard input ends."""
+    _die_with_parent()
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a library prints goes to the log
+    bench = _Bench(out)
+    decoder = msgspec.json.Decoder(Request)
+    for line in sys.stdin:
+        try:
+            bench.send({"done": bench.carry_out(decoder.decode(line))})
+        except ThimbleError as error:
+            bench.send({"error": type(error).__name__, "text": str(error)})
+        except Exception as error:
+            traceback.print_exc()
+            bench.send({"error": "StepFailed", "text": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()})
+
+
+if __name__ == "__main__":
+    main()

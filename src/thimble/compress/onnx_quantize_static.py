@@ -1,0 +1,108 @@
+"""ONNX Runtime's static quantization: QDQ format, ranges from calibration data, types that the processor runs well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from thimble.base.errors import BadInput, NotApplicable, StepFailed
+from thimble.base.model import Model
+from thimble.base.processor import int8_support
+from thimble.base.step import Context
+from thimble.base.values import first_line
+
+TYPES = ("int8", "uint8", "int16", "uint16")
+METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+
+
+@dataclass(frozen=True)
+class OnnxQuantizeStatic:
+    """QDQ with ranges from the calibration split (``calibration='noise'`` for comparison).
+
+    ``activations`` default to unsigned: with signed ones ONNX Runtime leaves convolutions before a residual sum
+    unfused on x86. ``weights`` are signed and per channel. ``reduce_range`` keeps them to 7 bits; ``None`` does so
+    exactly where the processor adds pairs of products in 16 bits (x86 without VNNI), which would saturate.
+    ``skip`` names operators that stay in float.
+    """
+
+    activations: str = "uint8"
+    weights: str = "int8"
+    per_channel: bool = True
+    reduce_range: bool | None = None
+    method: str = "minmax"
+    calibration: str = "data"
+    skip: tuple[str, ...] = ()
+
+    consumes: ClassVar[str] = "onnx"
+    produces: ClassVar[str] = "onnx"
+    version: ClassVar[int] = 1
+    uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
+    extra: ClassVar[str | None] = None
+
+    def __post_init__(self) -> None:
+        for name in ("activations", "weights"):
+            if getattr(self, name) not in TYPES:
+                raise BadInput(f"onnx_quantize_static: {name} must be one of {', '.join(TYPES)}, not {getattr(self, name)!r}")
+        if self.method not in METHODS:
+            raise BadInput(f"onnx_quantize_static: method must be one of {', '.join(METHODS)}, not {self.method!r}")
+
+    @property
+    def reduced(self) -> bool:
+        """Whether weights are kept to 7 bits on this processor."""
+        saturates = int8_support() == "saturating" and self.activations == "uint8" and self.weights == "int8"
+        return saturates if self.reduce_range is None else self.reduce_range
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """The folder of the quantized file. Raises `NotApplicable` where nothing can be quantized."""
+        from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+        from thimble.compress._calibration import calibration_batches
+        from thimble.compress._onnx_files import chatter_off, counted, prepared
+
+        source, target = prepared(model, context.scratch), context.output / "model.onnx"
+        kinds = {name: getattr(QuantType, f"Q{'U' if name[0] == 'u' else ''}Int{name.lstrip('uint')}") for name in TYPES}
+        reader = _Reader(calibration_batches(model, context, self.calibration))
+        try:
+            with chatter_off():
+                quantize_static(
+                    str(source),
+                    str(target),
+                    reader,
+                    quant_format=QuantFormat.QDQ,
+                    per_channel=self.per_channel,
+                    reduce_range=self.reduced,
+                    activation_type=kinds[self.activations],
+                    weight_type=kinds[self.weights],
+                    nodes_to_exclude=list(self.skip),
+                    calibrate_method=getattr(CalibrationMethod, METHODS[self.method]),
+                )
+        except Exception as error:
+            raise StepFailed(f"ONNX Runtime can't quantize this file: {first_line(error)}") from error
+        notes = counted(target)
+        if not notes["quantized_operators"]:
+            raise NotApplicable("ONNX Runtime's static quantization changed no operator of this file")
+        return model.becoming(context.output, **notes, reduce_range=self.reduced, calibration_samples=reader.samples)
+
+
+class _Reader:
+    """The calibration batches in the form that ONNX Runtime asks for."""
+
+    def __init__(self, batches: Iterator[dict[str, Any]]) -> None:
+        self._batches, self.samples = batches, 0
+
+    def get_next(self) -> dict[str, Any] | None:
+        """The next batch, or ``None`` at the end."""
+        batch = next(self._batches, None)
+        self.samples += 0 if batch is None else len(next(iter(batch.values())))
+        return batch
+
+    def __iter__(self) -> _Reader:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        batch = self.get_next()
+        if batch is None:
+            raise StopIteration
+        return batch

@@ -1,0 +1,24 @@
+"""What the parent asks of the process that carries out steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from thimble.base.task import ModelSpec, TaskSpec
+
+
+@dataclass(frozen=True)
+class Request:
+    """Open ``model`` (``step`` is ``None``) or apply a step to the stored result ``parent``, and keep it as ``key``."""
+
+    store: str
+    key: str
+    model: ModelSpec
+    task: TaskSpec
+    step: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+    teacher: str | None = None
+    seed: int = 0
+    threads: int = 1
