@@ -1,0 +1,55 @@
+"""Where data comes from: one kind of task per file, each with disjoint splits and a metric."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol, runtime_checkable
+
+from thimble.base.errors import BadInput, UnknownName
+from thimble.base.registry import TASKS
+from thimble.base.study import SplitInfo
+from thimble.base.task import SPLITS, Task, TaskSpec
+
+
+@runtime_checkable
+class TaskSource(Protocol):
+    """Opens tasks of one kind. ``form`` is what users write; ``needs`` the modules it imports, ``extra`` their extra."""
+
+    title: ClassVar[str]
+    form: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]]
+    extra: ClassVar[str | None]
+
+    def open(self, spec: TaskSpec) -> Task:
+        """The task; raises `BadInput` with one line where the data can't be used."""
+        ...
+
+
+def open_task(spec: TaskSpec) -> Task:
+    """The task that ``spec`` asks for: ``digits``, ``imagefolder:DIR``, ``npz:FILE``, ``file.py:function``, ...
+
+    Raises `UnknownName` with the known forms, `BadInput` in one line where the data can't be used.
+    """
+    source: TaskSource = TASKS.get(source_name(spec.spec))()
+    return source.open(spec)
+
+
+def source_name(text: str) -> str:
+    """The registered kind of task that a specification such as ``imagefolder:photos`` belongs to."""
+    head = text.partition(":")[0]
+    if head in TASKS.names():
+        return head
+    if ".py:" in text or text.endswith(".py"):
+        return "file"
+    raise UnknownName("data", text, [TASKS.get(name).form for name in TASKS.names()])
+
+
+def split_info(task: Task) -> dict[str, SplitInfo]:
+    """Number of samples and fingerprint of every split that the task has."""
+    found = {}
+    for name in SPLITS:
+        try:
+            split = task.split(name)
+        except BadInput:
+            continue
+        found[name] = SplitInfo(len(split), split.fingerprint())
+    return found

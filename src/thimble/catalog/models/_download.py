@@ -1,0 +1,64 @@
+"""Fetch published weights once into PyTorch's cache; without a network, say what to fetch by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from thimble.base.errors import BadInput, CannotWrite
+from thimble.base.values import sha256_of
+
+_PATIENCE_S = 20.0
+"""Seconds without an answer after which the hub counts as unreachable."""
+
+
+def fetched(url: str, hash_prefix: str | None, what: str) -> Path:
+    """The file of ``url`` in PyTorch's hub cache, downloaded where it is not there yet.
+
+    A file already there is used offline. Raises `BadInput`, with the address and the place to put the file, where it
+    can't be downloaded, and where the file there has another SHA-256 than ``hash_prefix`` begins.
+    """
+    import torch.hub
+
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if not path.exists():
+        _download(url, path, what)
+    if hash_prefix and not sha256_of(path).startswith(hash_prefix):
+        raise BadInput(f"{path} is not {what}: its SHA-256 does not begin with {hash_prefix} as published; delete it and start again")
+    return path
+
+
+def _download(url: str, path: Path, what: str) -> None:
+    import http.client
+    import urllib.error
+
+    import torch.hub
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"can't write {path.parent}: {error.strerror}") from error
+    try:
+        with _patience():
+            torch.hub.download_url_to_file(url, str(path), progress=False)
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        raise BadInput(f"{what} can't be downloaded ({_reason(error)}): fetch {url} on a connected machine and put it at {path}") from error
+    except OSError as error:
+        raise CannotWrite(f"can't write {path}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _patience() -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_PATIENCE_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _reason(error: Exception) -> str:
+    inner = getattr(error, "reason", error)
+    return str(inner) or type(error).__name__

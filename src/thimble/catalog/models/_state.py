@@ -1,0 +1,123 @@
+"""Weights from a file into a network: nothing in the file is ever executed, and what doesn't fit is said in one line."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thimble.base.errors import BadInput
+from thimble.base.step import needing
+from thimble.base.values import listed
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_NESTS = ("state_dict", "model_state_dict", "model", "net", "network", "ema")
+"""Keys under which training scripts keep the weights in a checkpoint."""
+_PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What wrappers (data-parallel, compiled, Lightning) put before every name."""
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a ``.pth``/``.pt`` state dict or checkpoint, or a ``.safetensors`` file, by parameter name.
+
+    Raises `BadInput` for a file that is absent, damaged, no state dict, or that would run code when unpickled.
+    """
+    if not path.is_file():
+        raise BadInput(f"there is no weights file at {path}")
+    loaded = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    state = _unnested(loaded)
+    if state is None:
+        raise BadInput(f"{path} holds no state dict but {_kind(loaded)}; save one with torch.save(model.state_dict(), FILE)")
+    return _unprefixed(state)
+
+
+def _read_pickle(path: Path) -> Any:
+    import pickle
+
+    import torch
+
+    from thimble.catalog._archive import check_archive
+
+    check_archive(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "Unsupported" in str(error) or "GLOBAL" in str(error) or "global" in str(error):
+            raise BadInput(
+                f"{path} holds more than tensors and would run code when loaded, so it was not; "
+                "save the weights alone with torch.save(model.state_dict(), FILE)"
+            ) from error
+        raise BadInput(f"{path} is no weights file that PyTorch can read, or it is damaged") from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, IndexError, TypeError) as error:
+        raise BadInput(f"{path} is no weights file that PyTorch can read, or it is damaged ({type(error).__name__})") from error
+
+
+def _read_safetensors(path: Path) -> Any:
+    with needing("timm"):
+        safetensors = importlib.import_module("safetensors.torch")
+    try:
+        return safetensors.load_file(path)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise BadInput(f"{path} is no safetensors file, or it is damaged: {error}") from error
+
+
+def _unnested(loaded: Any) -> dict[str, Tensor] | None:
+    import torch
+
+    if not isinstance(loaded, dict) or not loaded:
+        return None
+    if all(isinstance(key, str) for key in loaded) and all(isinstance(value, torch.Tensor) for value in loaded.values()):
+        return dict(loaded)
+    return next((state for key in _NESTS if key in loaded and (state := _unnested(loaded[key])) is not None), None)
+
+
+def _unprefixed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    for prefix in _PREFIXES:
+        if all(name.startswith(prefix) for name in state):
+            return _unprefixed({name.removeprefix(prefix): value for name, value in state.items()})
+    return state
+
+
+def _kind(loaded: Any) -> str:
+    if isinstance(loaded, dict):
+        return f"a dictionary with the keys {listed(map(repr, loaded))}" if loaded else "an empty dictionary"
+    return f"a {type(loaded).__name__}"
+
+
+def load_state(network: nn.Module, state: dict[str, Tensor], source: Path | str) -> None:
+    """Put the tensors into the network, every one of them.
+
+    Raises `BadInput` naming what is missing, unexpected or of another shape; a head of another size is named as such.
+    """
+    own = network.state_dict()
+    misshaped = [name for name in own if name in state and own[name].shape != state[name].shape]
+    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
+    unexpected = [name for name in state if name not in own]
+    heads = head_sizes(network, state)
+    if heads and not missing and not unexpected:
+        theirs, ours = heads
+        raise BadInput(f"{source} has a head of {theirs} outputs, the model one of {ours}: the number of classes must agree")
+    problems = [
+        *([f"lacks {listed(missing, 3)}"] if missing else []),
+        *([f"has {listed(unexpected, 3)}, which the model lacks"] if unexpected else []),
+        *(f"{name} is {_shape(state[name])}, not {_shape(own[name])}" for name in misshaped[:2]),
+    ]
+    if problems:
+        raise BadInput(f"{source} does not fit this model: it {'; '.join(problems)}")
+    network.load_state_dict(state, strict=False)
+
+
+def head_sizes(network: nn.Module, state: dict[str, Tensor]) -> tuple[int, int] | None:
+    """The numbers of outputs in the file and in the network, where that one number is all that differs."""
+    own = network.state_dict()
+    pairs = [(state[name].shape, own[name].shape) for name in own if name in state and own[name].shape != state[name].shape]
+    if not pairs or any(len(a) != len(b) or not a or a[1:] != b[1:] for a, b in pairs):
+        return None
+    numbers = {(a[0], b[0]) for a, b in pairs}
+    return numbers.pop() if len(numbers) == 1 else None
+
+
+def _shape(tensor: Tensor) -> str:
+    return " x ".join(map(str, tensor.shape)) or "a single number"

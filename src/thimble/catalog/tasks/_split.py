@@ -1,0 +1,134 @@
+"""What tasks are made of: splits that are read by index, from arrays or from images, and a task that holds them."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from thimble.base.errors import BadInput
+from thimble.base.preprocess import Preprocess
+from thimble.base.task import SPLITS, Arrays, Batch, Split
+from thimble.base.values import digest_of, listed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+IMAGE = "input"
+"""The name of an image task's only input."""
+HELD_BYTES = 256_000_000
+"""A split whose preprocessed images take no more than this keeps them in memory once they are made."""
+
+
+class Samples(abc.ABC):
+    """Samples in a fixed order with their digests; targets are one array, its first dimension the samples'."""
+
+    def __init__(self, targets: NDArray[Any] | None, ids: Sequence[str]) -> None:
+        self.targets, self._ids = targets, tuple(ids)
+
+    @abc.abstractmethod
+    def take(self, indices: Sequence[int] | NDArray[Any]) -> Batch:
+        """The samples at these positions, in this order."""
+
+    @abc.abstractmethod
+    def _reading(self) -> object:
+        """What else decides the tensors (a JSON value), such as the preprocessing."""
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """All samples in order, ``size`` at a time."""
+        for start in range(0, len(self), size):
+            yield self.take(range(start, min(start + size, len(self))))
+
+    def sample_ids(self) -> tuple[str, ...]:
+        """A digest of each sample's raw content."""
+        return self._ids
+
+    def fingerprint(self) -> str:
+        """A digest of the samples, their order, their targets and how they are read."""
+        targets = None if self.targets is None else [str(self.targets.dtype), self.targets.shape, self.targets.tobytes().hex()]
+        return digest_of(self._ids, targets, self._reading())
+
+
+class ArraySplit(Samples):
+    """Samples that are rows of arrays, one array per input."""
+
+    def __init__(self, inputs: Arrays, targets: NDArray[Any] | None, ids: Sequence[str]) -> None:
+        super().__init__(targets, ids)
+        self.inputs = inputs
+
+    def take(self, indices: Sequence[int] | NDArray[Any]) -> Batch:
+        """The rows at these positions."""
+        import numpy as np
+
+        rows = np.asarray(indices)
+        return Batch({name: array[rows] for name, array in self.inputs.items()}, None if self.targets is None else self.targets[rows])
+
+    def _reading(self) -> object:
+        return {name: [str(array.dtype), array.shape[1:]] for name, array in self.inputs.items()}
+
+
+class ImageSplit(Samples):
+    """Images that are read and preprocessed when they are asked for; small sets are kept once they are made.
+
+    ``read`` gives the Pillow image at a position.
+    """
+
+    def __init__(self, read: Callable[[int], Any], targets: NDArray[Any], ids: Sequence[str], preprocess: Preprocess) -> None:
+        super().__init__(targets, ids)
+        self._read, self._preprocess = read, preprocess
+        self._held: NDArray[Any] | None = None
+        self._have: NDArray[Any] | None = None
+
+    def take(self, indices: Sequence[int] | NDArray[Any]) -> Batch:
+        """The images at these positions, preprocessed."""
+        import numpy as np
+
+        assert self.targets is not None
+        rows = np.asarray(indices)
+        size = self._preprocess.size
+        if len(self) * 3 * size * size * 4 > HELD_BYTES:
+            return Batch({IMAGE: np.stack([self._made(i) for i in rows])}, self.targets[rows])
+        if self._held is None or self._have is None:
+            shape = (3, size, size) if self._preprocess.layout == "chw" else (size, size, 3)
+            self._held, self._have = np.empty((len(self), *shape), np.float32), np.zeros(len(self), bool)
+        for i in rows[~self._have[rows]]:
+            self._held[i], self._have[i] = self._made(i), True
+        return Batch({IMAGE: self._held[rows]}, self.targets[rows])
+
+    def _made(self, index: Any) -> NDArray[Any]:
+        return self._preprocess(self._read(int(index)))
+
+    def _reading(self) -> object:
+        return repr(self._preprocess)
+
+
+@dataclass
+class SplitTask:
+    """A task whose splits are at hand. ``splits`` is keyed by `SPLITS`."""
+
+    name: str
+    metric: str
+    labels: tuple[str, ...]
+    splits: Mapping[str, Split]
+    preprocess: Preprocess | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def split(self, name: str) -> Split:
+        """One of the splits; raises `BadInput` where the task has none of that name."""
+        if name not in self.splits:
+            raise BadInput(f"{self.name} has no {name} split; it has {listed(s for s in SPLITS if s in self.splits)}")
+        return self.splits[name]
+
+
+def array_ids(inputs: Arrays) -> list[str]:
+    """A digest of each row's bytes over all inputs."""
+    import hashlib
+
+    import numpy as np
+
+    arrays = [np.ascontiguousarray(inputs[name]) for name in sorted(inputs)]
+    return [hashlib.sha256(b"".join(array[i].tobytes() for array in arrays)).hexdigest()[:24] for i in range(len(arrays[0]))]

@@ -1,0 +1,52 @@
+"""The handwritten digits that come with scikit-learn: 1,797 real images of 8 x 8 pixels, there without a download."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from thimble.base.preprocess import Preprocess
+from thimble.base.task import Task, TaskSpec
+from thimble.catalog.tasks._preprocess import preprocess_for
+from thimble.catalog.tasks._split import ImageSplit, SplitTask
+from thimble.catalog.tasks._stratify import divided
+
+SIZES = {"test": 600, "validation": 300, "calibration": 100, "train": 797}
+
+
+class Digits:
+    """Optical recognition of handwritten digits (Alpaydin and Kaynak 1998, UCI repository), ten classes.
+
+    Split from the seed, stratified: test 600, validation 300, calibration 100, train 797. The images are enlarged to
+    64 x 64 pixels in three equal channels unless another size is asked for.
+    """
+
+    title: ClassVar[str] = "scikit-learn's handwritten digits, always there"
+    form: ClassVar[str] = "digits"
+    needs: ClassVar[tuple[str, ...]] = ("sklearn", "PIL")
+    extra: ClassVar[str | None] = None
+
+    def open(self, spec: TaskSpec) -> Task:
+        """The task, scored by accuracy."""
+        import numpy as np
+        from sklearn.datasets import load_digits
+
+        raw = load_digits()
+        pixels = np.round(raw.images * (255 / 16)).astype(np.uint8)
+        targets = raw.target.astype(np.int64)
+        ids = [_digest(image) for image in pixels]
+        preprocess = preprocess_for(spec, Preprocess(size=64))
+        splits = {name: _split(pixels, targets, ids, rows, preprocess) for name, rows in divided(targets, SIZES, spec.seed, ids).items()}
+        notes = (f"stratified split from seed {spec.seed}: " + ", ".join(f"{name} {len(split)}" for name, split in splits.items()),)
+        return SplitTask("digits", "accuracy", tuple("0123456789"), splits, preprocess, notes)
+
+
+def _split(pixels: Any, targets: Any, ids: list[str], rows: Any, preprocess: Preprocess) -> ImageSplit:
+    from PIL import Image
+
+    return ImageSplit(lambda i: Image.fromarray(pixels[rows[i]]), targets[rows], [ids[row] for row in rows], preprocess)
+
+
+def _digest(image: Any) -> str:
+    import hashlib
+
+    return hashlib.sha256(image.tobytes()).hexdigest()[:24]
