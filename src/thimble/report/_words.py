@@ -1,0 +1,187 @@
+"""How a report says a figure: three significant digits, intervals beside their figure, nothing where there is none.
+
+Every text that came from outside (names, error messages, paths) passes through `plain` before it is shown.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from thimble.base.study import Study, TaskInfo
+    from thimble.base.summary import Interval, Row
+
+RUNTIMES = {
+    "pytorch": "PyTorch",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "litert": "LiteRT",
+    "executorch": "ExecuTorch",
+    "ncnn": "ncnn",
+}
+"""Spellings of runtimes as their makers write them; any other runtime is shown under its registered name."""
+
+
+def decimals(value: float, digits: int = 3) -> int:
+    """Places after the point that show ``value`` with ``digits`` significant digits (0 from 100 on)."""
+    if value == 0 or not math.isfinite(value):
+        return 0
+    rounded = float(f"{abs(value):.{digits}g}")
+    return max(0, digits - 1 - math.floor(math.log10(rounded)))
+
+
+def figure(value: float | None, unit: str = "") -> str:
+    """Three significant digits, whole numbers from 100 on, thousands set apart; empty for ``None``.
+
+    >>> figure(0.01234), figure(11.78), figure(1234.5, " ms")
+    ('0.0123', '11.8', '1,234 ms')
+    """
+    if value is None:
+        return ""
+    return f"{_fixed(value, decimals(value))}{unit}"
+
+
+def interval(value: Interval | None, unit: str = "") -> str:
+    """A figure with its 95 % interval, with as many decimals as its uncertainty leaves a meaning.
+
+    >>> from thimble.base.summary import Interval
+    >>> interval(Interval(3.412, 3.2, 3.6), "x"), interval(Interval(0.983, 0.97, 0.99), "x")
+    ('3.4x (3.2-3.6)', '0.98x (0.97-0.99)')
+    """
+    if value is None:
+        return ""
+    doubt = (value.high - value.low) / 2
+    places = min(decimals(value.value), decimals(doubt, 1) if doubt > 0 else 2)
+    low, high = (_fixed(end, places) for end in (value.low, value.high))
+    if value.low == value.high:
+        return f"{_fixed(value.value, places)}{unit}"
+    return f"{_fixed(value.value, places)}{unit} ({low}{' to ' if low.startswith('-') else '-'}{high})"
+
+
+def points(value: Interval | None, unit: str = "", places: int = 2) -> str:
+    """A difference of qualities with its interval: ``0.17 points (-0.20 to 0.50)``; one decimal from 10 on."""
+    if value is None:
+        return ""
+    places = min(places, 1 if max(abs(value.value), abs(value.low), abs(value.high)) >= 10 else 2)
+    low, middle, high = (_fixed(end, places) for end in (value.low, value.value, value.high))
+    return f"{middle}{unit}" if value.low == value.high else f"{middle}{unit} ({low} to {high})"
+
+
+def percent(value: float | None) -> str:
+    """A percentage with two decimals, as accuracies are quoted; empty for ``None``."""
+    return "" if value is None else f"{value:.2f}"
+
+
+def count(value: float | None) -> str:
+    """A large whole number in thousands, millions or billions: ``11.7 M``; empty for ``None``."""
+    if value is None:
+        return ""
+    for scale, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= scale * 0.9995:
+            return f"{figure(value / scale)}{letter}"
+    return f"{value:.0f}"
+
+
+def times(value: float | None) -> str:
+    """A ratio: ``3.96x``; empty for ``None``."""
+    return figure(value, "x")
+
+
+def _fixed(value: float, places: int) -> str:
+    text = f"{value:,.{places}f}"
+    return text.lstrip("-") if not text.strip("-0.,") else text
+
+
+def plain(text: object) -> str:
+    """One line without control characters: newlines, a terminal's escape sequences and direction marks become spaces."""
+    uncoloured = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", str(text))
+    return " ".join("".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp") else char for char in uncoloured).split())
+
+
+def shortened(text: str, length: int) -> str:
+    """``text`` with its middle cut out where it is longer than ``length``; both ends tell names apart.
+
+    >>> shortened("a-very-long-name-indeed", 11)
+    'a-ver…ndeed'
+    """
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def short_names(names: Iterable[str], length: int) -> dict[str, str]:
+    """Each name shortened to ``length``, still one of its kind: names that would read alike get a number."""
+    short: dict[str, str] = {}
+    for name in names:
+        text = shortened(plain(name) or "(no name)", length)
+        for number in range(2, len(short) + 3):
+            if text not in short.values():
+                break
+            text = f"{shortened(plain(name), length - len(str(number)) - 1)}#{number}"
+        short[name] = text
+    return short
+
+
+def runtime_title(name: str) -> str:
+    """``onnxruntime`` as people write it: ``ONNX Runtime``."""
+    return RUNTIMES.get(name, plain(name))
+
+
+def metric_title(task: TaskInfo) -> str:
+    """The metric in words: ``top_1`` is ``top 1``."""
+    return plain(task.metric).replace("_", " ")
+
+
+def metric_unit(task: TaskInfo) -> str:
+    """What stands behind a value of the metric: `` %``, another unit, or nothing."""
+    return f" {plain(task.unit)}" if task.unit else ""
+
+
+def drop_unit(task: TaskInfo) -> str:
+    """What stands behind a difference of two values: points for percentages, else the metric's own unit."""
+    return " points" if task.unit == "%" else metric_unit(task)
+
+
+def joined(words: Iterable[str], last: str = "and") -> str:
+    """``a, b and c``."""
+    given = list(words)
+    return given[0] if len(given) == 1 else f" {last} ".join([", ".join(given[:-1]), given[-1]]) if given else ""
+
+
+def unmeasured(row: Row) -> str:
+    """Why a row has no figures, in one line: ``failed: out of memory``."""
+    reason = plain(row.reason)
+    return f"{row.status}: {reason}" if reason else row.status
+
+
+def conditions(study: Study) -> Mapping[str, str]:
+    """What a reader needs in order to judge the figures or to repeat them: label and text, in order."""
+    env, task = study.environment, study.task
+    splits = ", ".join(f"{name} {info.samples:,}" for name, info in task.splits.items())
+    run = next((run for run in study.runs if run.id == study.joint_run), None)
+    lines = {
+        "Model": study.model,
+        "Data": f"{task.spec}; samples: {splits or 'none'}",
+        "Notes on the data": "; ".join(task.notes),
+        "Machine": f"{env.processor}, {env.cores} cores, {env.memory_mb / 1000:.0f} GB of memory, {env.system}, governor {env.governor or 'unknown'}",
+        "Processor features": ", ".join(env.features) or "none that matter for INT8",
+        "Threads": str(study.threads),
+        "Measuring run": f"{len(run.rounds)} interleaved rounds of {len(run.members)} candidates, batch {run.batch}, seed {run.seed}" if run else "",
+        "Seed": str(study.seed),
+        "Versions": ", ".join(f"{name} {version}" for name, version in {"python": env.python, **env.versions}.items()),
+        "Thimble": study.thimble,
+        "Started": study.started,
+        "Took": _duration(study.seconds) if study.seconds else "",
+        "Complete": "" if study.complete else "no: the study was interrupted, and candidates may be missing",
+    }
+    return {label: plain(text) for label, text in lines.items() if text}
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

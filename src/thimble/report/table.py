@@ -1,0 +1,158 @@
+"""The candidates in the terminal: as many columns as the window is wide enough for, and the reasons below."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+
+from thimble.base.study import Study
+from thimble.base.summary import Row, Summary
+from thimble.report import _words as words
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+GAP = 2
+"""Blank columns between two cells."""
+MARK = 2
+"""Columns before a name, where the chosen one is pointed at."""
+SHORTEST_NAME = 12
+"""Names are never folded below this many characters, however narrow the window."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, what stands below it, and which of ``best`` it is the measure of."""
+
+    heading: str
+    cell: Callable[[Row], str]
+    best: str = ""
+    left: bool = False
+
+
+CORE = (
+    Column("MB", lambda row: words.figure(row.size_mb), "smallest"),
+    Column("ms", lambda row: words.figure(row.latency_p50_ms.value) if row.latency_p50_ms else "", "fastest"),
+    Column("faster", lambda row: words.interval(row.speedup, "x")),
+    Column("quality", lambda row: words.percent(row.quality.value) if row.quality else "", "most accurate"),
+    Column("drop", lambda row: words.points(row.drop)),
+)
+"""Always shown. Latency is the median; ``faster`` and ``drop`` are against the baseline, with their intervals."""
+NARROW = (*CORE[:-1], Column("drop", lambda row: words.points(row.drop, places=1)))
+"""The same in a window too narrow for the second decimal of the drop."""
+EXTRA = (
+    Column("runtime", lambda row: words.runtime_title(row.runtime), left=True),
+    Column("smaller", lambda row: words.times(row.compression)),
+    Column("p95 ms", lambda row: words.figure(row.latency_p95_ms)),
+    Column("memory MB", lambda row: words.figure(row.memory_mb)),
+    Column("agree %", lambda row: words.percent(row.agreement)),
+    Column("load ms", lambda row: words.figure(row.load_ms)),
+    Column("parameters", lambda row: words.count(row.parameters)),
+    Column("MACs", lambda row: words.count(row.macs)),
+    Column("efficiency", lambda row: words.figure(row.efficiency), "most efficient"),
+    Column("recipe", lambda row: words.plain(row.recipe), left=True),
+)
+"""Shown one after the other while the window has room."""
+
+
+class Table:
+    """What a study says, for the terminal and, as JSON, for programs. It leaves no file."""
+
+    files: ClassVar[tuple[str, ...]] = ()
+
+    def write(self, study: Study, summary: Summary, folder: Path) -> list[Path]:
+        """Writes nothing: this report is shown."""
+        return []
+
+    def render(self, study: Study, summary: Summary, width: int | None = 80) -> RenderableType:
+        """The table, the reasons of what was not measured, and the recommendation, at most ``width`` columns wide.
+
+        ``None`` is no limit: for a pipe, where names are never cut.
+        """
+        from rich.console import Group
+        from rich.text import Text
+
+        measured = [row for row in summary.rows if row.status == "ok"]
+        parts: list[RenderableType] = [_grid(study, summary, measured, width)] if measured else []
+        for row in summary.rows:
+            if row.status != "ok":
+                parts.append(Text.assemble((words.plain(row.name), "bold"), f"  {words.unmeasured(row)}", style="dim"))
+        if summary.recommendation:
+            parts += ["", Text(words.plain(summary.recommendation), style="bold" if summary.met else "bold yellow")]
+        return Group(*parts) if parts else Text("No candidate was tried.")
+
+    def print(self, study: Study, summary: Summary, console: Console) -> None:
+        """Print it: fitted to a terminal, uncut and without colour in a pipe."""
+        if console.is_terminal:
+            console.print(self.render(study, summary, console.width))
+        else:
+            console.print(self.render(study, summary, None), soft_wrap=True)
+
+    def to_json(self, study: Study, summary: Summary) -> str:
+        """Every figure of every row and what follows from them, as one JSON object; its keys are those of `Summary`."""
+        about = {
+            "study": study.name,
+            "model": study.model,
+            "task": study.task.spec,
+            "metric": study.task.metric,
+            "unit": study.task.unit,
+            "threads": study.threads,
+            "complete": study.complete,
+        }
+        return msgspec.json.format(msgspec.json.encode({**about, **msgspec.to_builtins(summary)}), indent=2).decode()
+
+
+def _grid(study: Study, summary: Summary, rows: list[Row], width: int | None) -> RenderableType:
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    columns = _fitting(study, rows, width)
+    room = None if width is None else max(SHORTEST_NAME, width - MARK - sum(_widths(study, rows, columns)))
+    grid = Grid(box=None, pad_edge=False, padding=(0, 0, 0, GAP), collapse_padding=True, header_style="dim")
+    grid.add_column("candidate", no_wrap=True)
+    for column in columns:
+        grid.add_column(Text(_heading(study, column)), justify="left" if column.left else "right", no_wrap=True)
+    for row in rows:
+        chosen = row.name == summary.chosen
+        lines = _folded(words.plain(row.name), room)
+        name = Text("\n".join((">" if chosen and not i else " ").ljust(MARK) + line for i, line in enumerate(lines)))
+        cells = [Text(column.cell(row), style="bold" if summary.best.get(column.best) == row.name else "") for column in columns]
+        grid.add_row(name, *cells, style="bold green" if chosen else "")
+    return grid
+
+
+def _folded(name: str, room: int | None) -> list[str]:
+    """The name on as few lines as it needs, broken at its hyphens; cut in the middle where three don't hold it."""
+    if room is None or len(name) <= room:
+        return [name]
+    return textwrap.wrap(words.shortened(name, 3 * room), room)
+
+
+def _heading(study: Study, column: Column) -> str:
+    return words.shortened(words.metric_title(study.task), 12) if column.heading == "quality" else column.heading
+
+
+def _widths(study: Study, rows: list[Row], columns: tuple[Column, ...]) -> list[int]:
+    return [GAP + max(len(_heading(study, column)), *(len(column.cell(row)) for row in rows)) for column in columns]
+
+
+def _fitting(study: Study, rows: list[Row], width: int | None) -> tuple[Column, ...]:
+    """The core columns that hold anything, and as many others as there is room for beside unfolded names."""
+    core, narrow, extra = (tuple(column for column in group if any(column.cell(row) for row in rows)) for group in (CORE, NARROW, EXTRA))
+    if width is None:
+        return core + extra[:1]
+    room = width - MARK - max(len(words.plain(row.name)) for row in rows) - sum(_widths(study, rows, core))
+    if room < 0:
+        return narrow
+    chosen: list[Column] = []
+    for column, needed in zip(extra, _widths(study, rows, extra), strict=True):
+        room -= needed
+        if room < 0:
+            break
+        chosen.append(column)
+    return core + tuple(chosen)
