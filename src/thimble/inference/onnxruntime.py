@@ -1,0 +1,81 @@
+"""ONNX Runtime on the processor: ``model.onnx``, with external data beside it.
+
+This file travels alone: it imports the standard library, NumPy and onnxruntime, the last one only when it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+LEVELS = {"all": "ORT_ENABLE_ALL", "extended": "ORT_ENABLE_EXTENDED", "basic": "ORT_ENABLE_BASIC", "disable": "ORT_DISABLE_ALL"}
+
+
+class Onnxruntime:
+    """The CPU execution provider, sequential execution.
+
+    Options: ``graph_optimization_level`` (``all``, ``extended``, ``basic``, ``disable``); every other one is a
+    session configuration entry under its own name, such as ``session.x64quantprecision``.
+    """
+
+    title: ClassVar[str] = "ONNX Runtime"
+    formats: ClassVar[tuple[str, ...]] = ("onnx",)
+    needs: ClassVar[tuple[str, ...]] = ("onnxruntime",)
+    extra: ClassVar[str | None] = None
+    distribution: ClassVar[str] = "onnxruntime"
+
+    def load(self, format: str = "onnx") -> None:
+        """Import onnxruntime."""
+        import onnxruntime  # noqa: F401
+
+    def open(self, path: str, inputs: list[str], outputs: list[str], threads: int, options: dict[str, str]) -> OnnxruntimeSession:
+        """A session of a ``.onnx`` file; raises ``ValueError`` for an option it can't set."""
+        import onnxruntime
+
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads
+        settings.inter_op_num_threads = 1
+        settings.log_severity_level = 3
+        for name, value in options.items():
+            if name != "graph_optimization_level":
+                settings.add_session_config_entry(name, value)
+            elif value in LEVELS:
+                settings.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, LEVELS[value])
+            else:
+                raise ValueError(f"graph_optimization_level {value!r} is none of {', '.join(LEVELS)}")
+        session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+        return OnnxruntimeSession(session, inputs, outputs)
+
+
+class OnnxruntimeSession:
+    """An opened graph. Names that the graph lacks are taken by position, in the artifact's order."""
+
+    def __init__(self, session: Any, inputs: list[str], outputs: list[str]) -> None:
+        self.session = session
+        self.inputs = _matched(inputs, [node.name for node in session.get_inputs()], "inputs")
+        self.outputs = _matched(outputs, [node.name for node in session.get_outputs()], "outputs")
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Outputs by name for inputs by name."""
+        return dict(zip(self.outputs, self.bind(inputs)(), strict=True))
+
+    def bind(self, inputs: Mapping[str, Any]) -> Callable[[], Any]:
+        """The inference alone, on inputs that are prepared already: what is timed."""
+        import numpy as np
+
+        feed = {theirs: np.ascontiguousarray(inputs[ours]) for ours, theirs in self.inputs.items()}
+        fetch, run = list(self.outputs.values()), self.session.run
+        return lambda: run(fetch, feed)
+
+    def close(self) -> None:
+        """Let go of the session."""
+        self.session = None
+
+
+def _matched(ours: list[str], theirs: list[str], what: str) -> dict[str, str]:
+    """The artifact's names to the graph's: the same names where it has them, else by position."""
+    if set(ours) <= set(theirs):
+        return {name: name for name in ours}
+    if len(ours) != len(theirs):
+        raise ValueError(f"the graph's {what} are {', '.join(theirs)}, the artifact names {', '.join(ours)}")
+    return dict(zip(ours, theirs, strict=True))

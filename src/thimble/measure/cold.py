@@ -1,0 +1,31 @@
+"""What starting costs: load time, the first inference, and peak memory, in a process of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thimble.base.study import Cold
+from thimble.base.subject import Subject
+from thimble.measure.lock import measuring_lock
+from thimble.measure.process import Worker
+
+if TYPE_CHECKING:
+    from thimble.base.task import Arrays
+
+
+def measure_cold(subject: Subject, inputs: Arrays) -> Cold:
+    """Open ``subject`` in a fresh process and run it once.
+
+    ``load_ms`` is opening the artifact in a runtime that is imported already (its file may be in the system's
+    cache). ``empty_mb`` is resident memory before opening it, ``peak_mb`` the most until after the first
+    inference. Raises `RuntimeFailed`.
+    """
+    with measuring_lock(), Worker(subject) as worker:
+        return cold_of(worker, inputs)
+
+
+def cold_of(worker: Worker, inputs: Arrays) -> Cold:
+    """The same of a worker that has just been opened and has run nothing yet; it can go on to other work."""
+    opened = worker.open()
+    _, first_ms = worker.run_timed(inputs)
+    return Cold(opened.load_ms, first_ms, opened.empty_mb, worker.memory()[1])

@@ -1,0 +1,55 @@
+"""What about the machine makes a measuring run doubtful, with what to do about it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from thimble.base.study import Advice, Environment, Round
+
+BUSY = 0.1
+"""The share of all cores that other programs may use before a run counts as disturbed."""
+
+THROTTLED = 0.9
+"""The share of its highest clock below which a processor counts as throttled."""
+
+
+def condition_warnings(rounds: Sequence[Round], environment: Environment, threads: int) -> list[Advice]:
+    """Codes are stable: ``machine-busy``, ``clock-throttled``, ``powersave``, ``few-cores``."""
+    return [*_busy(rounds), *_throttled(rounds), *_powersave(environment), *_few_cores(environment, threads)]
+
+
+def _busy(rounds: Sequence[Round]) -> list[Advice]:
+    loads = [turn.others_load for turn in rounds if turn.others_load is not None]
+    if not loads or (load := statistics.fmean(loads)) <= BUSY:
+        return []
+    text = (
+        f"other programs used {100 * load:.0f} % of the processor during the run: ratios paired by round hold better than "
+        "milliseconds do; close them and measure again"
+    )
+    return [Advice("machine-busy", text)]
+
+
+def _throttled(rounds: Sequence[Round]) -> list[Advice]:
+    clocks = [turn.clock_mhz for turn in rounds if turn.clock_mhz]
+    if len(clocks) < 3 or statistics.median(clocks[-3:]) >= THROTTLED * max(clocks):
+        return []
+    text = (
+        f"the processor's clock fell from {max(clocks):.0f} to {statistics.median(clocks[-3:]):.0f} MHz during the run: "
+        "let it cool down, or fix the clock, and measure again"
+    )
+    return [Advice("clock-throttled", text)]
+
+
+def _powersave(environment: Environment) -> list[Advice]:
+    if environment.governor != "powersave":
+        return []
+    text = "the clock governor is 'powersave': set it to 'performance' (cpupower frequency-set -g performance) and measure again"
+    return [Advice("powersave", text)]
+
+
+def _few_cores(environment: Environment, threads: int) -> list[Advice]:
+    if threads <= environment.cores:
+        return []
+    text = f"{threads} threads share {environment.cores} cores: use at most {environment.cores} threads"
+    return [Advice("few-cores", text)]

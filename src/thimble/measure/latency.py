@@ -1,0 +1,208 @@
+"""Latency of a few artifacts in one interleaved run, so that whatever the machine does hits all of them alike."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from thimble.base.errors import BadInput, ThimbleError
+from thimble.base.registry import RUNTIMES
+from thimble.base.step import Progress, silent
+from thimble.base.study import Advice, Environment, Round, Run
+from thimble.base.subject import Subject
+from thimble.base.values import digest_of
+from thimble.measure import processor
+from thimble.measure.conditions import condition_warnings
+from thimble.measure.environment import environment
+from thimble.measure.lock import measuring_lock
+from thimble.measure.process import Worker
+from thimble.measure.rounds import Member, Record, take_round, wait_until_idle
+
+if TYPE_CHECKING:
+    from thimble.base.task import Arrays
+
+DEFAULT_ROUNDS = 25
+MIN_ROUNDS = 5
+
+MEMORY_RESERVE = 0.2
+"""Share of the memory available at the start that the members of one group leave free."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How long to measure. Without ``seconds``, ``precision`` or ``rounds``: 25 rounds.
+
+    ``rounds`` is an exact number. ``precision`` goes on until the 95 % interval of every member's speedup is within
+    that share of it (0.02 for +-2 %), or ``longest_s`` are over. ``seconds`` is for the whole run, warm-up aside,
+    though at least five rounds are measured; beside ``precision`` it takes the place of ``longest_s``.
+    ``warmup_s`` limits the warm-up of one member. ``batch`` is what the inputs hold, for the record.
+    """
+
+    seconds: float | None = None
+    precision: float | None = None
+    rounds: int | None = None
+    seed: int = 0
+    batch: int = 1
+    warmup_s: float = 10.0
+    longest_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "precision", "rounds", "batch", "warmup_s", "longest_s"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise BadInput(f"{name} is {value}; it must be above 0")
+
+
+def measure_latency(subjects: Sequence[Subject], inputs: Arrays, sampling: Sampling, progress: Progress = silent) -> Run:
+    """Measure all subjects with the same inputs in interleaved rounds; the first one is the reference.
+
+    Each member has a process of its own, pinned to the same cores. Members that don't fit in memory together are
+    measured in groups, each with the reference; a round holds the members of one group. A member that fails is
+    left out and told in a warning ``member-failed``; only a reference that fails raises `RuntimeFailed`.
+    """
+    _check(subjects)
+    started = datetime.now(UTC)
+    with measuring_lock():
+        running = _Running(subjects, inputs, sampling, progress)
+        while running.waiting or not running.record.rounds:
+            with ExitStack() as stack:
+                running.measure(running.open_group(stack))
+        conditions = environment({RUNTIMES.get(subject.runtime).distribution for subject in subjects})
+    return _run_of(running, conditions, started)
+
+
+def _check(subjects: Sequence[Subject]) -> None:
+    if not subjects:
+        raise BadInput("nothing to measure: give at least one artifact")
+    names = [subject.name for subject in subjects]
+    if len(set(names)) < len(names):
+        raise BadInput(f"members of one run need different names, got {', '.join(names)}")
+    if len({subject.threads for subject in subjects}) > 1:
+        raise BadInput("members of one run need equal threads; measure other thread counts in a run of their own")
+
+
+class _Running:
+    """A run in progress: who still waits to be opened, and what has been gathered."""
+
+    def __init__(self, subjects: Sequence[Subject], inputs: Arrays, sampling: Sampling, progress: Progress) -> None:
+        self.subjects, self.inputs, self.sampling, self.progress = subjects, inputs, sampling, progress
+        self.reference, self.waiting = subjects[0], list(subjects[1:])
+        self.record, self.done = Record(), 0.0
+        self.random = random.Random(sampling.seed)
+
+    def open_group(self, stack: ExitStack) -> list[Member]:
+        """The reference and as many waiting subjects as memory allows, at least one; opened, warm and quiet."""
+        cores = len(processor.available_cores())
+        before_mb = processor.available_memory_mb()
+        group = self._open([self.reference], stack)
+        if not group:
+            raise self.record.failed[self.reference.name]
+        while self.waiting and (len(group) == 1 or _room(group, cores, before_mb)):
+            some, self.waiting = self.waiting[:cores], self.waiting[cores:]
+            group += self._open(some, stack)
+        return group
+
+    def _open(self, subjects: list[Subject], stack: ExitStack) -> list[Member]:
+        """Open these together, since most of that is importing; then warm them up one by one."""
+        members = [Member(subject, Worker(subject)) for subject in subjects]
+        for member in members:
+            stack.callback(member.worker.close)
+        with ThreadPoolExecutor(len(members)) as pool:
+            opened = list(pool.map(self._succeeds, members, [lambda member: member.worker.open()] * len(members)))
+        return [member for member, fine in zip(members, opened, strict=True) if fine and self._succeeds(member, self._warm)]
+
+    def _succeeds(self, member: Member, action: Callable[[Member], object]) -> bool:
+        try:
+            action(member)
+        except ThimbleError as error:
+            self.record.fail(member.name, error)
+            return False
+        return True
+
+    def _warm(self, member: Member) -> None:
+        """Run until the running median is steady, and find how many inferences make a slice."""
+        from thimble.stats import steady
+
+        self.progress(self.done, f"warming up {member.name}")
+        member.worker.bind(self.inputs)
+        samples = member.worker.time(2)
+        until = time.monotonic() + self.sampling.warmup_s
+        while not steady(samples) and time.monotonic() < until:
+            samples += member.worker.time(member.fit_slice(samples[-3:]))
+        if not steady(samples):
+            text = f"latency was not steady after {self.sampling.warmup_s:g} s of warm-up; close other programs, or allow a longer warm-up"
+            self.record.warnings.append(Advice("not-steady", text, member.name))
+        member.fit_slice(samples[-20:])
+        self.record.warmup_ms.setdefault(member.name, tuple(samples))
+        wait_until_idle(member.worker.pid)
+
+    def measure(self, group: list[Member]) -> None:
+        """Rounds until there are enough, each in a new random order; members that fail drop out."""
+        first, began = len(self.record.rounds), time.monotonic()
+        share = max(1, len(group) - 1) / max(1, len(self.subjects) - 1)
+        while (part := self._part(group, self.record.rounds[first:], (time.monotonic() - began) / share)) < 1:
+            self.progress(self.done + share * part, f"round {len(self.record.rounds) - first + 1} of {len(group)} artifacts")
+            alive = [member for member in group if member.name not in self.record.failed]
+            take_round(self.random.sample(alive, len(alive)), self.record)
+            if self.reference.name in self.record.failed:
+                raise self.record.failed[self.reference.name]
+        self.done += share
+
+    def _part(self, group: list[Member], rounds: list[Round], seconds: float) -> float:
+        """How far this group is, 1 or more where it is done; ``seconds`` is what a whole run would have taken at this pace."""
+        asked, n = self.sampling, len(rounds)
+        if asked.rounds is not None:
+            return n / asked.rounds
+        if n < MIN_ROUNDS:
+            return 0.0
+        if asked.precision is not None:
+            return max(seconds / (asked.seconds or asked.longest_s), n / self._wanted(group, rounds, asked.precision))
+        return n / DEFAULT_ROUNDS if asked.seconds is None else seconds / asked.seconds
+
+    def _wanted(self, group: list[Member], rounds: list[Round], precision: float) -> int:
+        """How many rounds the least certain member of the group needs."""
+        from thimble.stats import rounds_wanted
+
+        reference = [turn.samples_ms[self.reference.name] for turn in rounds]
+        names = [member.name for member in group[1:] if member.name not in self.record.failed]
+        if not names:
+            return rounds_wanted(reference, None, precision, self.sampling.seed)
+        return max(rounds_wanted(reference, [turn.samples_ms[name] for turn in rounds], precision, self.sampling.seed) for name in names)
+
+
+def _room(group: list[Member], more: int, before_mb: float | None) -> bool:
+    """Whether so many more members, each as large as the largest now, leave the reserve free."""
+    free_mb = processor.available_memory_mb()
+    if free_mb is None or before_mb is None:
+        return True
+    largest_mb = max(member.worker.memory()[1] for member in group)
+    return free_mb - more * largest_mb > MEMORY_RESERVE * before_mb
+
+
+def _run_of(running: _Running, conditions: Environment, started: datetime) -> Run:
+    """The run as it is stored, with its warnings."""
+    from thimble.stats import diagnose
+
+    record, sampling, reference = running.record, running.sampling, running.reference
+    names = tuple(subject.name for subject in running.subjects)
+    series = {name: [turn.samples_ms[name] for turn in record.rounds if name in turn.samples_ms] for name in names}
+    odd = [advice for name in names if name not in record.failed for advice in diagnose(series[name], name, sampling.precision)]
+    return Run(
+        id=f"{started:%Y%m%d-%H%M%S}-{digest_of(time.time_ns(), names)[:6]}",
+        members=tuple(name for name in names if series[name]),
+        reference=reference.name,
+        seed=sampling.seed,
+        threads=reference.threads,
+        batch=sampling.batch,
+        rounds=tuple(record.rounds),
+        environment=conditions,
+        warnings=(*record.warnings, *condition_warnings(record.rounds, conditions, reference.threads), *odd),
+        warmup_ms=record.warmup_ms,
+        started=started.isoformat(timespec="seconds"),
+    )

@@ -1,0 +1,113 @@
+"""One interleaved round: every member in turn, each on a quiet processor, with what else the machine was doing."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from thimble.base.errors import ThimbleError
+from thimble.base.study import Advice, Round
+from thimble.base.subject import Subject
+from thimble.measure import processor
+from thimble.measure.process import Worker
+
+SLICE_MS = 60.0
+"""How long one member measures in one round, unless one inference takes longer."""
+
+SLICE_SAMPLES = 40
+"""The most inferences of one member in one round."""
+
+SETTLE_MS = 5.0
+"""Untimed inferences that open a slice: the neighbours took the caches."""
+
+QUIET_WINDOW_S = 0.002
+QUIET_SHARE = 0.1
+QUIET_LIMIT_S = 0.5
+
+
+@dataclass
+class Member:
+    """One artifact in a run: its worker, and how many inferences make a slice."""
+
+    subject: Subject
+    worker: Worker
+    count: int = 1
+
+    @property
+    def name(self) -> str:
+        """The subject's name."""
+        return self.subject.name
+
+    def fit_slice(self, samples_ms: Sequence[float]) -> int:
+        """Set and return how many inferences fill a slice, given what recent ones took."""
+        self.count = max(1, min(SLICE_SAMPLES, round(SLICE_MS / max(1e-6, statistics.median(samples_ms)))))
+        return self.count
+
+
+@dataclass
+class Record:
+    """What a run has gathered so far; ``failed`` names the members that dropped out."""
+
+    started_s: float = field(default_factory=time.monotonic)
+    rounds: list[Round] = field(default_factory=list)
+    warnings: list[Advice] = field(default_factory=list)
+    warmup_ms: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    failed: dict[str, ThimbleError] = field(default_factory=dict)
+
+    def fail(self, name: str, error: ThimbleError) -> None:
+        """A member drops out, and the run goes on."""
+        self.failed[name] = error
+        self.warnings.append(Advice("member-failed", str(error), name))
+
+
+def take_round(order: Sequence[Member], record: Record) -> None:
+    """Measure one slice of every member in this order, and append the round to the record."""
+    at_s = time.monotonic() - record.started_s
+    load = _LoadOfOthers([member.worker.pid for member in order])
+    samples: dict[str, tuple[float, ...]] = {}
+    for member in order:
+        try:
+            samples[member.name] = tuple(member.worker.time(member.count, SETTLE_MS))
+            wait_until_idle(member.worker.pid)
+        except ThimbleError as error:
+            record.fail(member.name, error)
+    names = tuple(member.name for member in order if member.name in samples)
+    record.rounds.append(Round(names, samples, at_s, load.share(), processor.clock_mhz()))
+
+
+def wait_until_idle(pid: int) -> None:
+    """Wait until a process that has just answered uses no processor: its idle threads may spin for a while.
+
+    Gives up after half a second; what still spins then is part of how that runtime behaves.
+    """
+    until = time.monotonic() + QUIET_LIMIT_S
+    used, then = processor.process_seconds(pid), time.monotonic()
+    while then < until:
+        time.sleep(QUIET_WINDOW_S)
+        used_before, used = used, processor.process_seconds(pid)
+        then_before, then = then, time.monotonic()
+        if used - used_before <= QUIET_SHARE * (then - then_before):
+            return
+
+
+class _LoadOfOthers:
+    """The share of all cores that processes other than ours use, from its making to `share`."""
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        self.pids = pids
+        self.started_s, self.busy_s, self.ours_s = time.monotonic(), processor.busy_seconds(), self._ours()
+
+    def _ours(self) -> float:
+        return sum(map(processor.process_seconds, self.pids)) + processor.process_seconds(os.getpid())
+
+    def share(self) -> float | None:
+        """From 0 to 1; ``None`` where the system doesn't tell."""
+        busy = processor.busy_seconds()
+        if busy is None or self.busy_s is None:
+            return None
+        others = (busy - self.busy_s) - (self._ours() - self.ours_s)
+        cores = os.cpu_count() or 1
+        return round(min(1.0, max(0.0, others / cores / (time.monotonic() - self.started_s))), 4)

@@ -1,0 +1,247 @@
+"""The script every measurement runs in: one process, one artifact, one runtime.
+
+It needs the standard library, NumPy and the runtime's file, so the same script measures on this machine, on a
+board over ssh and inside a bundle. Start it as ``python worker.py SETUP`` with SETUP in JSON::
+
+    {"runtime": "onnxruntime.py", "class": "Onnxruntime", "threads": 1}
+
+It then answers requests, one line of JSON each, optionally followed by raw tensors (C order, as many bytes as
+their ``dtype`` and ``shape`` in the line's ``tensors`` say). Requests and their answers:
+
+``load {format}``                                  ``{ms, rss_mb}``: the runtime imported, nothing opened
+``pin {cores}``                                    ``{}``: keep to these cores
+``open {path, inputs, outputs, threads, options}`` ``{ms}``
+``run {tensors}``                                  ``{tensors, ms}``
+``bind {tensors}``                                 ``{}``: prepare these inputs for ``time``
+``time {count, settle_ms}``                        ``{samples_ms}``: so many inferences, after untimed ones for so long
+``memory {}``                                      ``{rss_mb, peak_mb}``
+
+Any of them may answer ``{error, type, module}`` instead. A request's ``timeout_s`` ends a process that hangs and
+has no parent left to end it. The end of the input ends the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any, BinaryIO, cast
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+def main(setup: dict[str, Any]) -> None:
+    """Serve requests until the input ends."""
+    limit_threads(setup["threads"])
+    replies, requests = private_streams()
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [path for path in sys.path if Path(path).resolve() != here]  # our neighbours' names are no modules
+    service = Service(setup["runtime"], setup["class"])
+    while line := requests.readline():
+        request = json.loads(line)
+        try:
+            tensors = read_tensors(requests, request.pop("tensors", []))
+            watch(request.pop("timeout_s", None))
+            reply = encoded(*service.answer(request.pop("do"), tensors, request))
+        except Exception as error:
+            reply = encoded({"error": one_line(error), "type": type(error).__name__, "module": getattr(error, "name", None)}, {})
+        watch(None)
+        for part in reply:
+            replies.write(part)
+        replies.flush()
+
+
+def limit_threads(threads: int) -> None:
+    """Hold every thread pool to ``threads``; has to come before NumPy is imported."""
+    for name in THREAD_VARIABLES:
+        os.environ[name] = str(threads)
+    with contextlib.suppress(ValueError, AttributeError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it then ends us
+
+
+def pin(cores: list[int]) -> None:
+    """Hold every thread that there is to these cores; later ones inherit that."""
+    if not cores or not hasattr(os, "sched_setaffinity"):
+        return
+    with contextlib.suppress(OSError):
+        for task in Path("/proc/self/task").iterdir():
+            os.sched_setaffinity(int(task.name), cores)
+
+
+def private_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Keep stdin and stdout to ourselves: what libraries print goes to stderr, and they read nothing."""
+    replies, requests = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return replies, requests
+
+
+def watch(seconds: float | None) -> None:
+    """Let the system end this process after ``seconds``, whatever it is stuck in; ``None`` calls that off."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(0 if seconds is None else int(seconds) + 1)
+
+
+Tensors = dict[str, Any]
+Answer = tuple[dict[str, Any], Tensors]
+
+
+class Service:
+    """One runtime, and the artifact it has opened."""
+
+    def __init__(self, runtime_file: str, class_name: str) -> None:
+        self.runtime = load_class(runtime_file, class_name)()
+        self.session: Any = None
+        self.infer: Callable[[], Any] = lambda: None
+
+    def answer(self, do: str, tensors: Tensors, request: dict[str, Any]) -> Answer:
+        """The answer to one request, and the tensors that go with it."""
+        return cast("Answer", getattr(self, "_" + do)(tensors, **request))
+
+    def _load(self, tensors: Tensors, format: str) -> Answer:
+        ms = timed_ms(lambda: self.runtime.load(format))[0]
+        gc.collect()
+        reset_peak()
+        return {"ms": ms, "rss_mb": memory_mb()[0]}, {}
+
+    def _pin(self, tensors: Tensors, cores: list[int]) -> Answer:
+        pin(cores)
+        return {}, {}
+
+    def _open(self, tensors: Tensors, **artifact: Any) -> Answer:
+        ms, self.session = timed_ms(lambda: self.runtime.open(**artifact))
+        return {"ms": ms}, {}
+
+    def _run(self, tensors: Tensors) -> Answer:
+        ms, results = timed_ms(lambda: self.session.run(tensors))
+        return {"ms": ms}, results
+
+    def _bind(self, tensors: Tensors) -> Answer:
+        session = self.session
+        self.infer = session.bind(tensors) if hasattr(session, "bind") else lambda: session.run(tensors)
+        return {}, {}
+
+    def _time(self, tensors: Tensors, count: int, settle_ms: float = 0.0) -> Answer:
+        infer = self.infer
+        gc.collect()
+        gc.disable()
+        try:
+            until = perf_counter_ns() + settle_ms * 1e6
+            while perf_counter_ns() < until:
+                infer()
+            ticks = [0] * count
+            for i in range(count):
+                start = perf_counter_ns()
+                infer()
+                ticks[i] = perf_counter_ns() - start
+        finally:
+            gc.enable()
+        return {"samples_ms": [tick / 1e6 for tick in ticks]}, {}
+
+    def _memory(self, tensors: Tensors) -> Answer:
+        rss, peak = memory_mb()
+        return {"rss_mb": rss, "peak_mb": peak}, {}
+
+
+def timed_ms(action: Callable[[], Any]) -> tuple[float, Any]:
+    """How long it took in ms, and what it returned."""
+    start = perf_counter_ns()
+    result = action()
+    return (perf_counter_ns() - start) / 1e6, result
+
+
+def load_class(file: str, name: str) -> Any:
+    """A class from a file, whatever the file's name hides."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("thimble_runtime", file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["thimble_runtime"] = module
+    spec.loader.exec_module(module)
+    return getattr(module, name)
+
+
+def memory_mb() -> tuple[float | None, float | None]:
+    """Resident memory now and at its peak, in MB of 10^6 bytes; what the system doesn't tell is ``None``."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        fields = dict(line.split(":", 1) for line in lines)
+        rss, peak = (int(fields[name].split()[0]) * 1024 / 1e6 for name in ("VmRSS", "VmHWM"))
+        return rss, peak
+    except (OSError, KeyError):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None, None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak_mb = peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    return peak_mb, peak_mb
+
+
+def reset_peak() -> None:
+    """Start the peak of resident memory anew from here, so that what importing the runtime took doesn't hide the artifact's."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def read_tensors(stream: BinaryIO, specs: list[dict[str, Any]]) -> Tensors:
+    """The tensors that follow a message, in the order its line lists them; each its own writable memory."""
+    import numpy as np
+
+    tensors: Tensors = {}
+    for spec in specs:
+        array = np.empty(spec["shape"], dtype=spec["dtype"])
+        view = raw(array)
+        got = 0
+        while got < len(view):
+            count = stream.readinto(view[got:])  # type: ignore[attr-defined]
+            if not count:
+                raise EOFError("the stream ended inside a tensor")
+            got += count
+        tensors[spec["name"]] = array
+    return tensors
+
+
+def encoded(message: dict[str, Any], tensors: Tensors) -> list[bytes | memoryview]:
+    """One line of JSON, then the tensors' bytes, none of them copied."""
+    import numpy as np
+
+    arrays = {name: np.asarray(value, order="C") for name, value in tensors.items()}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"tensor {name!r} has type {array.dtype}, which is no number")
+    specs = [{"name": name, "dtype": array.dtype.str, "shape": array.shape} for name, array in arrays.items()]
+    line = json.dumps({**message, "tensors": specs}).encode() + b"\n"
+    return [line, *map(raw, arrays.values())]
+
+
+def raw(array: Any) -> memoryview:
+    """The bytes of a contiguous array, not copied."""
+    return memoryview(array.reshape(-1)).cast("B") if array.nbytes else memoryview(b"")
+
+
+def one_line(error: BaseException) -> str:
+    """An error's type and the first line of its text that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
