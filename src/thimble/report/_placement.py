@@ -81,19 +81,19 @@ def spread(points: Sequence[Point], distance: float, bounds: Box, rounds: int = 
     return [(min(max(x, bounds.left), bounds.right), min(max(y, bounds.bottom), bounds.top)) for x, y in moved]
 
 
-def place(points: Sequence[Point], sizes: Sequence[tuple[float, float]], bounds: Box, radius: float, taken: Sequence[Box] = ()) -> list[Box]:
+def place(points: Sequence[Point], sizes: Sequence[tuple[float, float]], bounds: Box, radii: Sequence[float]) -> list[Box]:
     """A rectangle for each point's label of ``sizes`` (width, height), all in pixels.
 
-    No label meets another, a marker of ``radius`` or what is ``taken``, and none leaves ``bounds``, as long as
-    there is room at all; a label without room goes where it covers least.
+    No label meets another or a marker (of ``radii``), and none leaves ``bounds``, as long as there is room at all;
+    a label without room goes where it covers least.
     """
-    markers = [around(point, radius) for point in points]
+    markers = [around(point, radius) for point, radius in zip(points, radii, strict=True)]
     crowd = [sum(math.dist(point, other) < 60 for other in points) for point in points]
     placed: dict[int, Box] = {}
     leaders: list[tuple[Point, Point]] = []
     for i in sorted(range(len(points)), key=lambda i: (-crowd[i], points[i])):
-        blocked = [*taken, *placed.values(), *(marker for j, marker in enumerate(markers) if j != i)]
-        best = _cheapest(_tries(points[i], sizes[i], bounds, radius), _Cost(points[i], blocked, leaders))
+        blocked = [*placed.values(), *(marker for j, marker in enumerate(markers) if j != i)]
+        best = _cheapest(_tries(points[i], sizes[i], bounds, radii[i]), _Cost(points[i], blocked, leaders))
         placed[i] = best or Box(*points[i], points[i][0] + sizes[i][0], points[i][1] + sizes[i][1])
         leaders.append((points[i], placed[i].nearest(points[i])))
     return [placed[i] for i in range(len(points))]

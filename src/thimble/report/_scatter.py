@@ -18,6 +18,8 @@ LOG_FROM = 6.0
 """Sizes whose extremes differ by more than this factor are drawn on a logarithmic axis."""
 MARKER = 7.0
 """Diameter of a point, in typographic points."""
+RING = 1.9
+"""The circle around the chosen one, in diameters of a point."""
 NAME_LENGTH = 30
 
 
@@ -34,7 +36,11 @@ class Scatter:
         self.rows = [row for row in rows if row.quality is not None]
         self.sign = 1.0 if study.task.higher_is_better else -1.0
         self.floor = _floor([self.sign * _quality(row) for row in self.rows])
-        self.note = "Arrows point to candidates far below the panel, their values beside their names." if any(self._low(row) for row in self.rows) else ""
+        self.note = (
+            "Arrows point to candidates far below the panel, their values beside their names."
+            if any(self._low(row) for row in self.rows)
+            else ""
+        )
 
     def points(self, axes: Axes) -> None:
         """Axes, scales and titles; room is left for the names."""
@@ -65,7 +71,10 @@ class Scatter:
         margin = 0.14 * (max(shown) - min(shown)) or 0.02 * abs(max(shown)) or 1
         below = 2.0 if self.note else 1.0
         worst, best = (min(shown), max(shown)) if self.sign > 0 else (max(shown), min(shown))
-        axes.set_ylim(worst - self.sign * margin * below, best + self.sign * margin)
+        top = best + self.sign * margin
+        if self.study.task.unit == "%" and self.sign > 0:
+            top = min(top, 100 + 0.03 * (100 - worst))
+        axes.set_ylim(worst - self.sign * margin * below, top)
 
     def names(self, axes: Axes) -> None:
         """The markers, pushed apart where they coincide, and the names around them."""
@@ -77,11 +86,19 @@ class Scatter:
         radius = MARKER / 2 * scale
         inner = Box(bounds.left + radius, bounds.bottom + radius, bounds.right - radius, bounds.top - radius)
         spots = spread([self._spot(axes, row, inner) for row in self.rows], 1.7 * radius, inner)
+        radii = [radius * (RING if row.name == self.chosen else 1) for row in self.rows]
         labels = self._labels()
-        texts = [axes.text(0, 0, label, fontsize=8, fontweight="bold" if row.name == self.chosen else "normal") for row, label in zip(self.rows, labels, strict=True)]
+        texts = [
+            axes.text(0, 0, label, fontsize=8, fontweight="bold" if row.name == self.chosen else "normal")
+            for row, label in zip(self.rows, labels, strict=True)
+        ]
         extents = [text.get_window_extent() for text in texts]
-        boxes = place(spots, [(extent.width + 3 * scale, extent.height + 1 * scale) for extent in extents], bounds, radius)
-        to_data = axes.transData.inverted().transform
+        boxes = place(spots, [(extent.width + 3 * scale, extent.height + 1 * scale) for extent in extents], bounds, radii)
+
+        def to_data(spot: Point) -> Point:
+            x, y = axes.transData.inverted().transform(spot)
+            return float(x), float(y)
+
         for row, spot, box, text in zip(self.rows, spots, boxes, texts, strict=True):
             self._mark(axes, row, to_data(spot))
             text.set_position(to_data(((box.left + box.right) / 2, (box.bottom + box.top) / 2)))
@@ -97,7 +114,7 @@ class Scatter:
         size = MARKER * (1.6 if marker == "*" else 1)
         colour = BASELINE if row.name == self.first else look.colour
         if row.name == self.chosen:
-            axes.plot(*spot, marker="o", markersize=MARKER * 1.9, markerfacecolor="none", markeredgecolor="black", zorder=3)
+            axes.plot(*spot, marker="o", markersize=MARKER * RING, markerfacecolor="none", markeredgecolor="black", zorder=3)
         axes.plot(*spot, marker=marker, markersize=size, color=colour, markeredgecolor="white", markeredgewidth=0.8, zorder=4)
 
     def _spot(self, axes: Axes, row: Row, inner: Box) -> Point:

@@ -49,13 +49,15 @@ def interval(value: Interval | None, unit: str = "") -> str:
     """A figure with its 95 % interval, with as many decimals as its uncertainty leaves a meaning.
 
     >>> from thimble.base.summary import Interval
-    >>> interval(Interval(3.412, 3.2, 3.6), "x"), interval(Interval(0.983, 0.97, 0.99), "x")
-    ('3.4x (3.2-3.6)', '0.98x (0.97-0.99)')
+    >>> interval(Interval(3.412, 3.2, 3.6), "x"), interval(Interval(1.008, 1.002, 1.014), "x")
+    ('3.4x (3.2-3.6)', '1.008x (1.002-1.014)')
     """
     if value is None:
         return ""
     doubt = (value.high - value.low) / 2
-    places = min(decimals(value.value), decimals(doubt, 1) if doubt > 0 else 2)
+    places = decimals(value.value)
+    if doubt > 0:
+        places = min(decimals(doubt, 1), max(places, 3 if value.value < 2 else 0))
     low, high = (_fixed(end, places) for end in (value.low, value.high))
     if value.low == value.high:
         return f"{_fixed(value.value, places)}{unit}"
@@ -168,10 +170,13 @@ def conditions(study: Study) -> Mapping[str, str]:
         "Model": study.model,
         "Data": f"{task.spec}; samples: {splits or 'none'}",
         "Notes on the data": "; ".join(task.notes),
-        "Machine": f"{env.processor}, {env.cores} cores, {env.memory_mb / 1000:.0f} GB of memory, {env.system}, governor {env.governor or 'unknown'}",
+        "Machine": f"{env.processor}, {env.cores} cores, {env.memory_mb / 1000:.0f} GB of memory, {env.system}",
+        "Clock governor": env.governor,
         "Processor features": ", ".join(env.features) or "none that matter for INT8",
         "Threads": str(study.threads),
-        "Measuring run": f"{len(run.rounds)} interleaved rounds of {len(run.members)} candidates, batch {run.batch}, seed {run.seed}" if run else "",
+        "Measuring run": f"{len(run.rounds)} interleaved rounds of {len(run.members)} candidates, batch {run.batch}, seed {run.seed}"
+        if run
+        else "",
         "Seed": str(study.seed),
         "Versions": ", ".join(f"{name} {version}" for name, version in {"python": env.python, **env.versions}.items()),
         "Thimble": study.thimble,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.spines.top": False,
@@ -44,7 +44,9 @@ class Png:
         """Write the picture in both formats into ``folder``; raises `CannotWrite`."""
         import matplotlib as mpl
 
-        with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.rcParams.update(STYLE)
             figure = draw(study, summary)
             return [
                 write_with(folder / name, lambda path: figure.savefig(path, dpi=160, facecolor="white", metadata=_metadata(path)))
@@ -113,7 +115,9 @@ class Bars:
                 spread = [[max(0.0, value.value - value.low)], [max(0.0, value.high - value.value)]]
                 axes.barh(place, value.value, self.thickness, color=colour)
                 axes.errorbar(value.value, place, xerr=spread, fmt="none", ecolor="black", elinewidth=1, capsize=2.5)
-        labels = [f"{words.figure(value.value)}  {words.interval(row.speedup, 'x')}" if value else "not measured" for _, row, value in timed]
+        labels = [
+            f"{words.figure(value.value)}  {words.interval(row.speedup, 'x')}" if value else "not measured" for _, row, value in timed
+        ]
         first = timed[0][2]
         self._finish(axes, ends, labels, first.value if first else None)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -61,13 +60,7 @@ EXTRA = (
 
 
 class Table:
-    """What a study says, for the terminal and, as JSON, for programs. It leaves no file."""
-
-    files: ClassVar[tuple[str, ...]] = ()
-
-    def write(self, study: Study, summary: Summary, folder: Path) -> list[Path]:
-        """Writes nothing: this report is shown."""
-        return []
+    """What a study says, for the terminal and, as JSON, for programs. It is shown, and leaves no file."""
 
     def render(self, study: Study, summary: Summary, width: int | None = 80) -> RenderableType:
         """The table, the reasons of what was not measured, and the recommendation, at most ``width`` columns wide.
