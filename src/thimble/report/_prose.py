@@ -205,9 +205,10 @@ class Prose:
             return []
         most = max(zeroed, key=lambda row: row.sparsity or 0)
         deflated = f" ({words.figure(most.size_deflated_mb)} MB deflated)" if most.size_deflated_mb else ""
+        speed = f", and is {self.speed(most)}" if most.speedup else ""
         return [
             f"Zeroed weights are still shipped and still multiplied: {self.voice.name(most.name)} holds"
-            f" {words.figure(most.sparsity)} % zeros in {words.figure(most.size_mb)} MB{deflated}{', and is ' + self.speed(most) if most.speedup else ''}."
+            f" {words.figure(most.sparsity)} % zeros in {words.figure(most.size_mb)} MB{deflated}{speed}."
             " Removing channels is what shrinks a network."
         ]
 

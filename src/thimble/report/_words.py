@@ -57,7 +57,7 @@ def interval(value: Interval | None, unit: str = "") -> str:
     doubt = (value.high - value.low) / 2
     places = decimals(value.value)
     if doubt > 0:
-        places = min(decimals(doubt, 1), max(places, 3 if value.value < 2 else 0))
+        places = min(decimals(doubt, 1), max(places, 3 if 0.9 < value.value < 1.1 else 0))
     low, high = (_fixed(end, places) for end in (value.low, value.high))
     if value.low == value.high:
         return f"{_fixed(value.value, places)}{unit}"
