@@ -36,6 +36,10 @@ class ModelSource(Protocol):
         """The transform that the weights were trained with, where the source knows it."""
         ...
 
+    def prepare(self, spec: ModelSpec) -> None:
+        """Make the classes importable that the network is made of, so that a pickle of it can be read."""
+        ...
+
     def identity(self, spec: ModelSpec) -> tuple[object, ...]:
         """Hashes of files and versions of libraries that decide what `open` gives."""
         ...
@@ -65,6 +69,11 @@ def fingerprint(spec: ModelSpec) -> str:
     name = type(source).__name__
     fields = (spec.classes, dict(spec.shapes or {}), dict(spec.dtypes or {}), spec.size, spec.seed)
     return digest_of(name, fields, source.identity(spec))
+
+
+def prepare_unpickling(spec: ModelSpec) -> None:
+    """Make the classes importable that the model is made of; call it before a stored network is read."""
+    _source_of(spec).prepare(spec)
 
 
 def source_name(text: str) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from thimble.base.errors import BadInput
-from thimble.base.model import TORCH, Model, named_outputs
+from thimble.base.model import TORCH, Model, example_inputs, named_outputs
 from thimble.base.task import ModelSpec
 from thimble.base.values import TensorSpec, listed
+from thimble.catalog._user_file import foreign
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -70,34 +71,43 @@ def forward_parameters(network: nn.Module) -> list[str]:
     return [name for name, one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
 
 
-def torch_model(network: nn.Module, inputs: tuple[TensorSpec, ...], source: str, notes: Mapping[str, Any] | None = None) -> Model:
+def torch_model(network: nn.Module, inputs: tuple[TensorSpec, ...], spec: ModelSpec, notes: Mapping[str, Any] | None = None) -> Model:
     """The network in evaluation mode as a `Model`, its outputs named by one trial run.
 
     The trial takes two samples, then one where two don't pass: the batch size is then fixed at 1. Raises `BadInput`
-    where the network can't take the inputs, or answers with anything but finite tensors.
+    where the network can't take the inputs, answers with anything but finite tensors, or has another head than asked.
     """
     told = dict(notes or {})
     try:
         outputs = trial(network, inputs, 2)
     except Exception:  # whatever the network raises, it may still take one sample
-        outputs, inputs = _one_sample(network, inputs, source), tuple(replace(one, shape=one.with_batch(1)) for one in inputs)
+        outputs, inputs = _one_sample(network, inputs, spec.spec), tuple(replace(one, shape=one.with_batch(1)) for one in inputs)
         told["batch"] = "takes one sample at a time only"
-    _check_outputs(outputs, source)
-    told["output_shapes"] = {name: list(tensor.shape) for name, tensor in outputs.items()}
+    _check_outputs(outputs, spec.spec)
+    told["output_shapes"] = {name: [None, *tensor.shape[1:]] for name, tensor in outputs.items()}
+    check_head(told["output_shapes"], spec)
     return Model(TORCH, network, inputs, tuple(outputs), told)
 
 
+def head_of(output_shapes: Mapping[str, Sequence[int | None]]) -> int | None:
+    """The number of classes: the second size of an only output of two dimensions; ``None`` for anything else."""
+    shapes = list(output_shapes.values())
+    return shapes[0][1] if len(shapes) == 1 and len(shapes[0]) == 2 else None
+
+
+def check_head(output_shapes: Mapping[str, Sequence[int | None]], spec: ModelSpec) -> None:
+    """Raise `BadInput` where the model's head has another number of outputs than the specification asks for."""
+    head = head_of(output_shapes)
+    if spec.classes is not None and head is not None and head != spec.classes:
+        raise BadInput(f"{spec.spec} has a head of {head} outputs and the data {spec.classes} classes: the two must agree")
+
+
 def trial(network: nn.Module, inputs: tuple[TensorSpec, ...], batch: int) -> dict[str, Tensor]:
-    """The network's named outputs for ``batch`` samples of standard normal noise (zeros for integers)."""
+    """The network's named outputs for ``batch`` samples of noise."""
     import torch
 
-    generator = torch.Generator().manual_seed(0)
-    made = []
-    for one in inputs:
-        dtype, shape = getattr(torch, one.dtype), one.with_batch(batch)
-        made.append(torch.randn(shape, generator=generator).to(dtype) if dtype.is_floating_point else torch.zeros(shape, dtype=dtype))
     with torch.no_grad():
-        return named_outputs(network(*made))
+        return named_outputs(network(*example_inputs(Model(TORCH, network, inputs, ()), batch)))
 
 
 def _one_sample(network: nn.Module, inputs: tuple[TensorSpec, ...], source: str) -> dict[str, Tensor]:
@@ -105,7 +115,7 @@ def _one_sample(network: nn.Module, inputs: tuple[TensorSpec, ...], source: str)
         return trial(network, inputs, 1)
     except Exception as error:
         shapes = listed(f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in inputs)
-        raise BadInput(f"{source} can't take {shapes}: {one_line(error)}") from error
+        raise BadInput(f"{source} can't take {shapes}: {foreign(error)}") from error
 
 
 def _check_outputs(outputs: dict[str, Tensor], source: str) -> None:
@@ -118,9 +128,3 @@ def _check_outputs(outputs: dict[str, Tensor], source: str) -> None:
             raise BadInput(f"{source} returns {name} as a {type(value).__name__}; outputs are tensors, or tuples or dictionaries of them")
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise BadInput(f"{source} answers noise with NaN or infinity in {name}; its weights are damaged or it diverges")
-
-
-def one_line(error: BaseException) -> str:
-    """``TypeError: the first line``: a foreign error for a message of ours."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -11,7 +11,8 @@ from thimble.base.model import Model
 from thimble.base.preprocess import Preprocess
 from thimble.base.task import ModelSpec
 from thimble.base.values import TensorSpec, sha256_of
-from thimble.catalog.models._inputs import agreed_inputs, one_line, torch_model
+from thimble.catalog._user_file import foreign
+from thimble.catalog.models._inputs import agreed_inputs, torch_model
 from thimble.catalog.models._state import head_sizes, load_state, read_state
 
 if TYPE_CHECKING:
@@ -38,11 +39,17 @@ class Torchvision:
         network, source = _network(name, spec)
         size = None if spec.shapes else spec.size or _published_size(name)
         inputs = agreed_inputs((TensorSpec("input", (None, 3, size, size)),), spec, spec.spec)
-        return torch_model(network.eval(), inputs, spec.spec, {"weights": source})
+        return torch_model(network.eval(), inputs, spec, {"weights": source})
 
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:
         """The transform published with the ImageNet weights; ``None`` for other weights."""
         return transform_of(_imagenet_weights(known_name(spec))) if spec.weights == IMAGENET else None
+
+    def prepare(self, spec: ModelSpec) -> None:
+        """Import torchvision, so that pickles of its networks can be read."""
+        from thimble.catalog.models._torchvision_import import import_torchvision
+
+        import_torchvision()
 
     def identity(self, spec: ModelSpec) -> tuple[object, ...]:
         """Name, weights and the versions that decide architecture and initialisation."""
@@ -122,7 +129,7 @@ def _built(name: str, spec: ModelSpec, classes: int | None) -> nn.Module:
             network: nn.Module = models.get_model(name, **settings)
         except Exception as error:  # each builder checks its settings in its own way
             said = ", ".join(f"{key}={value}" for key, value in settings.items() if value is not None)
-            raise BadInput(f"torchvision can't build {name} with {said or 'its defaults'}: {one_line(error)}") from error
+            raise BadInput(f"torchvision can't build {name} with {said or 'its defaults'}: {foreign(error)}") from error
     return network
 
 
