@@ -6,6 +6,7 @@ It reads one request a line from standard input and answers with lines of JSON: 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -22,6 +23,7 @@ from thimble.base.model import TORCH, Model, example_inputs
 from thimble.base.step import Context, make_step
 from thimble.base.task import ModelSpec, Task, TaskSpec
 from thimble.catalog.models import open_model
+from thimble.catalog.models._torchvision_import import import_torchvision
 from thimble.catalog.tasks import open_task
 from thimble.requests import Request
 from thimble.store import Store
@@ -101,19 +103,23 @@ class _Bench:
 
 
 def _prepare_unpickling(spec: ModelSpec) -> None:
-    """Make the classes importable that a stored network may be made of."""
-    from thimble.catalog.models import prepare_unpickling
+    """Make the classes importable that a stored network may be made of: torchvision's, and those of the user's file."""
+    with contextlib.suppress(ImportError):
+        import_torchvision()
+    path, colon, _ = spec.spec.rpartition(":")
+    if colon and path.endswith(".py"):
+        from thimble.catalog.models.file import import_user_file
 
-    prepare_unpickling(spec)
+        import_user_file(Path(path))
 
 
 def _counts(model: Model) -> dict[str, Any]:
     """Parameters and MACs of a network in memory, and notes."""
     if model.format != TORCH:
         return {}
-    from thimble.measure.macs import macs_of_torch
-
     try:
+        from thimble.measure.macs import macs_of_torch
+
         macs = macs_of_torch(model.payload, example_inputs(model, 1))
     except Exception:  # counting is a courtesy: what can't be counted is left out
         macs = None

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from typing import IO, Any
 
 import msgspec
@@ -112,13 +111,10 @@ class StepsProcess:
 
 
 def _error_of(message: dict[str, Any]) -> ThimbleError:
-    """The child's error as the same class here; classes that take more than a text become their base."""
-    cls: Callable[[str], ThimbleError] = getattr(errors, message["error"], StepFailed)
-    if cls in (errors.UnknownName, errors.MissingExtra):
-        made = (errors.BadInput if cls is errors.UnknownName else ThimbleError)(message["text"])
-        made.exit_code = cls.exit_code  # type: ignore[attr-defined]
-        return made
-    made = cls(message["text"])
+    """The child's error as the same class here, with the child's text."""
+    cls: type[ThimbleError] = getattr(errors, message["error"], StepFailed)
+    made = cls.__new__(cls)
+    Exception.__init__(made, message["text"])
     if "trace" in message:
         made.add_note(message["trace"])
     return made

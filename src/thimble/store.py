@@ -40,7 +40,7 @@ class _Kept:
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing in the store: its kind (``steps``, ``values`` or ``scratch``), key, bytes, and last use in seconds since 1970."""
+    """One thing in the store: its kind, key, bytes, and last use in seconds since 1970."""
 
     kind: str
     key: str
@@ -127,7 +127,7 @@ class Store:
 
     def entries(self) -> Iterator[Entry]:
         """Everything in the store."""
-        for kind in ("steps", "values", "scratch"):
+        for kind in ("steps", "values", "outputs", "scratch"):
             for path in sorted((self.root / kind).glob("*")):
                 files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
                 yield Entry(kind, path.name, sum(file.stat().st_size for file in files), path.stat().st_mtime)

@@ -76,7 +76,7 @@ def step_fields(step: Step) -> dict[str, Any]:
 
 
 def step_text(step: Step) -> str:
-    """As a user would write it: the first field by position, others by keyword, defaults left out.
+    """As a user would write it: the first setting by position, others by keyword and only where they aren't the default.
 
     >>> from thimble.compress.prune_channels import PruneChannels
     >>> step_text(PruneChannels(0.5, round_to=16))
@@ -85,7 +85,7 @@ def step_text(step: Step) -> str:
     parts = []
     for i, f in enumerate(dataclasses.fields(step)):  # type: ignore[arg-type]
         value = getattr(step, f.name)
-        if value == f.default:
+        if value is None if i == 0 else value == f.default:
             continue
         parts.append(repr(value) if i == 0 else f"{f.name}={value!r}")
     return f"{step_name(step)}({', '.join(parts)})"

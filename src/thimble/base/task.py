@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
+from thimble.base.preprocess import Preprocess
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from thimble.base.preprocess import Preprocess
 
 SPLITS = ("train", "calibration", "validation", "test")
 """The splits every task may have. Only ``test`` must never be seen before the final figures."""

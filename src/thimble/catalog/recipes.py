@@ -61,7 +61,11 @@ def lab_recipes(only: Sequence[str] = (), quick: bool = False, opset: int | None
     ``only`` picks some by name, from the lab's and the naive ones (``traps`` stands for all of those); ``quick``
     picks `QUICK` and trains less. Raises `UnknownName` with the known names.
     """
-    fills = {"opset": "" if opset is None else str(opset), "finetune": "1" if quick else "2", "distill": f"'torchvision:mobilenet_v2', epochs={2 if quick else 6}"}
+    fills = {
+        "opset": "" if opset is None else str(opset),
+        "finetune": "1" if quick else "2",
+        "distill": f"'torchvision:mobilenet_v2', epochs={2 if quick else 6}",
+    }
     every = {name: _made(name, text, runtime, title, fills) for name, text, runtime, title in (*_LAB, *_TRAPS)}
     traps = [name for name, *_ in _TRAPS]
     chosen = [name for wanted in only for name in (traps if wanted == "traps" else [wanted])]

@@ -1,0 +1,84 @@
+"""The command line: one thin command per public function, each in a module of its own, loaded when it is asked for.
+
+Exit codes are those of `thimble.base.errors`; Ctrl-C gives 130.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+import traceback
+
+import click
+
+from thimble.base.errors import CannotWrite, ThimbleError
+
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group whose commands are the modules of this package: ``measure.py`` holds ``measure``, its object is ``command``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every module's name, private ones aside."""
+        names = [info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_")]
+        return sorted(name.rstrip("_") for name in names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command's module; ``None`` where there is none of that name."""
+        modules = {info.name.rstrip("_"): info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_")}
+        if cmd_name not in modules:
+            return None
+        command: click.Command = importlib.import_module(f"{__name__}.{modules[cmd_name]}").command
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="thimble")
+@click.option("--debug", is_flag=True, help="Show the trace of an error.")
+@click.pass_context
+def thimble(ctx: click.Context, debug: bool) -> None:
+    """Fit a trained neural network into a small device, and prove what it cost.
+
+    \b
+    Exit codes: 0 done; 1 failed; 2 bad input; 3 no candidate is proven to meet the limits;
+    4 a proven regression; 5 an optional library is missing; 6 the machine is busy measuring;
+    7 a folder can't be written or the disk is full; 130 interrupted.
+    """
+    ctx.ensure_object(dict)["debug"] = debug
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code; every expected error is one line on standard error."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    arguments = [word for word in given if word != "--debug"]
+    try:
+        result = thimble.main(arguments, prog_name="thimble", standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+    except click.exceptions.Exit as exit_:
+        code = exit_.exit_code
+    except click.UsageError as error:
+        error.show()
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted; what was finished is kept, and the same command goes on from there", debug)
+        code = INTERRUPTED
+    except ThimbleError as error:
+        _say(str(error), debug)
+        code = error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except OSError as error:
+        _say(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""), debug)
+        code = CannotWrite.exit_code
+    sys.exit(code)
+
+
+def _say(text: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"thimble: {text}", err=True)

@@ -63,11 +63,10 @@ def train(network: nn.Module, model: Model, loss: Loss, schedule: Schedule, cont
             outputs = named_outputs(network(*(inputs[spec.name] for spec in model.inputs)))
             value = loss(outputs, targets, inputs)
             if not torch.isfinite(value):
-                raise StepFailed(
-                    f"training diverged: the loss became {value.item()} in epoch {epoch + 1}; lower learning_rate ({schedule.learning_rate:g})"
-                )
+                rate = schedule.learning_rate
+                raise StepFailed(f"training diverged: the loss became {value.item()} in epoch {epoch + 1}; lower learning_rate ({rate:g})")
             optimizer.zero_grad()
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             optimizer.step()
             rates.step()
             done = (epoch * batches + i + 1) / (schedule.epochs * batches)
