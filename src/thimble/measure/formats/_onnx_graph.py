@@ -1,0 +1,103 @@
+"""An ONNX graph without its weights, and the shapes of its tensors at batch 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+Shape = tuple[int, ...]
+Shapes = dict[str, Shape]
+
+SMALL = 4096
+"""Constants of at most so many numbers are read: shapes are computed from them."""
+
+
+class Unknown(Exception):
+    """A shape that neither inference nor a run tells."""
+
+
+def light_model(path: Path) -> Any:
+    """The model with local functions inlined and large weights left out, only their shapes told."""
+    import onnx
+    from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
+
+    model = onnx.load(str(path), load_external_data=False)
+    for graph in graphs(model.graph):
+        for tensor in graph.initializer:
+            size = 1
+            for length in tensor.dims:
+                size *= length
+            if size > SMALL:
+                bare = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
+                tensor.CopyFrom(bare)
+            elif uses_external_data(tensor):
+                load_external_data_for_tensor(tensor, str(path.parent))
+    return onnx.inliner.inline_local_functions(model) if model.functions else model
+
+
+def graphs(graph: Any) -> Iterator[Any]:
+    """A graph and those inside its loops and branches."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                if inner.node:
+                    yield from graphs(inner)
+
+
+def fix_batch(model: Any, shapes: dict[str, Shape] | None = None) -> None:
+    """Give every free dimension of the inputs the size 1, or what ``shapes`` says."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    for value in model.graph.input:
+        if value.name in constants:
+            continue
+        for i, dim in enumerate(value.type.tensor_type.shape.dim):
+            if shapes and value.name in shapes:
+                dim.dim_value = shapes[value.name][i]
+            elif not dim.dim_value:
+                dim.dim_value = 1
+
+
+def inferred_shapes(model: Any) -> Shapes:
+    """What ONNX's own shape inference finds, in all graphs; tensors that it can't place are absent."""
+    import onnx
+
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    del model.graph.value_info[:]
+    done = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    found: Shapes = {}
+    for graph in graphs(done.graph):
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            dims = value.type.tensor_type.shape.dim
+            if value.type.tensor_type.HasField("shape") and all(dim.HasField("dim_value") for dim in dims):
+                found[value.name] = tuple(dim.dim_value for dim in dims)
+        found |= {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    return found
+
+
+def shapes_by_running(path: Path, model: Any, names: list[str]) -> Shapes:
+    """Shapes of some tensors of the main graph, from one run on zeros in ONNX Runtime."""
+    import numpy as np
+    import onnx
+    import onnxruntime
+
+    whole = onnx.load(str(path), load_external_data=False)
+    known = {value.name for value in whole.graph.output}
+    whole.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 4
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent.resolve()))
+    session = onnxruntime.InferenceSession(whole.SerializeToString(), settings, providers=["CPUExecutionProvider"])
+    inputs = {}
+    sized = {value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim) for value in model.graph.input}
+    for node in session.get_inputs():
+        kind = onnx.helper.tensor_dtype_to_np_dtype(_element_type(model, node.name))
+        inputs[node.name] = np.zeros(sized[node.name], kind)
+    return {name: np.shape(value) for name, value in zip(names, session.run(names, inputs), strict=True)}
+
+
+def _element_type(model: Any, name: str) -> int:
+    return int(next(value.type.tensor_type.elem_type for value in model.graph.input if value.name == name))

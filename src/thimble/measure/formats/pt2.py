@@ -1,0 +1,34 @@
+"""Exported programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from thimble.base.artifact import Artifact
+from thimble.measure.formats import Stored
+
+
+def tensors(path: Path) -> Iterator[Stored]:
+    """Parameters, buffers and constants, tied ones once."""
+    import torch
+
+    from thimble.measure.formats._torch import stored
+
+    program = torch.export.load(path)
+    learned = set(program.graph_signature.parameters)
+    seen: set[int] = set()
+    for name, value in {**program.state_dict, **program.constants}.items():
+        if isinstance(value, torch.Tensor) and value.data_ptr() not in seen:
+            seen.add(value.data_ptr())
+            yield stored(name, value, name in learned)
+
+
+def macs(path: Path, artifact: Artifact) -> int:
+    """Counted by running it once."""
+    import torch
+
+    from thimble.measure.formats._torch import example
+    from thimble.measure.macs import macs_of_torch
+
+    return macs_of_torch(torch.export.load(path).module(), example(artifact))

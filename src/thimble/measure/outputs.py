@@ -1,0 +1,146 @@
+"""Outputs of an artifact, batch by batch: running a split through a worker, and keeping what comes out."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thimble.base.artifact import Artifact
+from thimble.base.errors import BadInput, RuntimeFailed
+from thimble.base.subject import Subject
+from thimble.base.task import Batch, Split
+from thimble.measure.metrics._outputs import primary
+from thimble.measure.process import Worker
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from thimble.base.task import Arrays
+
+BATCH = 32
+BATCH_BYTES = 16_000_000
+SAME_DB = 40.0
+"""Outputs of a batch and of its samples one by one count as the same above this SQNR."""
+
+
+def run_batch(worker: Worker, batch: Batch, subject: Subject) -> Arrays:
+    """Outputs of one batch by the artifact's names; a fixed batch size is filled up with the last sample.
+
+    Raises `RuntimeFailed` for outputs that are NaN, infinite or not one per sample.
+    """
+    inputs, count = named_inputs(batch.inputs, subject.artifact), len(batch)
+    size = max(count, fixed_batch(subject.artifact) or count)
+    if count < size:
+        inputs = {name: np.concatenate([array, np.repeat(array[-1:], size - count, axis=0)]) for name, array in inputs.items()}
+    outputs = worker.run(inputs)
+    for name, array in outputs.items():
+        if array.ndim == 0 or len(array) != size:
+            raise RuntimeFailed(f"{subject.name}: output {name!r} of shape {array.shape} is not one per sample for a batch of {size}")
+        if array.dtype.kind == "f" and (bad := array.size - int(np.isfinite(array).sum())):
+            raise RuntimeFailed(f"{subject.name}: output {name!r} holds {bad} values that are NaN or infinite; the artifact is broken")
+    return {name: array[:count] for name, array in outputs.items()}
+
+
+def named_inputs(inputs: Arrays, artifact: Artifact) -> Arrays:
+    """A task's inputs under the artifact's names: the same names, else by position; in the artifact's types."""
+    wanted = {spec.name: spec.dtype for spec in artifact.inputs}
+    if set(wanted) <= set(inputs):
+        found = {name: inputs[name] for name in wanted}
+    elif len(wanted) == len(inputs):
+        found = dict(zip(wanted, inputs.values(), strict=True))
+    else:
+        raise BadInput(f"the model takes {', '.join(wanted)}, the data gives {', '.join(inputs)}")
+    return {name: array.astype(wanted[name], copy=False) for name, array in found.items()}
+
+
+def fixed_batch(artifact: Artifact) -> int | None:
+    """The batch size an artifact insists on."""
+    sizes = [spec.shape[0] for spec in artifact.inputs if spec.shape and spec.shape[0] is not None]
+    return sizes[0] if sizes else None
+
+
+def batch_size(worker: Worker, split: Split, artifact: Artifact) -> int:
+    """As many samples as fit in 16 MB of inputs, at most 32; one where samples of a batch change each other's outputs."""
+    if len(split) == 0:
+        raise BadInput("the split holds no samples")
+    fixed = fixed_batch(artifact)
+    if fixed is not None:
+        return fixed
+    first = next(iter(split.batches(1)))
+    size = max(1, min(BATCH, BATCH_BYTES // max(1, sum(array.nbytes for array in first.inputs.values()))))
+    batch = next(iter(split.batches(size)))
+    return size if len(batch) == 1 or _independent(worker, named_inputs(batch.inputs, artifact)) else 1
+
+
+def _independent(worker: Worker, inputs: Arrays) -> bool:
+    """Whether the first samples give alone what they give in their batch; an artifact that can't run the batch says no."""
+    try:
+        together = primary(worker.run(inputs))
+    except RuntimeFailed:
+        worker.close()
+        worker.open()
+        return False
+    for i in range(min(4, len(together))):
+        alone = primary(worker.run({name: array[i : i + 1] for name, array in inputs.items()}))[0].astype(np.float64)
+        if alone.shape != together[i].shape:
+            return False
+        if sqnr_db(float((alone**2).sum()), float(((alone - together[i]) ** 2).sum())) < SAME_DB:
+            return False
+    return True
+
+
+def sqnr_db(signal: float, noise: float) -> float:
+    """Signal-to-quantization-noise ratio of two sums of squares, in dB, at most 200."""
+    if noise <= 0:
+        return 200.0
+    return max(-200.0, min(200.0, 10 * math.log10(signal / noise))) if signal > 0 else -200.0
+
+
+def first_output(folder: Path) -> NDArray[Any]:
+    """The first of the outputs that `keeping` left, read piece by piece."""
+    try:
+        found: NDArray[Any] = np.load(folder / "0.npy", mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder} holds no outputs to compare with: {error}") from error
+    return found
+
+
+@contextmanager
+def keeping(folder: Path | None, samples: int) -> Iterator[Callable[[Arrays, int], None]]:
+    """A function ``put(outputs, seen)`` that puts outputs aside as they come: ``0.npy``, ``1.npy``, ... and ``names.json``.
+
+    The folder appears, complete, when all went well. Without a folder nothing is kept.
+    """
+    if folder is None:
+        yield lambda outputs, seen: None
+        return
+    aside = folder.parent / f".{folder.name}.{os.getpid()}"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    files: dict[str, Any] = {}
+
+    def put(outputs: Arrays, seen: int) -> None:
+        for i, (name, array) in enumerate(outputs.items()):
+            if name not in files:
+                shape = (samples, *array.shape[1:])
+                files[name] = np.lib.format.open_memmap(aside / f"{i}.npy", mode="w+", dtype=array.dtype, shape=shape)
+            if files[name].shape[1:] != array.shape[1:]:
+                raise RuntimeFailed(f"output {name!r} changes its shape from {files[name].shape[1:]} to {array.shape[1:]} between batches")
+            files[name][seen : seen + len(array)] = array
+
+    try:
+        yield put
+        (aside / "names.json").write_text(json.dumps(list(files)))
+        files.clear()
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,112 @@
+"""Quality of an artifact on a split: scores sample by sample, and how its outputs compare with the baseline's."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thimble.base.errors import BadInput
+from thimble.base.registry import snake_case
+from thimble.base.step import Progress, silent
+from thimble.base.study import Quality
+from thimble.base.subject import Subject
+from thimble.base.task import Metric, Split
+from thimble.measure.metrics._outputs import primary
+from thimble.measure.metrics.agreement import Agreement, agreeing
+from thimble.measure.outputs import batch_size, first_output, keeping, run_batch, sqnr_db
+from thimble.measure.process import Worker
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from thimble.base.task import Arrays
+
+
+def measure_quality(
+    subject: Subject,
+    split: Split,
+    name: str,
+    metric: Metric,
+    reference: Path | None = None,
+    keep: Path | None = None,
+    progress: Progress = silent,
+) -> Quality:
+    """Run the artifact over a split, called ``name``, and score every sample.
+
+    Samples are read in batches, as large as memory and the artifact allow; where its outputs depend on who shares
+    the batch (dynamic quantization takes its ranges from all of it), one by one, as on the device. ``keep`` is a
+    folder to leave the outputs in, one ``.npy`` for each; ``reference`` such a folder of the baseline's, which gives
+    agreement, SQNR and cosine of the first output. Without targets there are no scores, except that the metric
+    ``agreement`` scores against the reference. Raises `RuntimeFailed` for outputs that are not finite.
+    """
+    started = time.monotonic()
+    tally = _Tally(metric, reference)
+    with Worker(subject) as worker, keeping(keep, len(split)) as kept:
+        size, seen = batch_size(worker, split, subject.artifact), 0
+        for batch in split.batches(size):
+            outputs = run_batch(worker, batch, subject)
+            kept(outputs, seen)
+            tally.add(outputs, batch.targets, seen)
+            seen += len(batch)
+            progress(seen / len(split), f"{subject.name}: {seen} of {len(split)} samples of {name}")
+    return Quality(
+        split=name,
+        fingerprint=split.fingerprint(),
+        metric=snake_case(type(metric).__name__),
+        scores=tally.scores(),
+        agreement=tuple(tally.agreement),
+        sqnr_db=tally.sqnr_db(),
+        cosine=tally.cosine(),
+        seconds=time.monotonic() - started,
+    )
+
+
+class _Tally:
+    """What has been seen so far: scores, and sums that compare outputs with the reference's, sample by sample."""
+
+    def __init__(self, metric: Metric, reference: Path | None) -> None:
+        self.metric = metric
+        self.rows: list[NDArray[Any]] = []
+        self.agreement: list[float] = []
+        self.others = first_output(reference) if reference else None
+        self.signal = self.noise = 0.0
+        self.cosines: list[float] = []
+
+    def add(self, outputs: Arrays, targets: NDArray[Any] | None, seen: int) -> None:
+        values = primary(outputs)
+        others = None if self.others is None else np.asarray(self.others[seen : seen + len(values)])
+        if others is not None:
+            self._compare(values, others)
+        if isinstance(self.metric, Agreement):
+            targets = values if others is None else others
+        if targets is not None:
+            self.rows.append(self.metric.score(outputs, targets))
+
+    def _compare(self, values: NDArray[Any], others: NDArray[Any]) -> None:
+        if values.shape != others.shape:
+            raise BadInput(f"outputs of shape {values.shape} can't be compared with the baseline's of shape {others.shape}")
+        shares = agreeing(values, others)
+        if shares is not None:
+            self.agreement += [float(share) for share in shares]
+        ours, theirs = (array.reshape(len(array), -1).astype(np.float64) for array in (values, others))
+        self.signal += float((theirs**2).sum())
+        self.noise += float(((ours - theirs) ** 2).sum())
+        lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+        self.cosines += [float(c) for c in (ours * theirs).sum(axis=1) / np.maximum(lengths, np.finfo(np.float64).tiny)]
+
+    def scores(self) -> Any:
+        """Scores as plain numbers, or rows of statistics."""
+        if not self.rows:
+            return ()
+        rows = np.concatenate(self.rows)
+        return tuple(map(float, rows)) if rows.ndim == 1 else tuple(tuple(map(float, row)) for row in rows)
+
+    def sqnr_db(self) -> float | None:
+        """``None`` without a reference; 200 dB stands for outputs that are equal to the last bit."""
+        return None if self.others is None else sqnr_db(self.signal, self.noise)
+
+    def cosine(self) -> float | None:
+        return float(np.mean(self.cosines)) if self.cosines else None
