@@ -42,9 +42,23 @@ def measure_quality(
     agreement, SQNR and cosine of the first output. Without targets there are no scores, except that the metric
     ``agreement`` scores against the reference. Raises `RuntimeFailed` for outputs that are not finite.
     """
-    started = time.monotonic()
+    with Worker(subject) as worker:
+        return quality_of(worker, split, name, metric, reference, keep, progress)
+
+
+def quality_of(
+    worker: Worker,
+    split: Split,
+    name: str,
+    metric: Metric,
+    reference: Path | None = None,
+    keep: Path | None = None,
+    progress: Progress = silent,
+) -> Quality:
+    """The same by a worker that is open; it can go on to other work."""
+    started, subject = time.monotonic(), worker.subject
     tally = _Tally(metric, reference)
-    with Worker(subject) as worker, keeping(keep, len(split)) as kept:
+    with keeping(keep, len(split)) as kept:
         size, seen = batch_size(worker, split, subject.artifact), 0
         for batch in split.batches(size):
             outputs = run_batch(worker, batch, subject)

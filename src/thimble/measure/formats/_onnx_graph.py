@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,10 +27,7 @@ def light_model(path: Path) -> Any:
     model = onnx.load(str(path), load_external_data=False)
     for graph in graphs(model.graph):
         for tensor in graph.initializer:
-            size = 1
-            for length in tensor.dims:
-                size *= length
-            if size > SMALL:
+            if math.prod(tensor.dims) > SMALL:
                 bare = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
                 tensor.CopyFrom(bare)
             elif uses_external_data(tensor):
@@ -60,12 +59,19 @@ def fix_batch(model: Any, shapes: dict[str, Shape] | None = None) -> None:
 
 
 def inferred_shapes(model: Any) -> Shapes:
-    """What ONNX's own shape inference finds, in all graphs; tensors that it can't place are absent."""
-    import onnx
-
+    """What ONNX's own shape inference finds, helped by computing what follows from known shapes; the rest is absent."""
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")
     del model.graph.value_info[:]
+    shapes = _inferred(model)
+    while _fold(model, shapes):
+        shapes = _inferred(model)
+    return shapes
+
+
+def _inferred(model: Any) -> Shapes:
+    import onnx
+
     done = onnx.shape_inference.infer_shapes(model, data_prop=True)
     found: Shapes = {}
     for graph in graphs(done.graph):
@@ -75,6 +81,46 @@ def inferred_shapes(model: Any) -> Shapes:
                 found[value.name] = tuple(dim.dim_value for dim in dims)
         found |= {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     return found
+
+
+def _fold(model: Any, shapes: Shapes) -> bool:
+    """Replace small nodes of the main graph that follow from constants and known shapes by their values; whether any did."""
+    import onnx
+
+    graph = model.graph
+    values = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer if math.prod(t.dims) <= SMALL}
+    left = []
+    for node in graph.node:
+        found = _value_of(node, values, shapes)
+        if found is None:
+            left.append(node)
+        else:
+            values[node.output[0]] = found
+            graph.initializer.append(onnx.numpy_helper.from_array(found, node.output[0]))
+    folded = len(left) < len(graph.node)
+    kept = [copy.deepcopy(node) for node in left]
+    del graph.node[:]
+    graph.node.extend(kept)
+    return folded
+
+
+def _value_of(node: Any, values: dict[str, Any], shapes: Shapes) -> Any:
+    """The one small output of a node, or ``None`` where it doesn't follow."""
+    import numpy as np
+    from onnx.reference import ReferenceEvaluator
+
+    if node.op_type == "Shape" and node.input[0] in shapes and not node.attribute:
+        return np.array(shapes[node.input[0]], np.int64)
+    names = [name for name in node.input if name]
+    if len(node.output) != 1 or not all(name in values for name in names) or node.domain not in ("", "ai.onnx"):
+        return None
+    if node.op_type.startswith("Random") or node.op_type.endswith("QuantizeLinear") or any(a.g.node for a in node.attribute):
+        return None
+    try:
+        found = np.asarray(ReferenceEvaluator(node).run(None, {name: values[name] for name in names})[0])
+    except Exception:  # an operator that the reference lacks: shapes behind it come from a run
+        return None
+    return found if found.size <= SMALL and found.dtype.kind in "biuf" else None
 
 
 def shapes_by_running(path: Path, model: Any, names: list[str]) -> Shapes:
