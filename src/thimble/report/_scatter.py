@@ -35,7 +35,7 @@ class Scatter:
         self.first = rows[0].name if rows else ""
         self.rows = [row for row in rows if row.quality is not None]
         self.sign = 1.0 if study.task.higher_is_better else -1.0
-        self.floor = _floor([self.sign * _quality(row) for row in self.rows])
+        self.floor = floor_of([self.sign * _quality(row) for row in self.rows])
         self.note = (
             "Arrows point to candidates far below the panel, their values beside their names."
             if any(self._low(row) for row in self.rows)
@@ -133,7 +133,7 @@ def _quality(row: Row) -> float:
     return row.quality.value if row.quality else 0.0
 
 
-def _floor(values: list[float]) -> float:
+def floor_of(values: list[float]) -> float:
     """The highest value below which a minority lies, set apart by twice the spread of all above it."""
     ordered = sorted(values)
     for i in range(len(ordered) // 2, 0, -1):

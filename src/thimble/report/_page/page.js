@@ -1,0 +1,196 @@
+"use strict";
+(() => {
+  const began = performance.now();
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const root = document.documentElement;
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const one = (selector) => document.querySelector(selector);
+  const views = new Map();
+  let lit = null;
+
+  // ---- theme ------------------------------------------------------------------------------------------------------
+  const remembered = { get: () => { try { return localStorage.getItem("thimble-theme"); } catch { return null; } },
+    set: (value) => { try { localStorage.setItem("thimble-theme", value); } catch { /* a page opened from a file may have no storage */ } } };
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const theme = () => root.dataset.theme || (dark.matches ? "dark" : "light");
+  function nameTheme() { one("#theme").textContent = theme() === "dark" ? "Light" : "Dark"; }
+  if (remembered.get()) root.dataset.theme = remembered.get();
+  nameTheme();
+  one("#theme").addEventListener("click", () => {
+    root.dataset.theme = theme() === "dark" ? "light" : "dark";
+    remembered.set(root.dataset.theme);
+    nameTheme();
+    draw();
+  });
+  dark.addEventListener("change", () => { nameTheme(); draw(); });
+
+  // ---- table: filter, sort, copy ----------------------------------------------------------------------------------
+  const body = one("#table tbody");
+  const lines = all("tr", body);
+  const pressed = (kind) => all(`.chip[data-filter="${kind}"][aria-pressed="true"]`).map((chip) => chip.dataset.value);
+  function passes(line) {
+    const row = data.rows[Number(line.dataset.id)], words = one("#search").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const runtimes = pressed("runtime"), techniques = pressed("technique"), own = line.dataset.techniques.split("|");
+    const text = `${row.name} ${row.recipe} ${row.runtime}`.toLowerCase();
+    return (!runtimes.length || runtimes.includes(line.dataset.runtime)) && (!techniques.length || techniques.some((name) => own.includes(name))) && words.every((word) => text.includes(word));
+  }
+  function filter() {
+    lines.forEach((line) => { line.hidden = !passes(line); });
+    const count = lines.filter((line) => !line.hidden).length;
+    one("#shown").textContent = count === lines.length ? `${count} candidate${count === 1 ? "" : "s"}` : `${count} of ${lines.length} candidates`;
+    return draw();
+  }
+  one("#search").addEventListener("input", filter);
+  all(".chip").forEach((chip) => chip.addEventListener("click", () => { chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true")); filter(); }));
+
+  const heads = all("#table thead th");
+  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
+    const up = head.getAttribute("aria-sort") !== "ascending";
+    heads.forEach((other) => other.setAttribute("aria-sort", other === head ? (up ? "ascending" : "descending") : "none"));
+    const key = (line) => (line.children[column] && line.children[column].dataset.sort) || "";
+    lines.sort((a, b) => {
+      const mine = key(a), other = key(b);
+      if (!mine || !other) return mine === other ? a.dataset.id - b.dataset.id : mine ? -1 : 1;
+      const order = column < 2 ? mine.localeCompare(other, undefined, { numeric: true }) : Number(mine) - Number(other);
+      return (up ? order : -order) || a.dataset.id - b.dataset.id;
+    });
+    body.append(...lines);
+  }));
+
+  async function copy(button, text) {
+    let done = true;
+    try { await navigator.clipboard.writeText(text); } catch {
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      done = document.execCommand("copy");
+      area.remove();
+    }
+    const label = button.dataset.label || (button.dataset.label = button.textContent);
+    button.textContent = done ? "Copied" : "Could not copy";
+    button.dataset.copied = text;
+    setTimeout(() => { button.textContent = label; }, 1500);
+  }
+  const visible = () => lines.filter((line) => !line.hidden).map((line) => Number(line.dataset.id));
+  one("#copy-csv").addEventListener("click", (event) => copy(event.currentTarget, [data.csv[0], ...visible().map((id) => data.csv[id + 1])].join("\n") + "\n"));
+  one("#copy-markdown").addEventListener("click", (event) => copy(event.currentTarget, [...data.markdown[0], ...visible().map((id) => data.markdown[id + 1][0])].join("\n") + "\n"));
+
+  // ---- pictures ---------------------------------------------------------------------------------------------------
+  function look() {
+    const style = getComputedStyle(root), colour = (name) => style.getPropertyValue(`--${name}`).trim();
+    return { size: parseFloat(style.fontSize) * 0.86, font: getComputedStyle(document.body).fontFamily, ink: colour("ink"), soft: colour("soft"), line: colour("line"), grid: colour("grid"),
+      paper: colour("paper"), shade: colour("shade"), grey: colour("grey"), limits: data.limits };
+  }
+  function specOf(kind, rows, style, width) {
+    if (kind === "size" || kind === "latency") return charts.bars(data.rows, rows, kind, style, width);
+    return charts.scatter(data, rows, kind.split("-")[1], style, width);
+  }
+  async function show(box, spec, style) {
+    if (views.has(box)) { views.get(box).finalize(); views.delete(box); }
+    box.replaceChildren();
+    const turn = box.turn = (box.turn || 0) + 1;
+    if (!spec) { box.textContent = "Not measured."; return; }
+    const inside = document.createElement("div");
+    const { view } = await vegaEmbed(inside, spec, { mode: "vega", renderer: "svg", actions: false, ast: true, hover: false, tooltip: false, defaultStyle: false,
+      config: charts.config(style), logLevel: 1 });
+    if (box.turn !== turn) { view.finalize(); return; }
+    box.replaceChildren(inside);
+    const svg = inside.querySelector("svg");
+    svg.setAttribute("aria-hidden", box.getAttribute("role") === "img" ? "true" : "false");
+    const at = (item) => item && item.mark && item.mark.name === "points" ? item.datum.id : null;
+    view.addEventListener("mousemove", (event, item) => { if (at(item) === null) quiet(); else light(at(item), event); });
+    view.addEventListener("mouseout", quiet);
+    view.addEventListener("click", (event, item) => { if (at(item) !== null) light(at(item), event); });
+    views.set(box, view);
+  }
+  async function draw() {
+    const style = look(), shown = visible(), rows = data.rows.filter((row) => shown.includes(row.id));
+    await Promise.all([
+      ...all(".picture .canvas").map((box) => show(box, specOf(box.parentElement.dataset.picture, rows, style, box.clientWidth), style)),
+      ...all("details[open] .rounds").map((box) => drawRounds(box, style)),
+    ]);
+    root.dataset.drawn = String(Math.round(performance.now() - began));
+  }
+  function drawRounds(box, style = look()) {
+    const row = data.rows[Number(box.closest("details").dataset.id)];
+    const first = data.rows.find((other) => other.baseline);
+    const panels = [{ key: row.key, title: row.name, colour: row.baseline ? style.grey : row.colour }];
+    if (first && first.id !== row.id) panels.push({ key: first.key, title: `${first.name} (baseline)`, colour: style.grey });
+    return show(box, charts.rounds(data.run, panels.filter((panel) => data.run.ms[panel.key]), style, box.clientWidth), style);
+  }
+
+  // ---- pointing at a candidate ------------------------------------------------------------------------------------
+  const tip = one("#tip");
+  function light(id, event) {
+    lit = id;
+    const row = data.rows[id], name = document.createElement("b"), recipe = document.createElement("code");
+    name.textContent = row.name;
+    recipe.textContent = row.recipe;
+    const figures = [["size", row.sizeText], ["latency", row.latencyText], ["quality", row.qualityText], ["drop", row.dropText]].filter(([, text]) => text).map(([label, text]) => {
+      const line = document.createElement("div");
+      line.textContent = label === "quality" ? text : `${label} ${text}`;
+      return line;
+    });
+    const runtime = document.createElement("div");
+    runtime.textContent = row.runtime;
+    tip.replaceChildren(name, recipe, runtime, ...figures);
+    tip.hidden = false;
+    const x = event.clientX, y = event.clientY, box = tip.getBoundingClientRect();
+    tip.style.left = `${Math.max(6, Math.min(x + 14, innerWidth - box.width - 6))}px`;
+    tip.style.top = `${y + 16 + box.height > innerHeight ? Math.max(6, y - box.height - 12) : y + 16}px`;
+    mark();
+  }
+  function quiet() { if (lit === null) return; lit = null; tip.hidden = true; mark(); }
+  function mark() {
+    for (const [box, view] of views) if (!box.classList.contains("rounds") && view.signal("lit") !== lit) view.signal("lit", lit).run();
+    lines.forEach((line) => line.classList.toggle("lit", Number(line.dataset.id) === lit));
+  }
+  all(".picture .canvas").forEach((box) => {
+    box.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (event.key === "Escape") quiet();
+      if (event.key === "Enter" && lit !== null) location.hash = `c-${lit}`;
+      if (!step) return;
+      event.preventDefault();
+      const ids = visible().filter((id) => data.rows[id].size !== null), index = ids.indexOf(lit), area = box.getBoundingClientRect();
+      light(ids[index < 0 ? (step > 0 ? 0 : ids.length - 1) : (index + step + ids.length) % ids.length], { clientX: area.left + 24, clientY: area.top + 12 });
+    });
+    box.addEventListener("blur", quiet);
+  });
+  lines.forEach((line) => { line.addEventListener("mouseenter", () => { lit = Number(line.dataset.id); mark(); }); line.addEventListener("mouseleave", quiet); });
+  document.addEventListener("scroll", quiet, { passive: true });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") quiet(); });
+
+  // ---- details ----------------------------------------------------------------------------------------------------
+  all("#details details").forEach((box) => box.addEventListener("toggle", () => { if (box.open) all(".rounds", box).forEach((rounds) => { if (!views.has(rounds)) drawRounds(rounds); }); }));
+  function follow() {
+    const box = /^#c-\d+$/.test(location.hash) && one(location.hash);
+    all("details.target").forEach((other) => other.classList.remove("target"));
+    if (box) { box.open = true; box.classList.add("target"); box.scrollIntoView(); }
+  }
+  addEventListener("hashchange", follow);
+
+  // ---- legend, first drawing, new widths --------------------------------------------------------------------------
+  const legend = one("#legend");
+  function entry(shape, colour, words) {
+    const item = document.createElement("li"), svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    svg.setAttribute("viewBox", "-.7 -.7 1.4 1.4");
+    svg.setAttribute("aria-hidden", "true");
+    path.setAttribute("d", charts.symbol(shape));
+    path.setAttribute("fill", colour);
+    svg.append(path);
+    item.append(svg, words);
+    legend.append(item);
+  }
+  if (legend) {
+    entry("star", "var(--grey)", "baseline");
+    data.runtimes.forEach((runtime) => entry(runtime.shape, runtime.colour, runtime.name));
+    if (Object.values(data.limits).some((limit) => limit !== null)) entry("square", "#d55e0066", "beyond a limit");
+  }
+  filter();
+  follow();
+  let wide = innerWidth, waiting = 0;
+  addEventListener("resize", () => { if (innerWidth === wide) return; wide = innerWidth; clearTimeout(waiting); waiting = setTimeout(draw, 120); });
+  addEventListener("beforeprint", () => draw());
+})();

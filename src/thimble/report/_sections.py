@@ -1,0 +1,262 @@
+"""The words of the page, section by section, as plain values that its template sets and escapes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from thimble.base.study import Candidate, StepRecord, Study
+from thimble.base.summary import Row, Summary
+from thimble.report import _words as words
+from thimble.report._prose import Prose
+
+TECHNIQUES = {
+    "quantize": "quantization",
+    "prune": "pruning",
+    "finetune": "fine-tuning",
+    "distill": "distillation",
+    "half": "FP16",
+    "fp16": "FP16",
+}
+"""What a step does, by a word in its name."""
+MOST_BARS = 15
+"""Operators and layers that are listed by name; the rest are summed up in a line."""
+
+
+class _Voice:
+    """Names in code style. Whatever is escaped here stays escaped, whatever isn't is escaped by the template."""
+
+    def name(self, name: str) -> str:
+        from markupsafe import Markup
+
+        return str(Markup("<code>{}</code>").format(words.plain(name)))
+
+    def text(self, text: str) -> str:
+        from markupsafe import escape
+
+        return str(escape(text))
+
+
+def sections(study: Study, summary: Summary) -> dict[str, Any]:
+    """Everything that the template names."""
+    prose = Prose(study, summary, _Voice())
+    measured = any(row.size_mb is not None for row in summary.rows)
+    chosen = next((row for row in summary.rows if row.name == summary.chosen), None)
+    return {
+        "title": f"{words.plain(study.name)}: {words.plain(study.model)} on {words.plain(study.task.name)}",
+        "heading": words.plain(study.model),
+        "study_name": words.plain(study.name),
+        "task_name": words.plain(study.task.name),
+        "machine": words.plain(study.environment.processor),
+        "threads": study.threads,
+        "started": words.plain(study.started[:10]),
+        "complete": study.complete,
+        "recommendation": words.plain(summary.recommendation),
+        "met": summary.met,
+        "tiles": _tiles(study, chosen) if chosen else [],
+        "limit_states": _limit_states(study, chosen),
+        "phone": _marked(prose.phone()) if measured else [],
+        "metric": words.metric_title(study.task),
+        "unit": words.plain(study.task.unit),
+        "rows": [_row(i, row, study, summary) for i, row in enumerate(summary.rows)],
+        "measured": measured,
+        "runtimes": list(dict.fromkeys(words.runtime_title(row.runtime) for row in summary.rows)),
+        "techniques": list(dict.fromkeys(technique for row in summary.rows for technique in techniques(row.recipe))),
+        "best": _marked(prose.best()),
+        "tradeoffs": _marked(prose.tradeoffs()),
+        "surprises": _marked(prose.surprises()),
+        "warnings": _marked(prose.warnings()),
+        "conditions": words.conditions(study),
+        "details": [_details(i, row, study, summary, prose) for i, row in enumerate(summary.rows)],
+    }
+
+
+def techniques(recipe: str) -> list[str]:
+    """The techniques that a recipe's text names; an export by itself is ``FP32``."""
+    names = [step.partition("(")[0].strip() for step in recipe.split(" + ")]
+    found = [technique for name in names for word, technique in TECHNIQUES.items() if word in name]
+    return list(dict.fromkeys(found)) or ["FP32"]
+
+
+def _marked(lines: list[str]) -> list[Any]:
+    """Sentences whose foreign parts their voice has escaped already."""
+    from markupsafe import Markup
+
+    return [Markup(line) for line in lines]
+
+
+def _tiles(study: Study, row: Row) -> list[dict[str, str]]:
+    """The chosen one's figures, large."""
+    quality = words.percent(row.quality.value) + words.metric_unit(study.task) if row.quality else ""
+    tiles = [
+        ("Size", words.figure(row.size_mb, " MB"), f"{words.times(row.compression)} smaller" if row.compression else ""),
+        ("Latency", words.figure(row.latency_p50_ms.value, " ms") if row.latency_p50_ms else "", words.interval(row.speedup, "x")),
+        (words.metric_title(study.task).capitalize(), quality, f"drop {words.points(row.drop)}" if row.drop else ""),
+        ("Memory", words.figure(row.memory_mb, " MB"), "above the empty runtime" if row.memory_mb is not None else ""),
+    ]
+    return [{"label": label, "value": value, "note": note} for label, value, note in tiles if value]
+
+
+def _limit_states(study: Study, row: Row | None) -> list[dict[str, str]]:
+    limits, unit = study.limits, words.drop_unit(study.task)
+    asked = {
+        "drop": ("lose at most", limits.max_drop, unit),
+        "size": ("at most", limits.max_size, " MB"),
+        "latency": ("at most", limits.max_latency, " ms"),
+        "memory": ("at most", limits.max_memory, " MB of memory"),
+    }
+    states = {name.removeprefix("max_"): state for name, state in (row.limits if row else {}).items()}
+    return [
+        {"text": f"{lead} {words.figure(limit, unit)}", "state": states.get(name, "not judged")}
+        for name, (lead, limit, unit) in asked.items()
+        if limit is not None
+    ]
+
+
+def _row(i: int, row: Row, study: Study, summary: Summary) -> dict[str, Any]:
+    """One line of the table: texts to show, and numbers to sort by."""
+
+    def cell(text: str, value: float | None) -> dict[str, Any]:
+        return {"text": text, "sort": "" if value is None else f"{value:.9g}"}
+
+    latency, speed, quality, drop = row.latency_p50_ms, row.speedup, row.quality, row.drop
+    return {
+        "id": i,
+        "name": words.plain(row.name),
+        "title": words.plain(row.title),
+        "recipe": words.plain(row.recipe),
+        "runtime": words.runtime_title(row.runtime),
+        "techniques": techniques(row.recipe),
+        "chosen": row.name == summary.chosen,
+        "baseline": i == 0,
+        "frontier": row.on_frontier,
+        "measured": row.size_mb is not None,
+        "status": row.status,
+        "reason": words.plain(row.reason),
+        "cells": [
+            cell(words.figure(row.size_mb), row.size_mb),
+            cell(words.times(row.compression), row.compression),
+            cell(words.figure(latency.value) if latency else "", latency.value if latency else None),
+            cell(words.interval(speed, "x"), speed.value if speed else None),
+            cell(words.percent(quality.value) if quality else "", quality.value if quality else None),
+            cell(words.points(drop), drop.value if drop else None),
+            cell(words.figure(row.memory_mb), row.memory_mb),
+        ],
+    }
+
+
+def _details(i: int, row: Row, study: Study, summary: Summary, prose: Prose) -> dict[str, Any]:
+    """What is known of one candidate."""
+    candidate = next((one for one in study.candidates if one.name == row.name), None)
+    facts = {
+        "Recipe": row.recipe,
+        "Runtime": words.runtime_title(row.runtime),
+        "Size": words.figure(row.size_mb, " MB"),
+        "Deflated": words.figure(row.size_deflated_mb, " MB"),
+        "Parameters": words.count(row.parameters),
+        "Zero weights": words.figure(row.sparsity, " %") if row.sparsity and row.sparsity >= 0.05 else "",
+        "MACs": words.count(row.macs),
+        "Latency": words.interval(row.latency_p50_ms, " ms"),
+        "Mean and deviation": f"{words.figure(row.latency_mean_ms)} ms, {words.figure(row.latency_std_ms)} ms"
+        if row.latency_mean_ms
+        else "",
+        "p90, p95, p99": _percentiles(row),
+        "Load": words.figure(row.load_ms, " ms"),
+        "First inference": words.figure(row.first_inference_ms, " ms"),
+        words.metric_title(study.task).capitalize(): words.points(row.quality, words.metric_unit(study.task)),
+        "Drop": words.points(row.drop, words.drop_unit(study.task)),
+        "Agreement with the baseline": words.percent(row.agreement) + " %" if row.agreement is not None else "",
+        "Output SQNR": words.figure(row.sqnr_db, " dB"),
+        "Throughput": _throughput(candidate),
+    }
+    return {
+        "id": i,
+        "name": words.plain(row.name),
+        "title": words.plain(row.title),
+        "chosen": row.name == summary.chosen,
+        "status": row.status,
+        "reason": words.plain(row.reason),
+        "verdict": words.plain(row.verdict),
+        "facts": {label: words.plain(text) for label, text in facts.items() if text},
+        "steps": _steps(candidate, summary, study) if candidate else [],
+        "bytes": _bars(candidate.size.bytes_by_type if candidate and candidate.size else {}, " MB", 1e-6),
+        "operators": _bars(candidate.operators_ms if candidate else {}, " ms"),
+        "sensitivity": _bars(candidate.sensitivity_db if candidate else {}, " dB", least_first=True),
+        "findings": _marked([prose.finding(finding) for finding in row.findings]),
+        "probes": _probes(candidate),
+        "rounds": any(run.id == study.joint_run and row.name in run.members for run in study.runs),
+    }
+
+
+def _percentiles(row: Row) -> str:
+    shown = [words.figure(value) for value in (row.latency_p90_ms, row.latency_p95_ms, row.latency_p99_ms)]
+    if not any(shown):
+        return ""
+    return ", ".join(text or "too few samples" for text in shown) + f" ms, from {row.latency_samples:,} samples"
+
+
+def _throughput(candidate: Candidate | None) -> str:
+    if candidate is None:
+        return ""
+    return ", ".join(f"{words.figure(value)}/s at batch {batch}" for batch, value in candidate.throughput.items())
+
+
+def _steps(candidate: Candidate, summary: Summary, study: Study) -> list[dict[str, str]]:
+    """The chain: after each step, what the network then was, and the candidate that stopped there, if any did."""
+    chain = []
+    for i, step in enumerate(candidate.steps):
+        text = " + ".join(record.text for record in candidate.steps[: i + 1])
+        same = next((row for row in summary.rows if row.recipe == text and row.size_mb is not None), None)
+        if same is None and i == len(candidate.steps) - 1:
+            same = next((row for row in summary.rows if row.name == candidate.name and row.size_mb is not None), None)
+        chain.append(
+            {
+                "text": words.plain(step.text),
+                "format": words.plain(step.format),
+                "took": _took(step),
+                "parameters": words.count(step.parameters),
+                "macs": words.count(step.macs),
+                "size": words.figure(same.size_mb, " MB") if same else "",
+                "quality": words.percent(same.quality.value) + words.metric_unit(study.task) if same and same.quality else "",
+                "as": words.plain(same.name) if same else "",
+                "notes": "; ".join(f"{words.plain(key).replace('_', ' ')}: {_note(value)}" for key, value in step.notes.items()),
+            }
+        )
+    return chain
+
+
+def _took(step: StepRecord) -> str:
+    return "from the store" if step.cached else words.figure(step.seconds, " s")
+
+
+def _note(value: Any) -> str:
+    """A step's note on one line, cut where it would flood the page."""
+    if isinstance(value, str | int | float) or value is None:
+        return words.figure(value) if isinstance(value, float) else words.plain(value)
+    text = json.dumps(value, default=str)
+    return words.plain(text if len(text) <= 300 else f"{text[:297]}...")
+
+
+def _bars(values: Mapping[str, float], unit: str, scale: float = 1.0, least_first: bool = False) -> list[dict[str, Any]]:
+    """Name, text and length (percent of the longest) of each bar, the longest first or the shortest."""
+    sign = 1 if least_first else -1
+    ordered = sorted(((name, value * scale) for name, value in values.items() if value), key=lambda item: sign * item[1])
+    most = max((abs(value) for _, value in ordered), default=0)
+    bars = [
+        {"name": words.plain(name), "text": words.figure(value, unit), "width": f"{100 * max(0.0, value) / most:.1f}"}
+        for name, value in ordered[:MOST_BARS]
+    ]
+    if len(ordered) > MOST_BARS:
+        bars.append({"name": f"and {len(ordered) - MOST_BARS} more", "text": "", "width": "0"})
+    return bars
+
+
+def _probes(candidate: Candidate | None) -> dict[str, dict[str, str]]:
+    """What other probes left, as they left it."""
+    if candidate is None:
+        return {}
+    return {
+        words.plain(probe): {words.plain(key).replace("_", " "): _note(value) for key, value in values.items()}
+        for probe, values in candidate.probes.items()
+    }

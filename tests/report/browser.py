@@ -1,0 +1,114 @@
+"""A headless Chromium for the tests, driven by its own driver over the W3C WebDriver protocol; the network is off."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, Self
+
+CHROMIUM = next((path for name in ("chromium", "google-chrome", "chromium-browser") if (path := shutil.which(name))), None)
+DRIVER = shutil.which("chromedriver")
+MISSING = None if CHROMIUM and DRIVER else "no Chromium with its driver is installed (Debian: apt-get install chromium chromium-driver)"
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+
+
+class Browser:
+    """One session; a page is opened from disk, at a given width, in a given scheme."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="thimble-browser-")
+        self.driver = subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for line in self.driver.stdout:
+            if "started successfully on port" in line:
+                self.root = "http://127.0.0.1:" + line.split("port")[1].strip(" .\n")
+                break
+        switches = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", f"--user-data-dir={self.folder}",
+                    "--host-resolver-rules=MAP * ~NOTFOUND"]  # fmt: skip
+        options = {"binary": CHROMIUM, "args": switches}
+        capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        self.session = self._send("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})["sessionId"]
+        self.devtools("Network.enable", {})
+        self.devtools("Network.emulateNetworkConditions", {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self._send("DELETE", f"/session/{self.session}")
+        finally:
+            self.driver.terminate()
+            self.driver.wait(10)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def open(self, path: Path, width: int, height: int = 900, dark: bool = False, touch: bool = False) -> None:
+        """Load the file anew with this viewport."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch}
+        self.devtools("Emulation.setDeviceMetricsOverride", size)
+        self.devtools("Emulation.setTouchEmulationEnabled", {"enabled": touch})
+        features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.devtools("Emulation.setEmulatedMedia", {"features": features})
+        self._post("url", {"url": path.resolve().as_uri()})
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """What a script returns (``arguments`` are its)."""
+        return self._post("execute/sync", {"script": script, "args": list(arguments)})
+
+    def text(self, selector: str) -> str:
+        """The visible text of one element."""
+        return str(self.run("return document.querySelector(arguments[0]).innerText", selector))
+
+    def texts(self, selector: str) -> list[str]:
+        """The visible texts of all visible elements."""
+        return list(self.run("return [...document.querySelectorAll(arguments[0])].filter(e => e.checkVisibility()).map(e => e.innerText)", selector))
+
+    def click(self, selector: str) -> None:
+        """Scroll an element into view and click it with the mouse."""
+        self._post(f"element/{self._find(selector)}/click", {})
+
+    def type(self, selector: str, text: str) -> None:
+        """Type into an element; keys are written as in the protocol (``\\ue014`` is the right arrow)."""
+        self._post(f"element/{self._find(selector)}/value", {"text": text})
+
+    def hover(self, selector: str) -> None:
+        """Move the mouse over an element's middle."""
+        self.run("document.querySelector(arguments[0]).scrollIntoView({block: 'center', behavior: 'instant'})", selector)
+        time.sleep(0.1)
+        target = {"type": "pointerMove", "duration": 50, "x": 0, "y": 0, "origin": {ELEMENT: self._find(selector)}}
+        self._post("actions", {"actions": [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": [target]}]})
+
+    def devtools(self, command: str, parameters: dict[str, Any]) -> Any:
+        """A command of the DevTools protocol."""
+        return self._post("goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def console(self) -> list[str]:
+        """Every message of the console since it was last asked for."""
+        return [f"{entry['level']} {entry['message']}" for entry in self._post("se/log", {"type": "browser"})]
+
+    def shoot(self, path: Path, whole: bool = True) -> Path:
+        """A picture of the whole page, or of what is in view."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = self.devtools("Page.captureScreenshot", {"captureBeyondViewport": whole, "format": "png"})["data"]
+        path.write_bytes(base64.b64decode(data))
+        return path
+
+    def _find(self, selector: str) -> str:
+        return str(self._post("element", {"using": "css selector", "value": selector})[ELEMENT])
+
+    def _post(self, command: str, body: dict[str, Any]) -> Any:
+        return self._send("POST", f"/session/{self.session}/{command}", body)
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        request = urllib.request.Request(self.root + path, None if body is None else json.dumps(body).encode(), method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(json.load(error)["value"]["message"].splitlines()[0]) from error
