@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,9 @@ class Lab:
     """What the lab was asked for; its fields are the options of ``thimble lab``.
 
     ``model`` and ``data`` are specifications, ``weights`` is ``None`` (train on the train split), ``imagenet`` or a
-    state dict's file. ``mean`` and ``std`` default to the weights' own, else ImageNet's. ``threads`` defaults to the
-    cores at hand.
+    state dict's file. ``only`` picks named candidates; ``recipes`` are candidates of one's own, each a name and a
+    recipe's text, and take the place of the named ones where ``only`` is empty. ``mean`` and ``std`` default to the
+    weights' own, else ImageNet's. ``threads`` defaults to the cores at hand.
     """
 
     model: str = "torchvision:resnet18"
@@ -37,6 +38,7 @@ class Lab:
     seed: int = 0
     opset: int | None = None
     only: Sequence[str] = ()
+    recipes: Mapping[str, str] = field(default_factory=dict)
     quick: bool = False
     max_drop: float = 2.0
 
@@ -50,6 +52,7 @@ def lab(options: Lab | None = None, out: Path | str = "runs/lab", listen: Listen
 
 def plan(options: Lab) -> Plan:
     """The lab as a plan. Raises `BadInput` for options that can't be, before anything long begins."""
+    from thimble.base.recipe import recipe
     from thimble.catalog.models import preprocess_of
     from thimble.catalog.recipes import lab_recipes
     from thimble.catalog.tasks import open_task
@@ -61,7 +64,8 @@ def plan(options: Lab) -> Plan:
     if threads < 1:
         raise BadInput(f"--threads must be at least 1, not {threads}")
     size = options.image_size or (None if options.weights == "imagenet" else 64)
-    recipes = lab_recipes(options.only, options.quick, options.opset)
+    recipes = lab_recipes(options.only or (["baseline"] if options.recipes else ()), options.quick, options.opset)
+    recipes += tuple(recipe(name, text) for name, text in options.recipes.items())
     model = ModelSpec(options.model, options.weights, size=size, seed=options.seed)
     given = preprocess_of(model)
     task = TaskSpec(options.data, size, options.mean, options.std, options.seed, options.weights is not None, given)

@@ -108,7 +108,7 @@ def _prepare_unpickling(spec: ModelSpec) -> None:
         import_torchvision()
     path, colon, _ = spec.spec.rpartition(":")
     if colon and path.endswith(".py"):
-        from thimble.catalog.models.file import import_user_file
+        from thimble.catalog._user_file import import_user_file
 
         import_user_file(Path(path))
 

@@ -127,7 +127,7 @@ class Building:
             cached=cached,
             format=model.format,
             key=key,
-            notes={**model.notes},
+            notes={name: note for name, note in model.notes.items() if built.model.notes.get(name) != note},
             parameters=told.get("parameters"),
             macs=told.get("macs"),
         )

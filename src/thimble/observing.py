@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +15,10 @@ from thimble.base.study import Cold, Environment, Quality, Run, Size
 from thimble.base.subject import Subject
 from thimble.base.task import Arrays, Task
 from thimble.base.values import digest_of
-from thimble.measure.cold import measure_cold
+from thimble.measure.cold import cold_of
 from thimble.measure.latency import Sampling, measure_latency
-from thimble.measure.quality import measure_quality
+from thimble.measure.process import Worker
+from thimble.measure.quality import quality_of
 from thimble.measure.size import measure_size
 from thimble.store import Store
 
@@ -34,31 +37,49 @@ class Observing:
         """What must be shipped."""
         return self._once("size", (_identity(artifact),), Size, lambda: measure_size(folder, artifact))
 
-    def cold(self, subject: Subject, inputs: Arrays) -> Cold:
-        """Load, first inference and memory in a fresh process."""
-        return self._once("cold", (self._conditions(subject), self.environment.comparable), Cold, lambda: measure_cold(subject, inputs))
+    def look(self, subject: Subject, reference: Subject | None, splits: tuple[str, ...], inputs: Arrays) -> tuple[Cold, list[Quality]]:
+        """A cold start and the scores on some splits, all from one fresh process.
 
-    def quality(self, subject: Subject, split: str, reference: Subject | None, progress: Progress = silent) -> Quality:
-        """Scores on a split; against the reference's outputs, which are kept beside, where there is one."""
+        Outputs are compared with those of ``reference``, which must have been looked at before; without one they
+        are kept for others to be compared with.
+        """
+        with ExitStack() as stack:
+            opened: list[Worker] = []
+
+            def worker() -> Worker:
+                if not opened:
+                    opened.append(stack.enter_context(Worker(subject)))
+                return opened[0]
+
+            facts = (self._conditions(subject), self.environment.comparable)
+            cold = self._once("cold", facts, Cold, lambda: cold_of(worker(), inputs))
+            return cold, [self._quality(subject, split, reference, worker) for split in splits]
+
+    def quality(self, subject: Subject, split: str, reference: Subject | None) -> Quality:
+        """Scores on one split, in a process of its own."""
+        with ExitStack() as stack:
+            return self._quality(subject, split, reference, lambda: stack.enter_context(Worker(subject)))
+
+    def _quality(self, subject: Subject, split: str, reference: Subject | None, worker: Callable[[], Worker]) -> Quality:
         samples = self.task.split(split)
         facts = (split, samples.fingerprint(), self.task.metric, self.task.preprocess)
-        own = digest_of("outputs", self._conditions(subject), facts)
-        against = digest_of("outputs", self._conditions(reference), facts) if reference else None
+        own = self._outputs(subject, facts)
+        against = self._outputs(reference, facts) if reference else None
         metric = METRICS.get(self.task.metric)()
 
         def measure() -> Quality:
-            kept = self._outputs(against) if against else None
-            return measure_quality(subject, samples, split, metric, kept, None if reference else self._outputs(own), progress)
+            return quality_of(worker(), samples, split, metric, against, None if reference else own)
 
-        return self._once("quality", (own, against), Quality, measure)
+        return self._once("quality", (own.name, against.name if against else None), Quality, measure)
 
     def joint(self, subjects: list[Subject], inputs: Arrays, sampling: Sampling, progress: Progress = silent) -> Run:
         """One interleaved run of all subjects, the first of them the reference."""
         facts = ([self._conditions(s) for s in subjects], [s.name for s in subjects], sampling, self.environment.comparable)
         return self._once("run", facts, Run, lambda: measure_latency(subjects, inputs, sampling, progress))
 
-    def _outputs(self, key: str) -> Path:
-        return self.store.root / "outputs" / key
+    def _outputs(self, subject: Subject, facts: tuple[Any, ...]) -> Path:
+        """The folder for a reference's outputs."""
+        return self.store.root / "outputs" / digest_of(self._conditions(subject), facts)
 
     def _conditions(self, subject: Subject) -> list[Any]:
         runtime = RUNTIMES.get(subject.runtime)

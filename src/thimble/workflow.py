@@ -207,16 +207,18 @@ class _Work:
         self._change(name, artifact=artifact, folder=f"artifacts/{name}", size=size, steps=built.steps, status="ok")
 
     def _observe(self, name: str) -> None:
-        share = 0.25 / len(self.plan.recipes)
+        """A cold start and the scores. Where all are to be tested, the same process answers the test split as well;
+        those scores are put away until the choice is made.
+        """
         if name in self.built:
-            self._tell(name, "measuring size, start and accuracy on the validation split")
+            self._tell(name, "starting it, scoring it")
+            splits = ("validation", "test") if self.plan.test_all else ("validation",)
             try:
-                cold = self.observing.cold(self._subject(name), self.inputs)
-                quality = self.observing.quality(self._subject(name), "validation", self._reference(name))
+                cold, (quality, *_) = self.observing.look(self._subject(name), self._reference(name), splits, self.inputs)
                 self._change(name, cold=cold, quality={"validation": quality})
             except (RuntimeFailed, MissingExtra) as error:
                 self._fail(name, error)
-        self.costs_done += share
+        self.costs_done += 0.3 / len(self.plan.recipes)
 
     def _joint_run(self) -> None:
         subjects = [self._subject(c.name) for c in self.study.candidates if c.ok]
@@ -237,13 +239,12 @@ class _Work:
         ready = [c.name for c in self.study.candidates if c.ok]
         wanted = ready if self.plan.test_all else [n for n in ready if n in (ready[0], self.study.chosen)]
         for name in wanted:
-            self._tell(name, "scoring on the test split")
+            self._tell(name, "scoring it on the test split")
             try:
                 quality = self.observing.quality(self._subject(name), "test", self._reference(name))
                 self._change(name, quality={**self.study.candidate(name).quality, "test": quality})
             except RuntimeFailed as error:
                 self._fail(name, error)
-            self.costs_done += 0.05 / len(wanted)
 
     def _subject(self, name: str) -> Subject:
         candidate = self.study.candidate(name)

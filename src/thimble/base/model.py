@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from thimble.base.errors import BadInput
 from thimble.base.values import TensorSpec
+
+if TYPE_CHECKING:
+    from thimble.base.task import Arrays
 
 TORCH = "torch"
 """The one format that lives in memory: an ``nn.Module`` in evaluation mode, which further steps can change."""
@@ -61,6 +65,21 @@ def named_outputs(result: Any) -> dict[str, Any]:
             for name, value in named_outputs(part).items()
         }
     return {} if result is None else {"output": result}
+
+
+def fed(inputs: Arrays, specs: tuple[TensorSpec, ...]) -> Arrays:
+    """A task's inputs under a model's names: by the same names, else by position; in the model's types.
+
+    Raises `BadInput` where neither fits.
+    """
+    wanted = {spec.name: spec.dtype for spec in specs}
+    if set(wanted) <= set(inputs):
+        found = {name: inputs[name] for name in wanted}
+    elif len(wanted) == len(inputs):
+        found = dict(zip(wanted, inputs.values(), strict=True))
+    else:
+        raise BadInput(f"the model takes {', '.join(wanted)}, the data gives {', '.join(inputs)}")
+    return {name: array.astype(wanted[name], copy=False) for name, array in found.items()}
 
 
 def example_inputs(model: Model, batch: int = 2) -> tuple[Any, ...]:

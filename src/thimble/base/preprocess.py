@@ -30,6 +30,10 @@ class Preprocess:
 
     def __call__(self, image: Any) -> NDArray[Any]:
         """A Pillow image of any mode to one array of shape (3, size, size) or (size, size, 3)."""
+        return self.normalized(self.pixels(image))
+
+    def pixels(self, image: Any) -> NDArray[Any]:
+        """A Pillow image of any mode, resized and cropped: ``uint8`` of shape (size, size, 3)."""
         import numpy as np
         from PIL import Image
 
@@ -41,9 +45,15 @@ class Preprocess:
             image = self._shorter_side_to(image, self.resize, filter_)
             left, top = ((length - self.size) // 2 for length in image.size)
             image = image.crop((left, top, left + self.size, top + self.size))
-        pixels: NDArray[Any] = np.asarray(image, dtype=np.float32) / np.float32(255)
-        pixels = (pixels - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
-        return np.ascontiguousarray(pixels.transpose(2, 0, 1) if self.layout == "chw" else pixels)
+        return np.asarray(image)
+
+    def normalized(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """What `pixels` gives, for one image or a batch of them, as the network takes it."""
+        import numpy as np
+
+        scaled = pixels.astype(np.float32) / np.float32(255)
+        scaled = (scaled - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        return np.ascontiguousarray(np.moveaxis(scaled, -1, -3) if self.layout == "chw" else scaled)
 
     @staticmethod
     def _shorter_side_to(image: Any, length: int, filter_: Any) -> Any:

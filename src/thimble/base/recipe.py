@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from thimble.base.errors import BadInput
-from thimble.base.registry import STEPS, camel_case
+from thimble.base.model import TORCH
+from thimble.base.registry import RUNTIMES, STEPS, camel_case
 from thimble.base.step import Step, step_text
 
 _FORM = "write name(value, key=value) + name(...)"
@@ -35,6 +36,29 @@ class Recipe:
 def recipe_text(steps: tuple[Step, ...]) -> str:
     """The display form of some steps; `parse_recipe` reads it back."""
     return " + ".join(map(step_text, steps)) or "as given"
+
+
+def recipe(name: str, text: str, runtime: str | None = None, title: str = "") -> Recipe:
+    """A named recipe from its text. Without ``runtime``, the one whose native format the last step produces.
+
+    Raises what `parse_recipe` raises, and `UnknownName` for an unknown runtime.
+    """
+    steps = parse_recipe(text)
+    if runtime is not None:
+        RUNTIMES.get(runtime)
+    return Recipe(name, steps, runtime or _native_runtime(steps[-1].produces if steps else TORCH), (), title)
+
+
+def _native_runtime(format: str) -> str:
+    """PyTorch for what is in memory; else a runtime that has this format as its first, or opens it at all."""
+    if format == TORCH:
+        return "pytorch"
+    runtimes = RUNTIMES.all()
+    opens = [name for name, cls in runtimes.items() if format in cls.formats]
+    native = [name for name in opens if runtimes[name].formats[0] == format]
+    if not opens:
+        raise BadInput(f"no runtime opens the format {format}")
+    return (native or opens)[0]
 
 
 def parse_recipe(text: str) -> tuple[Step, ...]:

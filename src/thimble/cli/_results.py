@@ -20,5 +20,5 @@ def show_results(study: Study, folder: Path, as_json: bool) -> None:
     if as_json:
         click.echo(Table().to_json(study, summary))
         return
-    Table().print(summary, Console())
+    Table().print(study, summary, Console())
     click.echo(f"Everything is in {folder}; start with {folder / 'report.html'}.", err=True)

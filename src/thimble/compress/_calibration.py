@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from thimble.base.errors import BadInput, NotApplicable
-from thimble.base.model import Model
+from thimble.base.model import Model, fed
 from thimble.base.step import Context
 from thimble.base.task import Arrays
 
@@ -32,7 +32,7 @@ def calibration_batches(model: Model, context: Context, calibration: str, sample
     for batch in split.batches(size):
         if seen >= count or (len(batch) < size and model.inputs[0].shape[0]):
             return
-        inputs = {spec.name: batch.inputs[spec.name].astype(spec.dtype, copy=False) for spec in model.inputs}
+        inputs = fed(batch.inputs, model.inputs)
         yield inputs if calibration == "data" else {name: _noise(array, rng) for name, array in inputs.items()}
         seen += len(batch)
 

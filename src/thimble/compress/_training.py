@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from thimble.base.errors import NotApplicable, StepFailed
-from thimble.base.model import Model, named_outputs
+from thimble.base.model import Model, fed, named_outputs
 from thimble.base.step import Context
 from thimble.base.task import Batch, Split
 
@@ -59,7 +59,7 @@ def train(network: nn.Module, model: Model, loss: Loss, schedule: Schedule, cont
             continue
         network.train()
         for i, batch in enumerate(reader.batches(order, schedule.batch_size, batches)):
-            inputs, targets = _tensors(batch)
+            inputs, targets = _tensors(batch, model)
             outputs = named_outputs(network(*(inputs[spec.name] for spec in model.inputs)))
             value = loss(outputs, targets, inputs)
             if not torch.isfinite(value):
@@ -176,8 +176,8 @@ def _in_memory(split: Split) -> Batch:
     return Batch(inputs, targets)
 
 
-def _tensors(batch: Batch) -> tuple[dict[str, Tensor], Tensor | None]:
-    inputs = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in batch.inputs.items()}
+def _tensors(batch: Batch, model: Model) -> tuple[dict[str, Tensor], Tensor | None]:
+    inputs = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in fed(batch.inputs, model.inputs).items()}
     return inputs, None if batch.targets is None else torch.from_numpy(np.ascontiguousarray(batch.targets))
 
 
