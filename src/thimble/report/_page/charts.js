@@ -16,6 +16,13 @@ window.charts = (() => {
     return text.slice(0, length - 1 - tail) + "…" + text.slice(text.length - tail);
   }
 
+  // The text with as much of its middle cut out as it takes to fit into so many pixels.
+  function fitted(text, size, room) {
+    let length = text.length, short = text;
+    while (length > 5 && textWidth(short, size) > room) short = shortened(text, --length);
+    return short;
+  }
+
   function config(look) {
     return {
       background: null,
@@ -37,8 +44,8 @@ window.charts = (() => {
       text: kind === "size" ? row.sizeText : row.speedText })).filter((row) => row.value !== null);
     if (!own.length) return null;
     const wide = width > 30 * look.size, step = look.size * (wide ? 1.6 : 2.7), thick = look.size * (wide ? 1 : 0.85);
-    const names = own.map((row) => shortened(row.name, 44));
-    const nameRoom = wide ? Math.min(Math.max(...names.map((name) => textWidth(name, look.size))) + look.size, width * 0.36) : 0;
+    const nameRoom = wide ? Math.min(Math.max(...own.map((row) => textWidth(row.name, look.size))) + look.size, width * 0.36) : 0;
+    const names = own.map((row) => fitted(row.name, look.size, wide ? nameRoom - look.size : width));
     const textRoom = Math.max(...own.map((row) => textWidth(row.text, look.size * 0.9))) + look.size * 1.2;
     const plot = Math.max(4 * look.size, width - nameRoom - textRoom);
     own.forEach((row, i) => Object.assign(row, { short: names[i], y: i * step + (wide ? step / 2 : step - thick) }));
@@ -70,7 +77,7 @@ window.charts = (() => {
           fontSize: { value: look.size * 0.9 }, fontWeight: { signal: "datum.chosen ? 700 : 400" }, stroke: { value: halo }, strokeWidth: { value: halo ? 4 : 0 } },
           update: { fill: { value: halo || look.ink }, fillOpacity: halo ? { value: 1 } : dimmed(1, 0.35) } } })),
         { type: "text", interactive: false, from: { data: "rows" }, encode: { enter: { text: { field: "short" }, fontSize: { value: look.size * (wide ? 0.95 : 0.9) },
-          baseline: { value: "middle" }, fontWeight: { signal: "datum.chosen ? 700 : 400" }, limit: { value: wide ? nameRoom - look.size * 0.6 : width },
+          baseline: { value: "middle" }, fontWeight: { signal: "datum.chosen ? 700 : 400" }, 
           x: { value: wide ? -look.size * 0.6 : 0 }, align: { value: wide ? "right" : "left" }, y: wide ? { field: "y" } : { signal: `datum.y - ${thick * 1.25}` } },
           update: { fill: { value: look.ink }, fillOpacity: dimmed(1, 0.35) } } },
         { type: "rect", name: "points", from: { data: "rows" }, encode: { enter: { x: { value: -nameRoom }, x2: { value: plot + textRoom }, yc: { field: "y" }, height: { value: step },
@@ -191,9 +198,9 @@ window.charts = (() => {
       data: [{ name: "rows", values: own }, { name: "edge", values: edge }, { name: "names", values: names }, { name: "shades", values: shades }],
       scales: [{ name: "x", type: logarithmic ? "log" : "linear", domain: xDomain, range: [0, plot], nice: false, zero: false },
         { name: "y", type: "linear", domain: yDomain, range: [height, 0], nice: false, zero: false }],
-      axes: [{ orient: "bottom", scale: "x", grid: true, title: kind === "size" ? "size (MB)" : "latency (ms)", format: "~g", tickCount: logarithmic ? undefined : Math.max(3, Math.round(plot / 90)),
-        ...(logarithmic ? { values: [1, 2, 5].flatMap((digit) => [-3, -2, -1, 0, 1, 2, 3, 4, 5].map((power) => digit * 10 ** power)).filter((tick) => tick >= xDomain[0] && tick <= xDomain[1]) } : {}) },
-      { orient: "left", scale: "y", grid: true, title: data.metric, tickCount: 5, format: "~g" }],
+      axes: [{ orient: "bottom", scale: "x", grid: true, title: kind === "size" ? "size (MB)" : "latency (ms)", tickCount: Math.max(3, Math.round(plot / 90)),
+        ...(logarithmic ? { format: "~g", values: [1, 2, 5].flatMap((digit) => [-3, -2, -1, 0, 1, 2, 3, 4, 5].map((power) => digit * 10 ** power)).filter((tick) => tick >= xDomain[0] && tick <= xDomain[1]) } : {}) },
+      { orient: "left", scale: "y", grid: true, title: data.metric, tickCount: 5 }],
       marks: [
         { type: "rect", interactive: false, from: { data: "shades" }, encode: { enter: { x: { field: "x" }, x2: { field: "x2" }, y: { field: "y" }, y2: { field: "y2" }, fill: { value: look.shade } } } },
         { type: "line", interactive: false, from: { data: "edge" }, encode: { enter: { x: { field: "x" }, y: { field: "y" }, stroke: { value: look.soft }, strokeWidth: { value: 1.3 }, strokeDash: { value: [2, 3] } } } },
