@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ROUNDS = 25
 MIN_ROUNDS = 5
+MIN_WARMUP = 10
+"""Fewer inferences than these show no steadiness."""
 
 MEMORY_RESERVE = 0.2
 """Share of the memory available at the start that the members of one group leave free."""
@@ -133,9 +135,9 @@ class _Running:
         member.worker.bind(self.inputs)
         samples = member.worker.time(2)
         until = time.monotonic() + self.sampling.warmup_s
-        while not steady(samples) and time.monotonic() < until:
+        while not (warm := len(samples) >= MIN_WARMUP and steady(samples)) and time.monotonic() < until:
             samples += member.worker.time(member.fit_slice(samples[-3:]))
-        if not steady(samples):
+        if not warm:
             text = f"latency was not steady after {self.sampling.warmup_s:g} s of warm-up; close other programs, or allow a longer warm-up"
             self.record.warnings.append(Advice("not-steady", text, member.name))
         member.fit_slice(samples[-20:])

@@ -238,9 +238,10 @@ def raw(array: Any) -> memoryview:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's type and the first line of its text that says something."""
+    """An error's type and the first line of its text that says something: not one that a colon ends, while others follow."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    telling = next((line for line in lines if not line.endswith(":")), lines[0] if lines else "")
+    return f"{type(error).__name__}: {telling[:300]}" if telling else type(error).__name__
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+"""ncnn on the processor: ``model.param`` with ``model.bin``.
+
+This file travels alone: it imports the standard library, NumPy and ncnn, the last one only when it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+
+class Ncnn:
+    """ncnn without Vulkan. Its networks take one sample at a time: a batch is run sample by sample.
+
+    Options are the fields of ``ncnn.Option`` that are switches, such as ``use_fp16_arithmetic``, with ``0`` or ``1``.
+    """
+
+    title: ClassVar[str] = "ncnn"
+    formats: ClassVar[tuple[str, ...]] = ("ncnn",)
+    needs: ClassVar[tuple[str, ...]] = ("ncnn",)
+    extra: ClassVar[str | None] = "ncnn"
+    distribution: ClassVar[str] = "ncnn"
+
+    def load(self, format: str = "ncnn") -> None:
+        """Import ncnn."""
+        import ncnn  # noqa: F401
+
+    def open(self, path: str, inputs: list[str], outputs: list[str], threads: int, options: dict[str, str]) -> NcnnSession:
+        """A session of a ``.param`` file and the ``.bin`` file beside it."""
+        import ncnn
+
+        net = ncnn.Net()
+        net.opt.num_threads = threads
+        net.opt.use_vulkan_compute = False
+        for name, value in options.items():
+            if not hasattr(net.opt, name) or value not in ("0", "1"):
+                raise ValueError(f"ncnn has no switch {name}={value}; it is the name of a field of ncnn.Option, and 0 or 1")
+            setattr(net.opt, name, value == "1")
+        weights = str(Path(path).with_suffix(".bin"))
+        for load, file in ((net.load_param, path), (net.load_model, weights)):
+            if load(file) != 0:
+                raise ValueError(f"{file} is no file of ncnn")
+        return NcnnSession(net, inputs, outputs)
+
+
+class NcnnSession:
+    """A loaded network. Names that it lacks are taken by position, in the artifact's order."""
+
+    def __init__(self, net: Any, inputs: list[str], outputs: list[str]) -> None:
+        self.net = net
+        self.inputs = _matched(inputs, list(net.input_names()), "inputs")
+        self.outputs = _matched(outputs, list(net.output_names()), "outputs")
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Outputs by name for inputs by name."""
+        import numpy as np
+
+        samples = self.bind(inputs)()
+        return {name: np.stack([np.array(sample[i]) for sample in samples]) for i, name in enumerate(self.outputs)}
+
+    def bind(self, inputs: Mapping[str, Any]) -> Callable[[], Any]:
+        """The inference alone, on inputs that are converted already: what is timed."""
+        import ncnn
+        import numpy as np
+
+        arrays = {theirs: np.ascontiguousarray(inputs[ours], dtype=np.float32) for ours, theirs in self.inputs.items()}
+        count = len(next(iter(arrays.values())))
+        given = [[(name, ncnn.Mat(array[i])) for name, array in arrays.items()] for i in range(count)]
+        return lambda: [self._infer(sample) for sample in given]
+
+    def _infer(self, sample: list[tuple[str, Any]]) -> list[Any]:
+        """One sample's outputs."""
+        extractor = self.net.create_extractor()
+        for name, mat in sample:
+            extractor.input(name, mat)
+        found = [extractor.extract(name) for name in self.outputs.values()]
+        if any(status != 0 for status, _ in found):
+            raise ValueError(f"ncnn gives no {', '.join(self.outputs.values())}")
+        return [mat for _, mat in found]
+
+    def close(self) -> None:
+        """Let go of the network."""
+        self.net = None
+
+
+def _matched(ours: list[str], theirs: list[str], what: str) -> dict[str, str]:
+    """The artifact's names to the network's: the same names where it has them, else by position."""
+    if set(ours) <= set(theirs):
+        return {name: name for name in ours}
+    if len(ours) != len(theirs):
+        raise ValueError(f"the network's {what} are {', '.join(theirs)}, the artifact names {', '.join(ours)}")
+    return dict(zip(ours, theirs, strict=True))

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from thimble.base.errors import BadInput, RuntimeFailed
+from thimble.base.study import Run
+from thimble.measure import processor
+from thimble.measure.latency import Sampling, measure_latency
+from thimble.stats import ratio_interval, verdict
+
+
+def series(run: Run, name: str) -> list[tuple[float, ...]]:
+    return [turn.samples_ms[name] for turn in run.rounds if name in turn.samples_ms]
+
+
+def codes(run: Run) -> set[tuple[str, str | None]]:
+    return {(advice.code, advice.member) for advice in run.warnings}
+
+
+def test_every_round_holds_every_member_in_changing_order(scripted: Any, image: Any) -> None:
+    subjects = [scripted(name, ms=0.2) for name in "abc"]
+    run = measure_latency(subjects, image, Sampling(rounds=12, seed=3))
+    assert run.members == ("a", "b", "c")
+    assert run.reference == "a"
+    assert len(run.rounds) == 12
+    assert all(set(turn.order) == set(turn.samples_ms) == {"a", "b", "c"} for turn in run.rounds)
+    assert len({turn.order for turn in run.rounds}) > 2
+    assert [turn.at_s for turn in run.rounds] == sorted(turn.at_s for turn in run.rounds)
+    assert set(run.warmup_ms) == {"a", "b", "c"}
+    assert run.environment.cores >= 1
+    again = measure_latency(subjects, image, Sampling(rounds=12, seed=3))
+    assert [turn.order for turn in again.rounds] == [turn.order for turn in run.rounds]
+    assert again.id != run.id
+
+
+def test_twice_as_slow_is_found(scripted: Any, image: Any) -> None:
+    run = measure_latency([scripted("base", ms=1.0), scripted("slow", ms=2.0)], image, Sampling(rounds=15))
+    found = ratio_interval(series(run, "base"), series(run, "slow"))
+    assert verdict(found) == "slower"
+    assert found.low < 0.5 < found.high * 1.05
+
+
+def test_seconds_end_a_run(scripted: Any, image: Any) -> None:
+    began = time.monotonic()
+    run = measure_latency([scripted("a")], image, Sampling(seconds=0.5))
+    assert len(run.rounds) >= 5
+    assert time.monotonic() - began < 30
+    assert run.rounds[-1].at_s < 10
+
+
+def test_precision_measures_until_the_interval_is_narrow(scripted: Any, image: Any) -> None:
+    run = measure_latency([scripted("a", ms=1.0), scripted("b", ms=1.0)], image, Sampling(precision=0.5, longest_s=30))
+    found = ratio_interval(series(run, "a"), series(run, "b"))
+    assert len(run.rounds) >= 15
+    assert (found.high - found.low) / 2 / found.value <= 0.5
+
+
+def test_progress_never_goes_back(scripted: Any, image: Any) -> None:
+    told: list[float] = []
+    measure_latency([scripted("a"), scripted("b")], image, Sampling(rounds=5), lambda done, words: told.append(done))
+    assert told == sorted(told)
+    assert 0 <= told[0] <= told[-1] <= 1
+
+
+def test_a_member_that_fails_in_the_middle_is_told_and_the_run_goes_on(scripted: Any, image: Any) -> None:
+    run = measure_latency([scripted("a"), scripted("b", do="crash", after=400)], image, Sampling(rounds=10))
+    assert ("member-failed", "b") in codes(run)
+    assert len(series(run, "a")) == 10
+    assert len(series(run, "b")) < 10
+    assert "SIGSEGV" in next(advice.text for advice in run.warnings if advice.code == "member-failed")
+
+
+def test_a_member_that_does_not_open_is_told_and_left_out(scripted: Any, image: Any) -> None:
+    run = measure_latency([scripted("a"), scripted("b", open_error="no good"), scripted("c")], image, Sampling(rounds=5))
+    assert run.members == ("a", "c")
+    assert ("member-failed", "b") in codes(run)
+
+
+def test_a_reference_that_fails_fails_the_run(scripted: Any, image: Any) -> None:
+    with pytest.raises(RuntimeFailed, match="no good"):
+        measure_latency([scripted("a", open_error="no good"), scripted("b")], image, Sampling(rounds=5))
+    with pytest.raises(RuntimeFailed, match="it broke"):
+        measure_latency([scripted("a", do="fail", after=400), scripted("b")], image, Sampling(rounds=100))
+
+
+def test_what_does_not_fit_in_memory_is_measured_in_groups_each_with_the_reference(
+    scripted: Any, image: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "available_memory_mb", lambda: 10.0)
+    monkeypatch.setattr(processor, "available_cores", lambda: [0])
+    run = measure_latency([scripted(name) for name in "abc"], image, Sampling(rounds=5))
+    assert [set(turn.order) for turn in run.rounds] == [{"a", "b"}] * 5 + [{"a", "c"}] * 5
+
+
+def test_a_warm_up_that_does_not_settle_is_told(scripted: Any, image: Any) -> None:
+    run = measure_latency([scripted("a", ms=1.0, grow=1.3)], image, Sampling(rounds=1, warmup_s=0.5))
+    assert ("not-steady", "a") in codes(run)
+
+
+def test_more_threads_than_cores_is_told(scripted: Any, image: Any) -> None:
+    run = measure_latency([replace(scripted("a"), threads=99)], image, Sampling(rounds=2))
+    assert ("few-cores", None) in codes(run)
+
+
+def test_a_busy_neighbour_is_told(scripted: Any, image: Any) -> None:
+    import subprocess
+    import sys
+
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in processor.available_cores()]
+    try:
+        run = measure_latency([scripted("a", ms=2.0)], image, Sampling(rounds=8))
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+    assert ("machine-busy", None) in codes(run)
+
+
+@pytest.mark.parametrize("wrong", [{"seconds": 0}, {"rounds": -1}, {"precision": 0.0}, {"batch": 0}])
+def test_sampling_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match=next(iter(wrong))):
+        Sampling(**wrong)
+
+
+def test_members_must_be_told_apart_and_have_equal_threads(scripted: Any, image: Any) -> None:
+    with pytest.raises(BadInput, match="different names"):
+        measure_latency([scripted("a"), scripted("a")], image, Sampling(rounds=1))
+    with pytest.raises(BadInput, match="equal threads"):
+        measure_latency([scripted("a"), scripted("b", threads=2)], image, Sampling(rounds=1))
+    with pytest.raises(BadInput, match="at least one"):
+        measure_latency([], image, Sampling(rounds=1))
+
+
+def test_the_same_artifact_against_itself_is_seldom_called_different(onnx_subject: Any, image: Any) -> None:
+    """The fast form of the full one in benchmarks/measuring/aa.py: at 5 % each, three false alarms in four are a bug."""
+    verdicts = []
+    for seed in range(4):
+        run = measure_latency([onnx_subject, replace(onnx_subject, name="again")], image, Sampling(rounds=15, seed=seed))
+        verdicts.append(verdict(ratio_interval(series(run, "onnx"), series(run, "again"))))
+    assert verdicts.count("no proven difference") >= 2
+
+
+def test_a_run_holds_the_machine_and_others_wait(scripted: Any, image: Any) -> None:
+    """Two runs in two threads: the second one's rounds begin after the first one's end."""
+    ends: dict[str, tuple[float, float]] = {}
+
+    def go(name: str) -> None:
+        run = measure_latency([subjects[name]], image, Sampling(rounds=5))
+        now = time.monotonic()
+        ends[name] = (now - run.rounds[-1].at_s, now)
+
+    subjects = {name: scripted(name) for name in "ab"}
+    threads = [threading.Thread(target=go, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (_, first_end), (second_begin, _) = sorted(ends.values(), key=lambda span: span[1])
+    assert second_begin >= first_end - 0.5
