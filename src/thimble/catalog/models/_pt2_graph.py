@@ -133,7 +133,7 @@ def _module(name: str, given: dict[str, Any], tensors: dict[str, Any], node: fx.
         if given["training"] or len(tensors) not in (2, 4) or "running_mean" not in tensors:
             return None
         kind = _BATCH_NORMS.get(given["input"].meta["val"].ndim)
-        return kind and kind(len(tensors["running_mean"]), given["eps"], given["momentum"], affine=weight is not None)
+        return None if kind is None else kind(len(tensors["running_mean"]), given["eps"], given["momentum"], affine=weight is not None)
     if weight is None:
         return None
     if name == "linear":
@@ -141,8 +141,9 @@ def _module(name: str, given: dict[str, Any], tensors: dict[str, Any], node: fx.
     stride, padding, dilation = (
         tuple(v) if isinstance(v, list | tuple) else v for v in (given["stride"], given["padding"], given["dilation"])
     )
-    channels = weight.shape[1] * given["groups"]
-    return _CONVOLUTIONS[name](channels, weight.shape[0], tuple(weight.shape[2:]), stride, padding, dilation, given["groups"], bias)
+    channels, groups = weight.shape[1] * given["groups"], given["groups"]
+    made: nn.Module = _CONVOLUTIONS[name](channels, weight.shape[0], tuple(weight.shape[2:]), stride, padding, dilation, groups, bias)
+    return made
 
 
 def _as_function(node: fx.Node, new: fx.Graph, values: dict[fx.Node, Any]) -> fx.Node | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 IMAGE = "input"
 """The name of an image task's only input."""
 HELD_BYTES = 256_000_000
-"""A split whose preprocessed images take no more than this keeps them in memory once they are made."""
+"""A split whose resized pixels take no more than this keeps them in memory once they are read."""
 
 
 class Samples(abc.ABC):
@@ -72,7 +72,7 @@ class ArraySplit(Samples):
 
 
 class ImageSplit(Samples):
-    """Images that are read and preprocessed when they are asked for; small sets are kept once they are made.
+    """Images that are read and preprocessed when they are asked for; the pixels of small sets are kept once they are read.
 
     ``read`` gives the Pillow image at a position.
     """
@@ -80,30 +80,39 @@ class ImageSplit(Samples):
     def __init__(self, read: Callable[[int], Any], targets: NDArray[Any], ids: Sequence[str], preprocess: Preprocess) -> None:
         super().__init__(targets, ids)
         self._read, self._preprocess = read, preprocess
-        self._held: NDArray[Any] | None = None
-        self._have: NDArray[Any] | None = None
+        self._held: dict[int, NDArray[Any]] | None = {} if len(self) * 3 * preprocess.size**2 <= HELD_BYTES else None
 
     def take(self, indices: Sequence[int] | NDArray[Any]) -> Batch:
         """The images at these positions, preprocessed."""
         import numpy as np
 
         assert self.targets is not None
-        rows = np.asarray(indices)
-        size = self._preprocess.size
-        if len(self) * 3 * size * size * 4 > HELD_BYTES:
-            return Batch({IMAGE: np.stack([self._made(i) for i in rows])}, self.targets[rows])
-        if self._held is None or self._have is None:
-            shape = (3, size, size) if self._preprocess.layout == "chw" else (size, size, 3)
-            self._held, self._have = np.empty((len(self), *shape), np.float32), np.zeros(len(self), bool)
-        for i in rows[~self._have[rows]]:
-            self._held[i], self._have[i] = self._made(i), True
-        return Batch({IMAGE: self._held[rows]}, self.targets[rows])
+        rows = [int(i) for i in indices]
+        missing = rows if self._held is None else [i for i in dict.fromkeys(rows) if i not in self._held]
+        made = dict(zip(missing, self._pixels(missing), strict=True))
+        if self._held is not None:
+            self._held |= made
+            made = self._held
+        pixels = np.stack([made[i] for i in rows])
+        return Batch({IMAGE: self._preprocess.normalized(pixels)}, self.targets[rows])
 
-    def _made(self, index: Any) -> NDArray[Any]:
-        return self._preprocess(self._read(int(index)))
+    def _pixels(self, rows: list[int]) -> list[NDArray[Any]]:
+        """Resized pixels of these images; several at once where they are large enough to gain from it."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        if len(rows) < 2 or self._preprocess.size < 128:
+            return [self._preprocess.pixels(self._read(i)) for i in rows]
+        with ThreadPoolExecutor(_cores()) as pool:
+            return list(pool.map(lambda i: self._preprocess.pixels(self._read(i)), rows))
 
     def _reading(self) -> object:
         return repr(self._preprocess)
+
+
+def _cores() -> int:
+    import os
+
+    return min(4, os.cpu_count() or 1)
 
 
 @dataclass
