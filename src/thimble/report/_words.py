@@ -45,8 +45,8 @@ def figure(value: float | None, unit: str = "") -> str:
     return f"{_fixed(value, decimals(value))}{unit}"
 
 
-def interval(value: Interval | None, unit: str = "") -> str:
-    """A figure with its 95 % interval, with as many decimals as its uncertainty leaves a meaning.
+def interval(value: Interval | None, unit: str = "", most: int = 3) -> str:
+    """A figure with its 95 % interval, with as many decimals as its uncertainty leaves a meaning, ``most`` at most.
 
     >>> from thimble.base.summary import Interval
     >>> interval(Interval(3.412, 3.2, 3.6), "x"), interval(Interval(1.008, 1.002, 1.014), "x")
@@ -57,7 +57,7 @@ def interval(value: Interval | None, unit: str = "") -> str:
     doubt = (value.high - value.low) / 2
     places = decimals(value.value)
     if doubt > 0:
-        places = min(decimals(doubt, 1), max(places, 3 if 0.9 < value.value < 1.1 else 0))
+        places = min(decimals(doubt, 1), max(places, 3 if 0.9 < value.value < 1.1 else 0), most)
     low, high = (_fixed(end, places) for end in (value.low, value.high))
     if value.low == value.high:
         return f"{_fixed(value.value, places)}{unit}"

@@ -48,9 +48,7 @@ def page(template: str, context: dict[str, Any], data: dict[str, Any]) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals["macros"] = environment.from_string(_part("macros.html")).module
     scripts = [vega(), _part("charts.js"), _part("page.js")]
-    policy = (
-        f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src {' '.join(map(_digest, scripts))}"
-    )
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src {' '.join(map(_digest, scripts))}"
     frame = {"style": _part("page.css"), "scripts": scripts, "data": embedded(data), "policy": policy, "licence": VEGA_LICENCE}
     return environment.from_string(_part(template)).render(**context, **frame)
 

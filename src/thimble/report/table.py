@@ -41,9 +41,14 @@ CORE = (
     Column("quality", lambda row: words.percent(row.quality.value) if row.quality else "", "most accurate"),
     Column("drop", lambda row: words.points(row.drop)),
 )
-"""Always shown. Latency is the median; ``faster`` and ``drop`` are against the baseline, with their intervals."""
-NARROW = (*CORE[:-1], Column("drop", lambda row: words.points(row.drop, places=1)))
-"""The same in a window too narrow for the second decimal of the drop."""
+"""Shown from 80 columns on. Latency is the median; ``faster`` and ``drop`` are against the baseline, with their intervals."""
+NARROW = (
+    *CORE[:2],
+    Column("faster", lambda row: words.interval(row.speedup, "x", most=2)),
+    CORE[3],
+    Column("drop", lambda row: words.points(row.drop, places=1)),
+)
+"""The same in a window too narrow for every decimal."""
 EXTRA = (
     Column("runtime", lambda row: words.runtime_title(row.runtime), left=True),
     Column("smaller", lambda row: words.times(row.compression)),
@@ -57,6 +62,8 @@ EXTRA = (
     Column("recipe", lambda row: words.plain(row.recipe), left=True),
 )
 """Shown one after the other while the window has room."""
+UNLIMITED = 100_000
+"""The width of a pipe."""
 
 
 class Table:
@@ -84,7 +91,9 @@ class Table:
         if console.is_terminal:
             console.print(self.render(study, summary, console.width))
         else:
-            console.print(self.render(study, summary, None), soft_wrap=True)
+            from rich.console import Console as Pipe
+
+            Pipe(file=console.file, width=UNLIMITED, color_system=None).print(self.render(study, summary, None))
 
     def to_json(self, study: Study, summary: Summary) -> str:
         """Every figure of every row and what follows from them, as one JSON object; its keys are those of `Summary`."""
@@ -135,12 +144,14 @@ def _widths(study: Study, rows: list[Row], columns: tuple[Column, ...]) -> list[
 
 
 def _fitting(study: Study, rows: list[Row], width: int | None) -> tuple[Column, ...]:
-    """The core columns that hold anything, and as many others as there is room for beside unfolded names."""
+    """The core columns that hold anything, fewer in a narrow window; else as many others as there is room for beside unfolded names."""
     core, narrow, extra = (tuple(column for column in group if any(column.cell(row) for row in rows)) for group in (CORE, NARROW, EXTRA))
     if width is None:
         return core + extra[:1]
     room = width - MARK - max(len(words.plain(row.name)) for row in rows) - sum(_widths(study, rows, core))
     if room < 0:
+        while len(narrow) > 1 and MARK + SHORTEST_NAME + sum(_widths(study, rows, narrow)) > width:
+            narrow = narrow[:-1]
         return narrow
     chosen: list[Column] = []
     for column, needed in zip(extra, _widths(study, rows, extra), strict=True):

@@ -77,7 +77,7 @@ window.charts = (() => {
           fontSize: { value: look.size * 0.9 }, fontWeight: { signal: "datum.chosen ? 700 : 400" }, stroke: { value: halo }, strokeWidth: { value: halo ? 4 : 0 } },
           update: { fill: { value: halo || look.ink }, fillOpacity: halo ? { value: 1 } : dimmed(1, 0.35) } } })),
         { type: "text", interactive: false, from: { data: "rows" }, encode: { enter: { text: { field: "short" }, fontSize: { value: look.size * (wide ? 0.95 : 0.9) },
-          baseline: { value: "middle" }, fontWeight: { signal: "datum.chosen ? 700 : 400" }, 
+          baseline: { value: "middle" }, fontWeight: { signal: "datum.chosen ? 700 : 400" },
           x: { value: wide ? -look.size * 0.6 : 0 }, align: { value: wide ? "right" : "left" }, y: wide ? { field: "y" } : { signal: `datum.y - ${thick * 1.25}` } },
           update: { fill: { value: look.ink }, fillOpacity: dimmed(1, 0.35) } } },
         { type: "rect", name: "points", from: { data: "rows" }, encode: { enter: { x: { value: -nameRoom }, x2: { value: plot + textRoom }, yc: { field: "y" }, height: { value: step },

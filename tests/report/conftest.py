@@ -1,4 +1,4 @@
-"""A headless Chromium for the tests, driven by its own driver over the W3C WebDriver protocol; the network is off."""
+"""Golden studies, and a headless Chromium driven by its own driver over the W3C WebDriver protocol, with the network off."""
 
 from __future__ import annotations
 
@@ -10,9 +10,20 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
+
+from thimble.base.study import Study, read_study
+from thimble.base.summary import Summary
+from thimble.recommend.summarize import summarize
+from thimble.report.html import html_text
+
+DATA = Path(__file__).parent.parent / "data"
 CHROMIUM = next((path for name in ("chromium", "google-chrome", "chromium-browser") if (path := shutil.which(name))), None)
 DRIVER = shutil.which("chromedriver")
 MISSING = None if CHROMIUM and DRIVER else "no Chromium with its driver is installed (Debian: apt-get install chromium chromium-driver)"
@@ -29,7 +40,8 @@ class Browser:
             if "started successfully on port" in line:
                 self.root = "http://127.0.0.1:" + line.split("port")[1].strip(" .\n")
                 break
-        switches = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", f"--user-data-dir={self.folder}",
+        switches = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+                    f"--user-data-dir={self.folder}",
                     "--host-resolver-rules=MAP * ~NOTFOUND"]  # fmt: skip
         options = {"binary": CHROMIUM, "args": switches}
         capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
@@ -53,7 +65,10 @@ class Browser:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch}
         self.devtools("Emulation.setDeviceMetricsOverride", size)
         self.devtools("Emulation.setTouchEmulationEnabled", {"enabled": touch})
-        features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
         self.devtools("Emulation.setEmulatedMedia", {"features": features})
         self._post("url", {"url": path.resolve().as_uri()})
 
@@ -67,7 +82,9 @@ class Browser:
 
     def texts(self, selector: str) -> list[str]:
         """The visible texts of all visible elements."""
-        return list(self.run("return [...document.querySelectorAll(arguments[0])].filter(e => e.checkVisibility()).map(e => e.innerText)", selector))
+        return list(
+            self.run("return [...document.querySelectorAll(arguments[0])].filter(e => e.checkVisibility()).map(e => e.innerText)", selector)
+        )
 
     def click(self, selector: str) -> None:
         """Scroll an element into view and click it with the mouse."""
@@ -82,7 +99,9 @@ class Browser:
         self.run("document.querySelector(arguments[0]).scrollIntoView({block: 'center', behavior: 'instant'})", selector)
         time.sleep(0.1)
         target = {"type": "pointerMove", "duration": 50, "x": 0, "y": 0, "origin": {ELEMENT: self._find(selector)}}
-        self._post("actions", {"actions": [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": [target]}]})
+        self._post(
+            "actions", {"actions": [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": [target]}]}
+        )
 
     def devtools(self, command: str, parameters: dict[str, Any]) -> Any:
         """A command of the DevTools protocol."""
@@ -112,3 +131,55 @@ class Browser:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise RuntimeError(json.load(error)["value"]["message"].splitlines()[0]) from error
+
+
+# ---- studies -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A golden study with its summary."""
+
+    name: str
+    study: Study
+    summary: Summary
+
+
+GOLDENS = sorted(path.stem for path in DATA.glob("*.json"))
+
+
+@lru_cache
+def golden_of(name: str) -> Golden:
+    study = read_study(DATA / f"{name}.json")
+    return Golden(name, study, summarize(study))
+
+
+@pytest.fixture(params=GOLDENS)
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Each golden study in turn."""
+    return golden_of(request.param)
+
+
+@pytest.fixture
+def golden_named() -> Callable[[str], Golden]:
+    """A golden study by name."""
+    return golden_of
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``NAME.html``, the page of every golden study."""
+    folder = tmp_path_factory.mktemp("pages")
+    for name in GOLDENS:
+        one = golden_of(name)
+        (folder / f"{name}.html").write_text(html_text(one.study, one.summary), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests; skips them where there is none."""
+    if MISSING:
+        pytest.skip(MISSING)
+    with Browser() as session:
+        yield session

@@ -1,0 +1,81 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thimble.base.summary import Interval
+from thimble.report import _words as words
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (0.0, "0"),
+        (0.01234, "0.0123"),
+        (0.9996, "1.00"),
+        (9.996, "10.0"),
+        (44.79, "44.8"),
+        (99.96, "100"),
+        (1234.5, "1,234"),
+        (-0.5, "-0.500"),
+    ],
+)
+def test_figure_has_three_significant_digits(value, text):
+    assert words.figure(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Interval(3.412, 3.2, 3.6), "3.4x (3.2-3.6)"),
+        (Interval(3.412, 3.38, 3.44), "3.41x (3.38-3.44)"),
+        (Interval(1.006, 1.002, 1.010), "1.006x (1.002-1.010)"),
+        (Interval(1.0, 1.0, 1.0), "1.00x"),
+        (Interval(14.2, 13.9, 14.6), "14.2x (13.9-14.6)"),
+        (None, ""),
+    ],
+)
+def test_interval_shows_what_its_uncertainty_allows(value, text):
+    assert words.interval(value, "x") == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Interval(0.17, -0.63, 1.06), "0.17 points (-0.63 to 1.06)"),
+        (Interval(11.67, 9.31, 14.5), "11.7 points (9.3 to 14.5)"),
+        (Interval(-0.001, -0.004, 0.0), "0.00 points (0.00 to 0.00)"),
+    ],
+)
+def test_points(value, text):
+    assert words.points(value, " points") == text
+
+
+@given(st.text(max_size=60))
+def test_plain_text_is_one_line_without_control_characters(text):
+    shown = words.plain(text)
+    assert shown == " ".join(shown.split())
+    assert not any(ord(char) < 32 or ord(char) == 127 for char in shown)
+    assert words.plain(shown) == shown
+
+
+def test_plain_text_loses_colours_and_direction_marks():
+    assert words.plain("a\x1b[31mred\x1b[0m\nb\u202ec") == "ared b c"
+
+
+@given(st.lists(st.text(min_size=1, max_size=40), unique=True, max_size=12), st.integers(8, 30))
+def test_short_names_stay_apart(names, length):
+    short = words.short_names(names, length)
+    assert len(set(short.values())) == len(names)
+    assert all(len(text) <= length for text in short.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(11_181_642, "11.2 M"), (999_999, "1.00 M"), (1_820_000_000, "1.82 G"), (512, "512"), (None, "")]
+)
+def test_counts(value, text):
+    assert words.count(value) == text
+
+
+def test_joined():
+    assert [words.joined(given) for given in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
