@@ -27,7 +27,7 @@ def macs_of_torch(module: Any, inputs: Sequence[Any] | Mapping[str, Any]) -> int
     from torch.utils.flop_counter import FlopCounterMode
 
     counter = FlopCounterMode(display=False, custom_mapping=_torch_formulas())
-    with torch.no_grad(), _unfused(), counter, _numbers_as_tensors():
+    with torch.no_grad(), _unfused(), counter, numbers_as_tensors():
         if isinstance(inputs, Mapping):
             module(**inputs)
         else:
@@ -48,7 +48,7 @@ def _unfused() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def _numbers_as_tensors() -> Any:
+def numbers_as_tensors() -> Any:
     """A mode that gives operators a tensor where TorchScript's interpreter, while it is watched, hands them a bare number."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode

@@ -99,10 +99,18 @@ class Worker:
         """Prepare the inputs of `time`; converting and sending them is never timed."""
         self._ask({"do": "bind"}, inputs)
 
-    def time(self, count: int, settle_ms: float = 0.0) -> list[float]:
-        """Milliseconds of ``count`` inferences one after another, after untimed ones for ``settle_ms``."""
-        samples: list[float] = self._ask({"do": "time", "count": count, "settle_ms": settle_ms})["samples_ms"]
+    def time(self, count: int, settle_ms: float = 0.0, keep: int | None = None) -> list[float]:
+        """Milliseconds of ``count`` inferences one after another, after untimed ones for ``settle_ms``.
+
+        Of many samples about ``keep`` are given, evenly spread.
+        """
+        samples: list[float] = self._ask({"do": "time", "count": count, "settle_ms": settle_ms, "keep": keep})["samples_ms"]
         return samples
+
+    def operators(self, inputs: Arrays) -> dict[str, float] | None:
+        """Milliseconds of one inference by operator type; ``None`` where the runtime doesn't tell."""
+        found: dict[str, float] | None = self._ask({"do": "operators"}, inputs)["ms"]
+        return found
 
     def memory(self) -> tuple[float, float]:
         """Resident memory in MB: now, and at its peak since the empty runtime."""

@@ -66,7 +66,7 @@ class Record:
 def take_round(order: Sequence[Member], record: Record) -> None:
     """Measure one slice of every member in this order, and append the round to the record."""
     at_s = time.monotonic() - record.started_s
-    load = _LoadOfOthers([member.worker.pid for member in order])
+    load = LoadOfOthers([member.worker.pid for member in order])
     samples: dict[str, tuple[float, ...]] = {}
     for member in order:
         try:
@@ -93,7 +93,7 @@ def wait_until_idle(pid: int) -> None:
             return
 
 
-class _LoadOfOthers:
+class LoadOfOthers:
     """The share of all cores that processes other than ours use, from its making to `share`."""
 
     def __init__(self, pids: Sequence[int]) -> None:

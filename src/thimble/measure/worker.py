@@ -13,7 +13,9 @@ their ``dtype`` and ``shape`` in the line's ``tensors`` say). Requests and their
 ``open {path, inputs, outputs, threads, options}`` ``{ms}``
 ``run {tensors}``                                  ``{tensors, ms}``
 ``bind {tensors}``                                 ``{}``: prepare these inputs for ``time``
-``time {count, settle_ms}``                        ``{samples_ms}``: so many inferences, after untimed ones for so long
+``time {count, settle_ms, keep}``                  ``{samples_ms}``: so many inferences, after untimed ones for so long;
+                                                   about ``keep`` of them told, evenly spread
+``operators {tensors}``                            ``{ms}`` by operator type; ``null`` where the session has no ``operators``
 ``memory {}``                                      ``{rss_mb, peak_mb}``
 
 Any of them may answer ``{error, type, module}`` instead. A request's ``timeout_s`` ends a process that hangs and
@@ -135,7 +137,7 @@ class Service:
         self.infer = session.bind(tensors) if hasattr(session, "bind") else lambda: session.run(tensors)
         return {}, {}
 
-    def _time(self, tensors: Tensors, count: int, settle_ms: float = 0.0) -> Answer:
+    def _time(self, tensors: Tensors, count: int, settle_ms: float = 0.0, keep: int | None = None) -> Answer:
         infer = self.infer
         gc.collect()
         gc.disable()
@@ -150,7 +152,11 @@ class Service:
                 ticks[i] = perf_counter_ns() - start
         finally:
             gc.enable()
-        return {"samples_ms": [tick / 1e6 for tick in ticks]}, {}
+        step = max(1, count // keep) if keep else 1
+        return {"samples_ms": [tick / 1e6 for tick in ticks[::step]]}, {}
+
+    def _operators(self, tensors: Tensors) -> Answer:
+        return {"ms": self.session.operators(tensors) if hasattr(self.session, "operators") else None}, {}
 
     def _memory(self, tensors: Tensors) -> Answer:
         rss, peak = memory_mb()

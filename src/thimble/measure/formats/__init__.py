@@ -1,4 +1,4 @@
-"""What lies in an artifact's files: one format per file, each with ``tensors(path)`` and ``macs(path, artifact)``.
+"""What lies in an artifact's files: one format per file, with its stored tensors, its MACs and the numbers inside it.
 
 A format is found by its module's name; one without a module has neither.
 """
@@ -10,9 +10,12 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from thimble.base.artifact import Artifact
+
+if TYPE_CHECKING:
+    from thimble.base.task import Arrays
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ class Format(Protocol):
 
     def macs(self, path: Path, artifact: Artifact) -> int:
         """MACs of one inference at batch 1."""
+        ...
+
+    def subnormal_activations(self, path: Path, inputs: Arrays) -> tuple[int, int]:
+        """How many real numbers that operators give on these inputs are subnormal, and how many there are."""
         ...
 
 

@@ -127,6 +127,19 @@ def shapes_by_running(path: Path, model: Any, names: list[str]) -> Shapes:
     """Shapes of some tensors of the main graph, from one run on zeros in ONNX Runtime."""
     import numpy as np
     import onnx
+
+    inputs = {}
+    constants = {tensor.name for tensor in model.graph.initializer}
+    for value in model.graph.input:
+        if value.name not in constants:
+            kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+            inputs[value.name] = np.zeros([dim.dim_value for dim in value.type.tensor_type.shape.dim], kind)
+    return {name: np.shape(value) for name, value in values_by_running(path, inputs, names).items()}
+
+
+def values_by_running(path: Path, inputs: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Some tensors of the main graph, from one run in ONNX Runtime with nothing fused. External data stay where they are."""
+    import onnx
     import onnxruntime
 
     whole = onnx.load(str(path), load_external_data=False)
@@ -137,13 +150,4 @@ def shapes_by_running(path: Path, model: Any, names: list[str]) -> Shapes:
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent.resolve()))
     session = onnxruntime.InferenceSession(whole.SerializeToString(), settings, providers=["CPUExecutionProvider"])
-    inputs = {}
-    sized = {value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim) for value in model.graph.input}
-    for node in session.get_inputs():
-        kind = onnx.helper.tensor_dtype_to_np_dtype(_element_type(model, node.name))
-        inputs[node.name] = np.zeros(sized[node.name], kind)
-    return {name: np.shape(value) for name, value in zip(names, session.run(names, inputs), strict=True)}
-
-
-def _element_type(model: Any, name: str) -> int:
-    return int(next(value.type.tensor_type.elem_type for value in model.graph.input if value.name == name))
+    return dict(zip(names, session.run(names, inputs), strict=True))

@@ -48,3 +48,34 @@ def example(artifact: Artifact) -> list[Any]:
         fill = torch.ones if dtype.is_floating_point else torch.zeros
         made.append(fill(spec.with_batch(1), dtype=dtype))
     return made
+
+
+def subnormal_activations(module: Any, inputs: list[Any]) -> tuple[int, int]:
+    """Run a module once and look at every real tensor that an operator gives: how many numbers are subnormal, of how many."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from thimble.measure.macs import numbers_as_tensors
+
+    class Looking(TorchDispatchMode):
+        few = total = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            for value in result if isinstance(result, tuple | list) else (result,):
+                if isinstance(value, torch.Tensor) and value.is_floating_point() and not value.is_quantized:
+                    self.few += int(((value != 0) & (value.abs() < torch.finfo(value.dtype).tiny)).sum())
+                    self.total += value.numel()
+            return result
+
+    looking = Looking()  # type: ignore[no-untyped-call]
+    with torch.no_grad(), looking, numbers_as_tensors():
+        module(*inputs)
+    return looking.few, looking.total
+
+
+def tensors_of(inputs: Any) -> list[Any]:
+    """Arrays by name as tensors, in their order."""
+    import torch
+
+    return [torch.from_numpy(array.copy()) for array in inputs.values()]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thimble.base.artifact import Artifact
 from thimble.measure.formats import Stored
 from thimble.measure.formats._onnx_graph import graphs
+
+if TYPE_CHECKING:
+    from thimble.base.task import Arrays
 
 QUANTIZED = {
     "QLinearConv": ((1, 2, 4, 5, 6, 7), {3: 5}),
@@ -33,6 +36,21 @@ def macs(path: Path, artifact: Artifact) -> int:
     from thimble.measure.macs import macs_of_onnx
 
     return macs_of_onnx(path, {spec.name: spec.with_batch(1) for spec in artifact.inputs})
+
+
+def subnormal_activations(path: Path, inputs: Arrays) -> tuple[int, int]:
+    """Every real tensor of the main graph, from one run in ONNX Runtime with nothing fused."""
+    import numpy as np
+    import onnx
+
+    from thimble.measure.formats._onnx_graph import values_by_running
+
+    graph = onnx.load(str(path), load_external_data=False).graph
+    given = dict(zip((value.name for value in graph.input), inputs.values(), strict=False))
+    names = [name for node in graph.node for name in node.output if name]
+    values = [value for value in values_by_running(path, given, names).values() if value is not None and value.dtype.kind == "f"]
+    few = sum(int(((value != 0) & (np.abs(value) < np.finfo(value.dtype).tiny)).sum()) for value in values)
+    return few, sum(value.size for value in values)
 
 
 def tensors(path: Path) -> Iterator[Stored]:

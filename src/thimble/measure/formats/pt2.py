@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from thimble.base.artifact import Artifact
 from thimble.measure.formats import Stored
+
+if TYPE_CHECKING:
+    from thimble.base.task import Arrays
 
 
 def tensors(path: Path) -> Iterator[Stored]:
@@ -32,3 +36,12 @@ def macs(path: Path, artifact: Artifact) -> int:
     from thimble.measure.macs import macs_of_torch
 
     return macs_of_torch(torch.export.load(path).module(), example(artifact))
+
+
+def subnormal_activations(path: Path, inputs: Arrays) -> tuple[int, int]:
+    """Counted while it runs once."""
+    import torch
+
+    from thimble.measure.formats import _torch
+
+    return _torch.subnormal_activations(torch.export.load(path).module(), _torch.tensors_of(inputs))

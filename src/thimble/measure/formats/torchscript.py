@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thimble.base.artifact import Artifact
 from thimble.measure.formats import Stored
+
+if TYPE_CHECKING:
+    from thimble.base.task import Arrays
 
 
 def tensors(path: Path) -> Iterator[Stored]:
@@ -66,3 +69,12 @@ def macs(path: Path, artifact: Artifact) -> int:
     from thimble.measure.macs import macs_of_torch
 
     return macs_of_torch(torch.jit.load(path, map_location="cpu"), example(artifact))
+
+
+def subnormal_activations(path: Path, inputs: Arrays) -> tuple[int, int]:
+    """Counted while it runs once."""
+    import torch
+
+    from thimble.measure.formats import _torch
+
+    return _torch.subnormal_activations(torch.jit.load(path, map_location="cpu"), _torch.tensors_of(inputs))

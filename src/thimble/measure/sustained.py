@@ -1,0 +1,91 @@
+"""A run long enough to heat a device: one artifact without a pause, and how its latency changes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from thimble.base.errors import BadInput
+from thimble.base.registry import RUNTIMES
+from thimble.base.step import Progress, silent
+from thimble.base.study import Round, Run
+from thimble.base.subject import Subject
+from thimble.base.values import digest_of
+from thimble.measure import processor
+from thimble.measure.conditions import condition_warnings
+from thimble.measure.environment import environment
+from thimble.measure.lock import measuring_lock
+from thimble.measure.process import Worker
+from thimble.measure.rounds import LoadOfOthers
+
+if TYPE_CHECKING:
+    from thimble.base.task import Arrays
+
+ROUND_S = 0.5
+KEPT = 40
+"""Samples kept of each round, evenly spread: a minute of a fast network has hundreds of thousands."""
+
+
+@dataclass(frozen=True)
+class Sustained:
+    """The median latency in ms at the start and at the end, over ``span_s`` seconds each, and their ratio less 1."""
+
+    first_ms: float
+    last_ms: float
+    span_s: float
+
+    @property
+    def change(self) -> float:
+        """0.2 for a fifth slower at the end."""
+        return self.last_ms / self.first_ms - 1
+
+
+def measure_sustained(subject: Subject, inputs: Arrays, seconds: float, progress: Progress = silent) -> Run:
+    """Infer without a pause for so many seconds; a run of one member, its rounds half a second long.
+
+    There is no warm-up and no waiting: the first round is the processor as it was found.
+    """
+    from thimble.stats import diagnose
+
+    if not seconds > 0:
+        raise BadInput(f"seconds is {seconds}; it must be above 0")
+    rounds: list[Round] = []
+    started = datetime.now(UTC)
+    with measuring_lock(), Worker(subject) as worker:
+        worker.bind(inputs)
+        worker.time(2)
+        began = time.monotonic()
+        last_ms = statistics.median(worker.time(3))
+        while (at_s := time.monotonic() - began) < seconds:
+            load = LoadOfOthers([worker.pid])
+            kept = tuple(worker.time(max(1, round(ROUND_S * 1000 / max(last_ms, 1e-3))), keep=KEPT))
+            last_ms = statistics.median(kept)
+            rounds.append(Round((subject.name,), {subject.name: kept}, at_s, load.share(), processor.clock_mhz()))
+            progress(min(1.0, at_s / seconds), f"{subject.name}: {last_ms:.3g} ms after {at_s:.0f} s")
+    found = environment([RUNTIMES.get(subject.runtime).distribution])
+    odd = diagnose([turn.samples_ms[subject.name] for turn in rounds], subject.name)
+    return Run(
+        id=f"{started:%Y%m%d-%H%M%S}-{digest_of(time.time_ns(), subject.name)[:6]}",
+        members=(subject.name,),
+        reference=subject.name,
+        seed=0,
+        threads=subject.threads,
+        batch=len(next(iter(inputs.values()))),
+        rounds=tuple(rounds),
+        environment=found,
+        warnings=(*condition_warnings(rounds, found, subject.threads), *odd),
+        started=started.isoformat(timespec="seconds"),
+    )
+
+
+def first_and_last(run: Run, name: str) -> Sustained:
+    """The first minute against the last; of a run shorter than three minutes, its first third against its last."""
+    rounds = [turn for turn in run.rounds if name in turn.samples_ms]
+    end_s = rounds[-1].at_s
+    span_s = min(60.0, end_s / 3)
+    first = [ms for turn in rounds if turn.at_s <= span_s for ms in turn.samples_ms[name]]
+    last = [ms for turn in rounds if turn.at_s >= end_s - span_s for ms in turn.samples_ms[name]]
+    return Sustained(statistics.median(first), statistics.median(last), span_s)
