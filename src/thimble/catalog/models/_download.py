@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 from thimble.base.errors import BadInput, CannotWrite
 from thimble.base.values import sha256_of
-
-_PATIENCE_S = 20.0
-"""Seconds without an answer after which the hub counts as unreachable."""
+from thimble.catalog._network import UNREACHABLE, patience, why
 
 
 def fetched(url: str, hash_prefix: str | None, what: str) -> Path:
@@ -31,34 +26,13 @@ def fetched(url: str, hash_prefix: str | None, what: str) -> Path:
 
 
 def _download(url: str, path: Path, what: str) -> None:
-    import http.client
-    import urllib.error
-
     import torch.hub
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(f"can't write {path.parent}: {error.strerror}") from error
-    try:
-        with _patience():
+        with patience():
             torch.hub.download_url_to_file(url, str(path), progress=False)
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        raise BadInput(f"{what} can't be downloaded ({_reason(error)}): fetch {url} on a connected machine and put it at {path}") from error
+    except UNREACHABLE as error:
+        raise BadInput(f"{what} can't be downloaded ({why(error)}): fetch {url} on a connected machine and put it at {path}") from error
     except OSError as error:
         raise CannotWrite(f"can't write {path}: {error.strerror or error}") from error
-
-
-@contextlib.contextmanager
-def _patience() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_PATIENCE_S)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _reason(error: Exception) -> str:
-    inner = getattr(error, "reason", error)
-    return str(inner) or type(error).__name__

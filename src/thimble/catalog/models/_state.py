@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thimble.base.errors import BadInput
 from thimble.base.step import needing
 from thimble.base.values import listed
+from thimble.catalog._user_file import foreign
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -59,8 +61,8 @@ def _read_safetensors(path: Path) -> Any:
         safetensors = importlib.import_module("safetensors.torch")
     try:
         return safetensors.load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise BadInput(f"{path} is no safetensors file, or it is damaged: {error}") from error
+    except Exception as error:  # its errors are defined in a compiled module of another name
+        raise BadInput(f"{path} is no safetensors file, or it is damaged ({foreign(error)})") from error
 
 
 def _unnested(loaded: Any) -> dict[str, Tensor] | None:
@@ -107,6 +109,21 @@ def load_state(network: nn.Module, state: dict[str, Tensor], source: Path | str)
     if problems:
         raise BadInput(f"{source} does not fit this model: it {'; '.join(problems)}")
     network.load_state_dict(state, strict=False)
+
+
+def load_with_head(
+    build: Callable[[int | None], nn.Module], classes: int | None, state: dict[str, Tensor], source: Path | str
+) -> nn.Module:
+    """The network that ``build`` gives for a number of classes, with the tensors in it.
+
+    Where no number is asked for (``None``) and the head is all that doesn't fit, the network is built for the file's.
+    """
+    network = build(classes)
+    heads = head_sizes(network, state)
+    if classes is None and heads:
+        network = build(heads[0])
+    load_state(network, state, source)
+    return network
 
 
 def head_sizes(network: nn.Module, state: dict[str, Tensor]) -> tuple[int, int] | None:

@@ -12,8 +12,8 @@ from thimble.base.preprocess import Preprocess
 from thimble.base.task import ModelSpec
 from thimble.base.values import TensorSpec, sha256_of
 from thimble.catalog._user_file import foreign
-from thimble.catalog.models._inputs import agreed_inputs, torch_model
-from thimble.catalog.models._state import head_sizes, load_state, read_state
+from thimble.catalog.models._inputs import given_inputs, ordered_as_taken, torch_model
+from thimble.catalog.models._state import load_with_head, read_state
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,9 +36,11 @@ class Torchvision:
     def open(self, spec: ModelSpec, folder: Path) -> Model:
         """The network in evaluation mode. Raises `UnknownName` with near matches for an unknown name."""
         name = known_name(spec)
+        if name in _names("detection"):
+            raise BadInput(f"{spec.spec} finds objects: its outputs have no fixed number, and there is no metric for them here")
         network, source = _network(name, spec)
-        size = None if spec.shapes else spec.size or _published_size(name)
-        inputs = agreed_inputs((TensorSpec("input", (None, 3, size, size)),), spec, spec.spec)
+        size = spec.size or _published_size(name)
+        inputs = ordered_as_taken(network, given_inputs(spec)) or (TensorSpec("input", (None, 3, size, size)),)
         return torch_model(network.eval(), inputs, spec, {"weights": source})
 
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:
@@ -101,13 +103,7 @@ def _network(name: str, spec: ModelSpec) -> tuple[nn.Module, str]:
         source = f"{name}'s published weights {published.name}"
     else:
         path, source = _existing(spec.weights), str(spec.weights)
-    state = read_state(path)
-    network = _built(name, spec, spec.classes)
-    heads = head_sizes(network, state)
-    if spec.classes is None and heads:
-        network = _built(name, spec, heads[0])
-    load_state(network, state, source)
-    return network, source
+    return load_with_head(lambda classes: _built(name, spec, classes), spec.classes, read_state(path), source), source
 
 
 def _built(name: str, spec: ModelSpec, classes: int | None) -> nn.Module:
@@ -121,7 +117,7 @@ def _built(name: str, spec: ModelSpec, classes: int | None) -> nn.Module:
         settings["num_classes"] = classes
     if name.startswith("vit_") and spec.size:
         settings["image_size"] = spec.size
-    if name in models.list_models(module=models.segmentation) or name in models.list_models(module=models.detection):
+    if name in _names("segmentation"):
         settings["weights_backbone"] = None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
@@ -131,6 +127,14 @@ def _built(name: str, spec: ModelSpec, classes: int | None) -> nn.Module:
             said = ", ".join(f"{key}={value}" for key, value in settings.items() if value is not None)
             raise BadInput(f"torchvision can't build {name} with {said or 'its defaults'}: {foreign(error)}") from error
     return network
+
+
+def _names(module: str) -> list[str]:
+    """Names of the models in one of torchvision's modules."""
+    from thimble.catalog.models._torchvision_import import import_torchvision
+
+    models = import_torchvision().models
+    return list(models.list_models(module=getattr(models, module)))
 
 
 def _imagenet_weights(name: str) -> Any:

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol, runtime_checkable
 
-from thimble.base.errors import BadInput, UnknownName
+from thimble.base.errors import UnknownName
 from thimble.base.registry import TASKS
 from thimble.base.study import SplitInfo
-from thimble.base.task import SPLITS, Task, TaskSpec
+from thimble.base.task import Task, TaskSpec
+from thimble.catalog.tasks._checks import check_disjoint, check_task, fit_to, present_splits
+from thimble.catalog.tasks._own import array_task, dataset_task
+
+__all__ = [
+    "TaskSource",
+    "array_task",
+    "check_disjoint",
+    "check_task",
+    "dataset_task",
+    "fit_to",
+    "open_task",
+    "present_splits",
+    "source_name",
+    "split_info",
+]
 
 
 @runtime_checkable
@@ -36,7 +51,7 @@ def open_task(spec: TaskSpec) -> Task:
 def source_name(text: str) -> str:
     """The registered kind of task that a specification such as ``imagefolder:photos`` belongs to."""
     head = text.partition(":")[0]
-    if head in TASKS.names():
+    if head in TASKS.names() and head != "file":
         return head
     if ".py:" in text or text.endswith(".py"):
         return "file"
@@ -45,11 +60,4 @@ def source_name(text: str) -> str:
 
 def split_info(task: Task) -> dict[str, SplitInfo]:
     """Number of samples and fingerprint of every split that the task has."""
-    found = {}
-    for name in SPLITS:
-        try:
-            split = task.split(name)
-        except BadInput:
-            continue
-        found[name] = SplitInfo(len(split), split.fingerprint())
-    return found
+    return {name: SplitInfo(len(split), split.fingerprint()) for name, split in present_splits(task).items()}

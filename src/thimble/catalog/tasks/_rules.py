@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thimble.base.errors import BadInput
+from thimble.base.task import TaskSpec
 from thimble.base.values import listed
 from thimble.catalog.tasks._stratify import divided, stratified_order
 
@@ -43,50 +44,62 @@ class Division:
     notes: list[str] = field(default_factory=list)
 
 
-def divide_whole(whole: Part, seed: int, weights_given: bool) -> Division:
+def divide(sizes: Mapping[str, int], labels: Sequence[Any] | NDArray[Any], ids: Sequence[str], spec: TaskSpec) -> Division:
+    """Rows of every split, for samples that came in parts of these sizes, one after the other.
+
+    A part without a name is a whole that is not divided yet; else there are ``train`` and ``validation`` or ``test``.
+    ``labels`` are what is stratified by, ``ids`` the samples' digests.
+    """
+    import numpy as np
+
+    parts, start = {}, 0
+    for name, size in sizes.items():
+        rows = np.arange(start, start + size)
+        parts[name] = Part(rows, list(labels[start : start + size]), ids[start : start + size])
+        start += size
+    return _whole(parts[""], spec) if "" in parts else _parts(parts, spec)
+
+
+def _whole(whole: Part, spec: TaskSpec) -> Division:
     """Divide one set: test 30 %, validation 15 %, calibration 10 % (at most 512), the rest for training.
 
     Stratified by label, from the seed; exact copies stay together.
     """
     sizes = {"test": TEST, "validation": VALIDATION, "calibration": _calibration(len(whole)), "train": 0}
-    made = Division(_cut(whole, sizes, seed))
-    made.notes.append(f"divided by a stratified rule from seed {seed}, exact copies kept together")
-    if weights_given:
+    made = Division(_cut(whole, sizes, spec.seed))
+    made.notes.append(f"divided by a stratified rule from seed {spec.seed}, exact copies kept together")
+    if spec.weights_given:
         made.notes.append("the weights were given: whether they have seen samples of the test split can't be known from here")
     return made
 
 
-def divide_parts(parts: dict[str, Part], seed: int, weights_given: bool) -> Division:
+def _parts(parts: dict[str, Part], spec: TaskSpec) -> Division:
     """Divide what came in parts: ``train``, and ``validation`` or ``test`` or both.
 
     Calibration always comes from train. A missing validation comes from train where the model is yet to be trained,
     else out of test, since given weights may have seen all of train; a missing test comes out of validation.
     Held-out samples that are exact copies of ones in an earlier split are left out, and said so.
     """
-    made = Division()
-    train, validation, test = parts["train"], parts.get("validation"), parts.get("test")
-    sizes: dict[str, int | float] = {"calibration": _calibration(len(train)), "train": 0}
-    if validation is None and not weights_given:
+    train, held = parts["train"], {name: parts[name] for name in ("validation", "test") if name in parts}
+    if not held:
+        raise BadInput(f"{spec.spec} has train data alone; quality needs data that was held out: a test part, a validation part, or both")
+    made, sizes = Division(), {"calibration": _calibration(len(train)), "train": 0}
+    from_train = "validation" not in held and not spec.weights_given
+    if from_train:
         sizes = {"validation": min(MOST_VALIDATION, round(VALIDATION * len(train))), **sizes}
         made.notes.append(f"there is no validation data: {sizes['validation']} samples of train are held out for it")
-    made.rows |= _cut(train, sizes, seed)
+    made.rows |= _cut(train, sizes, spec.seed)
     seen = set(train.ids)
-    if "validation" not in made.rows:
-        held = [part for part in (validation, test) if part is not None]
-        if len(held) == 1:
-            held = [_without(held[0], seen, "held-out", made.notes)]
-            made.rows |= _cut(held[0], {"validation": HELD_OUT_VALIDATION, "test": 0}, seed)
-            given = "weights were given and may have seen all of train" if test is not None else "test data is missing"
-            made.notes.append(f"{given}: the held-out part is divided, {HELD_OUT_VALIDATION:.0%} for validation, the rest for test")
-            return made
-        assert validation is not None
-        validation = _without(validation, seen, "validation", made.notes)
-        made.rows["validation"] = validation.rows[stratified_order(validation.labels, seed)]
-        seen |= set(validation.ids)
-    if test is None:
-        raise BadInput("there is no held-out data: give a test part, a validation part, or both")
-    test = _without(test, seen, "test", made.notes)
-    made.rows["test"] = test.rows[stratified_order(test.labels, seed)]
+    if len(held) == 1 and not from_train:
+        part = _without(next(iter(held.values())), seen, f"held-out samples of {spec.spec}", made.notes)
+        made.rows |= _cut(part, {"validation": HELD_OUT_VALIDATION, "test": 0}, spec.seed)
+        reason = "the weights were given and may have seen all of train" if "test" in held else "there is no test data"
+        made.notes.append(f"{reason}: the held-out part is divided, {HELD_OUT_VALIDATION:.0%} for validation, the rest for test")
+        return made
+    for name, given in held.items():
+        part = _without(given, seen, f"{name} samples of {spec.spec}", made.notes)
+        made.rows[name] = part.rows[stratified_order(part.labels, spec.seed)]
+        seen |= set(part.ids)
     return made
 
 
@@ -94,7 +107,7 @@ def _calibration(available: int) -> int:
     return min(MOST_CALIBRATION, round(CALIBRATION * available))
 
 
-def _cut(part: Part, sizes: dict[str, int | float], seed: int) -> dict[str, NDArray[Any]]:
+def _cut(part: Part, sizes: Mapping[str, int | float], seed: int) -> dict[str, NDArray[Any]]:
     return {name: part.rows[positions] for name, positions in divided(part.labels, sizes, seed, part.ids).items()}
 
 
@@ -105,10 +118,8 @@ def _without(part: Part, seen: set[str], name: str, notes: list[str]) -> Part:
     if not copies:
         return part
     if copies > COPIES * len(part):
-        raise BadInput(
-            f"{copies} of {len(part)} {name} samples are exact copies of samples that training or selection sees; divide the data anew"
-        )
-    notes.append(f"left out {copies} of {len(part)} {name} samples: exact copies of samples that training or selection sees")
+        raise BadInput(f"{copies} of {len(part)} {name} are exact copies of samples that training or selection sees; divide the data anew")
+    notes.append(f"left out {copies} of {len(part)} {name}: exact copies of samples that training or selection sees")
     return Part(part.rows[fresh], [part.labels[i] for i in fresh], [part.ids[i] for i in fresh])
 
 

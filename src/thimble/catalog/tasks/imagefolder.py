@@ -11,7 +11,7 @@ from thimble.base.task import Task, TaskSpec
 from thimble.base.values import listed
 from thimble.catalog.tasks._folder import ImageFile, class_folders, read_folder
 from thimble.catalog.tasks._preprocess import preprocess_for
-from thimble.catalog.tasks._rules import Division, Part, check_counts, divide_parts, divide_whole
+from thimble.catalog.tasks._rules import Division, check_counts, divide
 from thimble.catalog.tasks._split import ImageSplit, SplitTask
 
 _NAMES = {"train": ("train", "training"), "validation": ("val", "valid", "validation"), "test": ("test", "testing")}
@@ -36,11 +36,12 @@ class Imagefolder:
             raise BadInput(f"there is no folder {spec.argument!r}; write imagefolder:DIR with a folder of class folders")
         parts = split_folders(folder)
         read = {name: read_folder(part) for name, part in (parts or {"": folder}).items()}
-        images = [image for files, _ in read.values() for image in files]
-        labels = classes_of({name: files for name, (files, _) in read.items()}, folder)
+        files = {name: found for name, (found, _) in read.items()}
+        images = [image for part in files.values() for image in part]
+        labels = classes_of(files, folder)
         if spec.classes_of_head not in (None, len(labels)):
             raise BadInput(f"the model's head has {spec.classes_of_head} outputs, {folder} has {len(labels)} classes: the two must agree")
-        division = divided_images({name: files for name, (files, _) in read.items()}, labels, spec)
+        division = divided_images(files, spec)
         check_counts(division.rows, labels, str(folder))
         notes = (*(note for _, told in read.values() for note in told), *division.notes)
         preprocess = preprocess_for(spec, Preprocess(224, 224))
@@ -73,15 +74,11 @@ def classes_of(parts: dict[str, list[ImageFile]], folder: Path) -> tuple[str, ..
     return tuple(sorted(known))
 
 
-def divided_images(parts: dict[str, list[ImageFile]], labels: tuple[str, ...], spec: TaskSpec) -> Division:
+def divided_images(parts: dict[str, list[ImageFile]], spec: TaskSpec) -> Division:
     """Which image goes into which split; rows count through all parts in order."""
-    import numpy as np
-
-    made, start = {}, 0
-    for name, files in parts.items():
-        made[name] = Part(np.arange(start, start + len(files)), [image.label for image in files], [image.digest for image in files])
-        start += len(files)
-    return divide_whole(made[""], spec.seed, spec.weights_given) if "" in made else divide_parts(made, spec.seed, spec.weights_given)
+    images = [image for files in parts.values() for image in files]
+    sizes = {name: len(files) for name, files in parts.items()}
+    return divide(sizes, [image.label for image in images], [image.digest for image in images], spec)
 
 
 def image_splits(images: list[ImageFile], targets: list[int], division: Division, preprocess: Preprocess) -> dict[str, ImageSplit]:
