@@ -100,7 +100,7 @@ def test_phone_gets_a_proven_one_and_a_warning_about_latency(page):
 
 def test_finding_shows_only_the_evidence_that_its_sentence_lacks(page):
     finding = Finding("islands", "11 convolutions stay in float.", {"convolutions": 11, "share_of_time": 0.4321, "nodes": ["a"]})
-    assert "- `a`: 11 convolutions stay in float. (share of time 0.432)" in page(row("a"), findings=(("a", finding),))
+    assert "- `a`: 11 convolutions stay in float (share of time 0.432)." in page(row("a"), findings=(("a", finding),))
 
 
 def test_limits_and_their_verdicts(page):

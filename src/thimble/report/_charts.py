@@ -29,6 +29,7 @@ def chart_data(study: Study, summary: Summary) -> dict[str, Any]:
         "runtimes": [
             {"name": words.runtime_title(name), "colour": look.colour, "shape": look.shape} for name, look in style.items()
         ],
+        "metricName": metric,
         "metric": metric + (f" ({study.task.unit})" if study.task.unit else ""),
         "up": sign > 0,
         "percent": study.task.unit == "%",
@@ -59,7 +60,7 @@ def _row(i: int, row: Row, study: Study, summary: Summary, style: dict[str, Any]
         "sizeText": _joined(words.figure(row.size_mb, " MB"), words.times(row.compression)),
         "latencyText": _joined(words.interval(row.latency_p50_ms, " ms"), words.interval(row.speedup, "x")),
         "speedText": _joined(words.figure(row.latency_p50_ms.value, " ms") if row.latency_p50_ms else "", words.interval(row.speedup, "x")),
-        "qualityText": words.points(row.quality, words.metric_unit(study.task)),
+        "qualityText": words.quality(row.quality, words.metric_unit(study.task)),
         "dropText": words.points(row.drop, words.drop_unit(study.task)),
     }  # fmt: skip
 

@@ -94,7 +94,7 @@ class Prose:
         rest = [f"{key.replace('_', ' ')} {shown}" for key, shown in _scalars(finding.evidence) if shown not in text]
         text = text.removeprefix(f"{words.plain(name)}: ") if name else text
         lead = f"{self.voice.name(name)}: " if name and not text.startswith(words.plain(name)) else ""
-        return lead + self.voice.text(f"{text} ({', '.join(rest)})" if rest else text)
+        return lead + self.voice.text(f"{text.removesuffix('.')} ({', '.join(rest)})." if rest else text)
 
     def warnings(self) -> list[str]:
         """What makes the figures less sure than they look, with what to do about it."""
@@ -147,7 +147,7 @@ class Prose:
             gain = f", {self.speed(row)}; {self.loss(row)}" if row is not self.first else ""
             return f"{words.figure(row.latency_p50_ms.value)} ms{gain}"
         if key == "most accurate" and row.quality is not None:
-            return f"{words.points(row.quality, words.metric_unit(self.study.task))} {words.metric_title(self.study.task)}"
+            return f"{words.quality(row.quality, words.metric_unit(self.study.task))} {words.metric_title(self.study.task)}"
         if key == "most efficient" and row.efficiency is not None:
             return f"{words.figure(row.efficiency)}, which is {words.metric_title(self.study.task)} / (median latency in ms x size in MB)"
         return ""

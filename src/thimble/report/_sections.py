@@ -164,7 +164,7 @@ def _details(i: int, row: Row, study: Study, summary: Summary, prose: Prose) -> 
         "p90, p95, p99": _percentiles(row),
         "Load": words.figure(row.load_ms, " ms"),
         "First inference": words.figure(row.first_inference_ms, " ms"),
-        words.metric_title(study.task).capitalize(): words.points(row.quality, words.metric_unit(study.task)),
+        words.metric_title(study.task).capitalize(): words.quality(row.quality, words.metric_unit(study.task)),
         "Drop": words.points(row.drop, words.drop_unit(study.task)),
         "Agreement with the baseline": words.percent(row.agreement) + " %" if row.agreement is not None else "",
         "Output SQNR": words.figure(row.sqnr_db, " dB"),

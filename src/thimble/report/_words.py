@@ -73,6 +73,16 @@ def points(value: Interval | None, unit: str = "", places: int = 2) -> str:
     return f"{middle}{unit}" if value.low == value.high else f"{middle}{unit} ({low} to {high})"
 
 
+def quality(value: Interval | None, unit: str = "") -> str:
+    """A quality with its interval, two decimals where accuracies are quoted so: ``98.67 % (97.5-99.3)``."""
+    if value is None:
+        return ""
+    if abs(value.value) < 10:
+        return interval(value, unit)
+    low, high = (_fixed(end, 1) for end in (value.low, value.high))
+    return f"{percent(value.value)}{unit} ({low}{' to ' if low.startswith('-') else '-'}{high})"
+
+
 def percent(value: float | None) -> str:
     """A percentage with two decimals, as accuracies are quoted; empty for ``None``."""
     return "" if value is None else f"{value:.2f}"

@@ -35,11 +35,13 @@ class Html:
 
 def html_text(study: Study, summary: Summary) -> str:
     """The whole page."""
-    return page("report.html", sections(study, summary), chart_data(study, summary))
+    scripts = [vega(), _part("charts.js"), _part("page.js")]
+    context = {"data": embedded(chart_data(study, summary)), "licence": VEGA_LICENCE, **sections(study, summary)}
+    return page("report.html", context, scripts)
 
 
-def page(template: str, context: dict[str, Any], data: dict[str, Any]) -> str:
-    """A template of this package filled in, with its style, scripts and data inside.
+def page(template: str, context: dict[str, Any], scripts: list[str] | None = None) -> str:
+    """A template of this package filled in, with its style and scripts inside.
 
     The content policy lets the page run these very scripts and load nothing from anywhere.
     """
@@ -47,10 +49,9 @@ def page(template: str, context: dict[str, Any], data: dict[str, Any]) -> str:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals["macros"] = environment.from_string(_part("macros.html")).module
-    scripts = [vega(), _part("charts.js"), _part("page.js")]
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src {' '.join(map(_digest, scripts))}"
-    frame = {"style": _part("page.css"), "scripts": scripts, "data": embedded(data), "policy": policy, "licence": VEGA_LICENCE}
-    return environment.from_string(_part(template)).render(**context, **frame)
+    allowed = " ".join(map(_digest, scripts or [])) or "'none'"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src {allowed}"
+    return environment.from_string(_part(template)).render(**context, style=_part("page.css"), scripts=scripts or [], policy=policy)
 
 
 def embedded(data: Any) -> str:

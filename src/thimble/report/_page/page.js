@@ -116,7 +116,7 @@
     const row = data.rows[Number(box.closest("details").dataset.id)];
     const first = data.rows.find((other) => other.baseline);
     const panels = [{ key: row.key, title: row.name, colour: row.baseline ? style.grey : row.colour }];
-    if (first && first.id !== row.id) panels.push({ key: first.key, title: `${first.name} (baseline)`, colour: style.grey });
+    if (first && first.id !== row.id) panels.push({ key: first.key, title: first.name === "baseline" ? first.name : `${first.name} (baseline)`, colour: style.grey });
     return show(box, charts.rounds(data.run, panels.filter((panel) => data.run.ms[panel.key]), style, box.clientWidth), style);
   }
 
@@ -127,9 +127,9 @@
     const row = data.rows[id], name = document.createElement("b"), recipe = document.createElement("code");
     name.textContent = row.name;
     recipe.textContent = row.recipe;
-    const figures = [["size", row.sizeText], ["latency", row.latencyText], ["quality", row.qualityText], ["drop", row.dropText]].filter(([, text]) => text).map(([label, text]) => {
+    const figures = [["size", row.sizeText], ["latency", row.latencyText], [data.metricName, row.qualityText], ["drop", row.dropText]].filter(([, text]) => text).map(([label, text]) => {
       const line = document.createElement("div");
-      line.textContent = label === "quality" ? text : `${label} ${text}`;
+      line.textContent = `${label} ${text}`;
       return line;
     });
     const runtime = document.createElement("div");

@@ -1,0 +1,147 @@
+"""Studies side by side: in the terminal, as Markdown, as a page, and as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from thimble.base.comparison import Change, Comparison, Side
+from thimble.base.summary import Interval
+from thimble.report import _words as words
+from thimble.report._files import write_text
+from thimble.report.markdown import code, escaped
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+FILES = ("comparison.md", "comparison.html")
+STYLES = {"better": "green", "worse": "bold red", "no proven change": "dim", "not comparable": "dim"}
+
+
+class SideBySide:
+    """What changed between studies, one line for each figure of each candidate, the proven changes first in words."""
+
+    def render(self, comparison: Comparison) -> RenderableType:
+        """The lines as a table, then what is proven."""
+        from rich import box
+        from rich.console import Group
+        from rich.table import Table as Grid
+        from rich.text import Text
+
+        grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+        for head in ("candidate", "figure", *(side.label for side in comparison.sides), "since the first"):
+            grid.add_column(Text(words.plain(head)), overflow="fold")
+        last = ""
+        for change in comparison.changes:
+            name = words.plain(change.candidate) if change.candidate != last else ""
+            last = change.candidate
+            style = STYLES.get(worst(change), "")
+            grid.add_row(Text(name), Text(change.measure), *(Text(text) for text in texts(change)), Text(verdict(change), style=style))
+        said = [Text(f"  {words.plain(line)}") for line in (*comparison.notes, *proven(comparison))]
+        return Group(grid, *said)
+
+    def print(self, comparison: Comparison, console: Console) -> None:
+        """Print it, fitted to the terminal; uncut and without colour in a pipe."""
+        from rich.console import Console as Pipe
+
+        if not console.is_terminal:
+            console = Pipe(file=console.file, width=100_000, color_system=None)
+        console.print(self.render(comparison))
+
+    def to_json(self, comparison: Comparison) -> str:
+        """Every value and verdict as one JSON object; its keys are those of `Comparison`."""
+        return msgspec.json.format(msgspec.json.encode(comparison), indent=2).decode()
+
+    def markdown(self, comparison: Comparison) -> str:
+        """The same as a page of Markdown."""
+        heads = ["candidate", "figure", *(escaped(side.label) for side in comparison.sides), "since the first"]
+        lines = [f"| {' | '.join(heads)} |", f"| --- | --- | {'---: | ' * len(comparison.sides)}--- |"]
+        for change in comparison.changes:
+            said = verdict(change)
+            said = f"**{escaped(said)}**" if worst(change) in ("better", "worse") else escaped(said)
+            lines.append(f"| {code(change.candidate)} | {escaped(change.measure)} | {' | '.join(texts(change))} | {said} |")
+        found = "\n".join(f"- {escaped(line)}" for line in proven(comparison))
+        sides = "\n".join(f"- {escaped(side.label)}: {escaped(about(side))}" for side in comparison.sides)
+        notes = "\n".join(f"- {escaped(note)}" for note in comparison.notes)
+        parts = ["# Studies side by side", found, "\n".join(lines), "## The studies", sides, notes]
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+    def html(self, comparison: Comparison) -> str:
+        """The same as one self-contained page that opens offline."""
+        from thimble.report.html import page
+
+        return page("comparison.html", self._context(comparison))
+
+    def write(self, comparison: Comparison, folder: Path) -> list[Path]:
+        """Write ``comparison.md`` and ``comparison.html`` into ``folder``; raises `CannotWrite`."""
+        return [write_text(folder / FILES[0], self.markdown(comparison)), write_text(folder / FILES[1], self.html(comparison))]
+
+    def _context(self, comparison: Comparison) -> dict[str, Any]:
+        return {
+            "labels": [words.plain(side.label) for side in comparison.sides],
+            "sides": {words.plain(side.label): about(side) for side in comparison.sides},
+            "notes": [words.plain(note) for note in comparison.notes],
+            "found": [words.plain(line) for line in proven(comparison)],
+            "rows": [
+                {
+                    "name": words.plain(change.candidate),
+                    "measure": words.plain(change.measure),
+                    "values": texts(change),
+                    "verdict": verdict(change),
+                    "kind": worst(change).replace(" ", "-"),
+                }
+                for change in comparison.changes
+            ],
+        }
+
+
+def texts(change: Change) -> list[str]:
+    """The figure in each study, with its interval; ``-`` where it was not measured."""
+    return [_text(change, value) or "-" for value in change.values]
+
+
+def _text(change: Change, value: Interval | None) -> str:
+    if value is None:
+        return ""
+    if change.measure == "speedup":
+        return words.interval(value, "x")
+    unit = f" {words.plain(change.unit)}" if change.unit else ""
+    write = {"quality": words.quality, "drop": words.points}.get(change.measure, words.interval)
+    return write(value, unit)
+
+
+def worst(change: Change) -> str:
+    """The verdict that matters most among the later studies'."""
+    order = ("worse", "better", "not comparable", "no proven change")
+    return next((one for one in order if one in change.verdicts[1:]), "")
+
+
+def verdict(change: Change) -> str:
+    """The verdicts of the later studies in words, with the reason where there is none."""
+    said = []
+    for i, one in enumerate(change.verdicts[1:], start=1):
+        reason = change.reasons[i] if i < len(change.reasons) else ""
+        said.append(f"{one}: {words.plain(reason)}" if reason else one)
+    return "; ".join(said) if len(set(said)) > 1 else (said[0] if said else "")
+
+
+def proven(comparison: Comparison) -> list[str]:
+    """A sentence for each proven change, the regressions first; one that says so where nothing is proven."""
+    lines: dict[str, list[str]] = {"worse": [], "better": []}
+    for change in comparison.changes:
+        shown = texts(change)
+        for i, one in enumerate(change.verdicts):
+            if one in lines:
+                lines[one].append(
+                    f"{change.candidate}: {change.measure} is {one} in {comparison.sides[i].label}, {shown[i]} after {shown[0]}."
+                )
+    return [*lines["worse"], *lines["better"]] or ["Nothing is proven to have changed."]
+
+
+def about(side: Side) -> str:
+    """The conditions of one study in a line."""
+    threads = f"{side.threads} thread{'' if side.threads == 1 else 's'}"
+    parts = [side.model, f"on {side.task}", f"measured on {side.processor} with {threads}", f"against {side.reference}", side.started[:10]]
+    return words.plain(", ".join(part for part in parts if part))
