@@ -2,10 +2,12 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from thimble.report._charts import shown_runs
 from thimble.report.html import embedded, html_text
 
 NAUGHTY = "<script>alert(1)</script>"
@@ -128,3 +130,21 @@ def test_controls_have_names(page):
         if tag == "input":
             assert attributes["aria-label"]
     assert ("html", {"lang": "en"}) in page.elements
+
+
+def test_runs_that_are_shown(golden_named):
+    study = golden_named("lab").study
+    joint = study.runs[0]
+    early = replace(joint, id="early", members=("baseline", "onnx"))
+    lost = replace(joint, id="lost", members=("baseline", "gone"))
+    heat = replace(joint, id="heat", members=("onnx",))
+    empty = replace(joint, id="empty", members=("onnx",), rounds=())
+    shown = shown_runs(replace(study, runs=(early, lost, joint, heat, empty)))
+    assert [run.id for run in shown] == ["joint", "lost", "heat"]
+
+
+def test_long_runs_are_thinned_so_that_the_page_stays_small(golden_named):
+    golden = golden_named("forty")
+    long = replace(golden.study.runs[0], rounds=golden.study.runs[0].rounds * 40)
+    text = html_text(replace(golden.study, runs=(long,)), golden.summary)
+    assert len(text.encode()) < 3_000_000

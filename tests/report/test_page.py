@@ -166,6 +166,19 @@ def test_details_open_with_rounds_and_steps(browser, pages):
         assert word in said, word
     timings = browser.run("return document.querySelectorAll('#c-12 .rounds svg .mark-symbol path').length")
     assert timings == 2 * 24 * 5
+    browser.click("#row-11 a")
+    time.sleep(0.5)
+    said = browser.text("#c-11")
+    for word in (
+        "Time by operator",
+        "QLinearConv",
+        "Layers, the most sensitive first",
+        "/conv1/Conv",
+        "294/s at batch 1",
+        "no energy counters",
+    ):
+        assert word in said, word
+    browser.shoot(OUTPUT / "lab-observed.png", whole=False)
     browser.shoot(OUTPUT / "lab-details.png", whole=False)
     assert browser.console() == []
 

@@ -35,7 +35,7 @@ def chart_data(study: Study, summary: Summary) -> dict[str, Any]:
         "percent": study.task.unit == "%",
         "floor": _finite(sign * floor_of([sign * row.quality.value for row in measured if row.quality])),
         "limits": _limits(study, summary),
-        "run": _rounds(next((run for run in study.runs if run.id == study.joint_run), None)),
+        "runs": _rounds(shown_runs(study)),
         "csv": lines,
         "markdown": [table[:2], *([line] for line in table[2:])],
     }  # fmt: skip
@@ -82,18 +82,31 @@ def _limits(study: Study, summary: Summary) -> dict[str, float | None]:
     return {"size": limits.max_size, "latency": limits.max_latency, "quality": quality}
 
 
-def _rounds(run: Run | None) -> dict[str, Any] | None:
-    """The closing run's raw timings by member, and when each round began."""
-    if run is None:
-        return None
-    total = sum(len(samples) for one in run.rounds for samples in one.samples_ms.values())
-    most = max(1, MOST_SAMPLES // max(1, len(run.rounds) * len(run.members))) if total > MOST_SAMPLES else None
-    return {
-        "at": [round(one.at_s, 2) for one in run.rounds],
-        "ms": {name: [[float(f"{ms:.4g}") for ms in one.samples_ms.get(name, ())[:most]] for one in run.rounds] for name in run.members},
-        "reference": run.reference,
-        "cut": most is not None,
-    }
+def shown_runs(study: Study) -> list[Run]:
+    """The closing run, the last run of each candidate that was not in it, and every run of a single member (a sustained one)."""
+    joint = next((run for run in study.runs if run.id == study.joint_run), None)
+    last: dict[str, Run] = {name: run for run in study.runs for name in run.members}
+    absent = [run for name, run in last.items() if joint is None or name not in joint.members]
+    alone = [run for run in study.runs if len(run.members) == 1]
+    found = {run.id: run for run in (*([joint] if joint else []), *absent, *alone) if run.rounds}
+    return list(found.values())
+
+
+def _rounds(runs: list[Run]) -> list[dict[str, Any]]:
+    """Each run's raw timings by member, and when each round began."""
+    total = sum(len(samples) for run in runs for one in run.rounds for samples in one.samples_ms.values())
+    cells = sum(len(run.rounds) * len(run.members) for run in runs)
+    most = max(1, MOST_SAMPLES // cells) if total > MOST_SAMPLES else None
+    return [
+        {
+            "at": [round(one.at_s, 2) for one in run.rounds],
+            "ms": {
+                name: [[float(f"{ms:.4g}") for ms in one.samples_ms.get(name, ())[:most]] for one in run.rounds] for name in run.members
+            },
+            "reference": run.reference,
+        }
+        for run in runs
+    ]
 
 
 def _finite(value: float) -> float | None:

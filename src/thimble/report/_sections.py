@@ -9,6 +9,7 @@ from typing import Any
 from thimble.base.study import Candidate, StepRecord, Study
 from thimble.base.summary import Row, Summary
 from thimble.report import _words as words
+from thimble.report._charts import shown_runs
 from thimble.report._prose import Prose
 
 TECHNIQUES = {
@@ -185,7 +186,11 @@ def _details(i: int, row: Row, study: Study, summary: Summary, prose: Prose) -> 
         "sensitivity": _bars(candidate.sensitivity_db if candidate else {}, " dB", least_first=True),
         "findings": _marked([prose.finding(finding) for finding in row.findings]),
         "probes": _probes(candidate),
-        "rounds": any(run.id == study.joint_run and row.name in run.members for run in study.runs),
+        "rounds": [
+            {"run": i, "members": len(run.members), "rounds": len(run.rounds)}
+            for i, run in enumerate(shown_runs(study))
+            if row.name in run.members
+        ],
     }
 
 

@@ -113,11 +113,11 @@
     root.dataset.drawn = String(Math.round(performance.now() - began));
   }
   function drawRounds(box, style = look()) {
-    const row = data.rows[Number(box.closest("details").dataset.id)];
-    const first = data.rows.find((other) => other.baseline);
-    const panels = [{ key: row.key, title: row.name, colour: row.baseline ? style.grey : row.colour }];
-    if (first && first.id !== row.id) panels.push({ key: first.key, title: first.name === "baseline" ? first.name : `${first.name} (baseline)`, colour: style.grey });
-    return show(box, charts.rounds(data.run, panels.filter((panel) => data.run.ms[panel.key]), style, box.clientWidth), style);
+    const row = data.rows[Number(box.closest("details").dataset.id)], run = data.runs[Number(box.dataset.run)];
+    const reference = data.rows.find((other) => other.key === run.reference);
+    const panel = (other) => ({ key: other.key, title: other.name, colour: other.baseline ? style.grey : other.colour });
+    const panels = reference && reference.id !== row.id && run.ms[reference.key] ? [panel(row), panel(reference)] : [panel(row)];
+    return show(box, charts.rounds(run, panels, style, box.clientWidth), style);
   }
 
   // ---- pointing at a candidate ------------------------------------------------------------------------------------
