@@ -149,7 +149,7 @@ class _Running:
         first, began = len(self.record.rounds), time.monotonic()
         share = max(1, len(group) - 1) / max(1, len(self.subjects) - 1)
         while (part := self._part(group, self.record.rounds[first:], (time.monotonic() - began) / share)) < 1:
-            self.progress(self.done + share * part, f"round {len(self.record.rounds) - first + 1} of {len(group)} artifacts")
+            self.progress(self.done + share * part, f"rounds of {len(group)} artifacts" if len(group) > 1 else "rounds")
             alive = [member for member in group if member.name not in self.record.failed]
             take_round(self.random.sample(alive, len(alive)), self.record)
             if self.reference.name in self.record.failed:

@@ -36,7 +36,7 @@ def run_batch(worker: Worker, batch: Batch, subject: Subject) -> Arrays:
 
     Raises `RuntimeFailed` for outputs that are NaN, infinite or not one per sample.
     """
-    inputs, count = named_inputs(batch.inputs, subject.artifact), len(batch)
+    inputs, count = batch.inputs, len(batch)
     size = max(count, fixed_batch(subject.artifact) or count)
     if count < size:
         inputs = {name: np.concatenate([array, np.repeat(array[-1:], size - count, axis=0)]) for name, array in inputs.items()}
@@ -47,18 +47,6 @@ def run_batch(worker: Worker, batch: Batch, subject: Subject) -> Arrays:
         if array.dtype.kind == "f" and (bad := array.size - int(np.isfinite(array).sum())):
             raise RuntimeFailed(f"{subject.name}: output {name!r} holds {bad} values that are NaN or infinite; the artifact is broken")
     return {name: array[:count] for name, array in outputs.items()}
-
-
-def named_inputs(inputs: Arrays, artifact: Artifact) -> Arrays:
-    """A task's inputs under the artifact's names: the same names, else by position; in the artifact's types."""
-    wanted = {spec.name: spec.dtype for spec in artifact.inputs}
-    if set(wanted) <= set(inputs):
-        found = {name: inputs[name] for name in wanted}
-    elif len(wanted) == len(inputs):
-        found = dict(zip(wanted, inputs.values(), strict=True))
-    else:
-        raise BadInput(f"the model takes {', '.join(wanted)}, the data gives {', '.join(inputs)}")
-    return {name: array.astype(wanted[name], copy=False) for name, array in found.items()}
 
 
 def fixed_batch(artifact: Artifact) -> int | None:
@@ -77,7 +65,7 @@ def batch_size(worker: Worker, split: Split, artifact: Artifact) -> int:
     first = next(iter(split.batches(1)))
     size = max(1, min(BATCH, BATCH_BYTES // max(1, sum(array.nbytes for array in first.inputs.values()))))
     batch = next(iter(split.batches(size)))
-    return size if len(batch) == 1 or _independent(worker, named_inputs(batch.inputs, artifact)) else 1
+    return size if len(batch) == 1 or _independent(worker, batch.inputs) else 1
 
 
 def _independent(worker: Worker, inputs: Arrays) -> bool:

@@ -13,7 +13,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from thimble.base.errors import MissingExtra, RuntimeFailed
+from thimble.base.artifact import Artifact
+from thimble.base.errors import BadInput, MissingExtra, RuntimeFailed
 from thimble.base.registry import RUNTIMES
 from thimble.base.subject import Subject
 from thimble.measure import worker
@@ -86,18 +87,18 @@ class Worker:
         return self.opened
 
     def run(self, inputs: Arrays) -> Arrays:
-        """Outputs by name for inputs by name."""
+        """Outputs by name for inputs by name; inputs of other names are taken by position."""
         outputs, _ = self.run_timed(inputs)
         return outputs
 
     def run_timed(self, inputs: Arrays) -> tuple[Arrays, float]:
         """Outputs, and the milliseconds of that one inference."""
-        answer = self._ask({"do": "run"}, inputs)
+        answer = self._ask({"do": "run"}, named_inputs(inputs, self.subject.artifact))
         return answer["outputs"], answer["ms"]
 
     def bind(self, inputs: Arrays) -> None:
         """Prepare the inputs of `time`; converting and sending them is never timed."""
-        self._ask({"do": "bind"}, inputs)
+        self._ask({"do": "bind"}, named_inputs(inputs, self.subject.artifact))
 
     def time(self, count: int, settle_ms: float = 0.0, keep: int | None = None) -> list[float]:
         """Milliseconds of ``count`` inferences one after another, after untimed ones for ``settle_ms``.
@@ -109,7 +110,7 @@ class Worker:
 
     def operators(self, inputs: Arrays) -> dict[str, float] | None:
         """Milliseconds of one inference by operator type; ``None`` where the runtime doesn't tell."""
-        found: dict[str, float] | None = self._ask({"do": "operators"}, inputs)["ms"]
+        found: dict[str, float] | None = self._ask({"do": "operators"}, named_inputs(inputs, self.subject.artifact))["ms"]
         return found
 
     def memory(self) -> tuple[float, float]:
@@ -203,6 +204,26 @@ class Worker:
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         hint = " (out of memory, or ended from outside)" if status == -signal.SIGKILL else ""
         return RuntimeFailed(f"{self.subject.name}: its process {how}{hint} at {do!r}" + (f": {words}" if words else ""))
+
+
+def named_inputs(inputs: Arrays, artifact: Artifact) -> Arrays:
+    """A task's inputs under the artifact's names: the same names, else by position.
+
+    In the artifact's types where no kind is lost: real numbers are never cut to whole ones.
+    """
+    import numpy as np
+
+    wanted = {spec.name: spec.dtype for spec in artifact.inputs}
+    if set(wanted) <= set(inputs):
+        found = {name: inputs[name] for name in wanted}
+    elif len(wanted) == len(inputs):
+        found = dict(zip(wanted, inputs.values(), strict=True))
+    else:
+        raise BadInput(f"the model takes {', '.join(wanted)}, the data gives {', '.join(inputs)}")
+    return {
+        name: array.astype(wanted[name], copy=False) if np.can_cast(array.dtype, wanted[name], "same_kind") else array
+        for name, array in found.items()
+    }
 
 
 def _last_line(file: BinaryIO | Any) -> str:

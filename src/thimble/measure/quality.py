@@ -13,7 +13,7 @@ from thimble.base.registry import snake_case
 from thimble.base.step import Progress, silent
 from thimble.base.study import Quality
 from thimble.base.subject import Subject
-from thimble.base.task import Metric, Split
+from thimble.base.task import SPLITS, Metric, Split, Task
 from thimble.measure.metrics._outputs import primary
 from thimble.measure.metrics.agreement import Agreement, agreeing
 from thimble.measure.outputs import batch_size, first_output, keeping, run_batch, sqnr_db
@@ -44,6 +44,20 @@ def measure_quality(
     """
     with Worker(subject) as worker:
         return quality_of(worker, split, name, metric, reference, keep, progress)
+
+
+def check_unseen(task: Task, name: str) -> None:
+    """Raise `BadInput` where a sample of the split ``name`` is also in another one, which training, calibration or selection has seen."""
+    ids = set(task.split(name).sample_ids())
+    for other in SPLITS:
+        if other == name:
+            continue
+        try:
+            seen = ids.intersection(task.split(other).sample_ids())
+        except BadInput:
+            continue
+        if seen:
+            raise BadInput(f"{len(seen)} of the {len(ids)} samples of the {name} split are in {other} too: scores on seen samples mean nothing")
 
 
 def quality_of(

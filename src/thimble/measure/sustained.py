@@ -57,14 +57,14 @@ def measure_sustained(subject: Subject, inputs: Arrays, seconds: float, progress
     with measuring_lock(), Worker(subject) as worker:
         worker.bind(inputs)
         worker.time(2)
-        began = time.monotonic()
         last_ms = statistics.median(worker.time(3))
+        began = time.monotonic()
         while (at_s := time.monotonic() - began) < seconds:
             load = LoadOfOthers([worker.pid])
             kept = tuple(worker.time(max(1, round(ROUND_S * 1000 / max(last_ms, 1e-3))), keep=KEPT))
             last_ms = statistics.median(kept)
             rounds.append(Round((subject.name,), {subject.name: kept}, at_s, load.share(), processor.clock_mhz()))
-            progress(min(1.0, at_s / seconds), f"{subject.name}: {last_ms:.3g} ms after {at_s:.0f} s")
+            progress(min(1.0, at_s / seconds), f"{subject.name}: without a pause")
     found = environment([RUNTIMES.get(subject.runtime).distribution])
     odd = diagnose([turn.samples_ms[subject.name] for turn in rounds], subject.name)
     return Run(
@@ -84,8 +84,8 @@ def measure_sustained(subject: Subject, inputs: Arrays, seconds: float, progress
 def first_and_last(run: Run, name: str) -> Sustained:
     """The first minute against the last; of a run shorter than three minutes, its first third against its last."""
     rounds = [turn for turn in run.rounds if name in turn.samples_ms]
-    end_s = rounds[-1].at_s
-    span_s = min(60.0, end_s / 3)
-    first = [ms for turn in rounds if turn.at_s <= span_s for ms in turn.samples_ms[name]]
+    start_s, end_s = rounds[0].at_s, rounds[-1].at_s
+    span_s = min(60.0, (end_s - start_s) / 3)
+    first = [ms for turn in rounds if turn.at_s <= start_s + span_s for ms in turn.samples_ms[name]]
     last = [ms for turn in rounds if turn.at_s >= end_s - span_s for ms in turn.samples_ms[name]]
     return Sustained(statistics.median(first), statistics.median(last), span_s)
