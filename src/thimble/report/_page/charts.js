@@ -44,8 +44,8 @@ window.charts = (() => {
       text: kind === "size" ? row.sizeText : row.speedText })).filter((row) => row.value !== null);
     if (!own.length) return null;
     const wide = width > 30 * look.size, step = look.size * (wide ? 1.6 : 2.7), thick = look.size * (wide ? 1 : 0.85);
-    const nameRoom = wide ? Math.min(Math.max(...own.map((row) => textWidth(row.name, look.size))) + look.size, width * 0.36) : 0;
-    const names = own.map((row) => fitted(row.name, look.size, wide ? nameRoom - look.size : width));
+    const nameRoom = wide ? Math.min(Math.max(...own.map((row) => textWidth(row.name, look.size))) + look.size, width * 0.36) : look.size * 0.35;
+    const names = own.map((row) => fitted(row.name, look.size, wide ? nameRoom - look.size : width - look.size));
     const textRoom = Math.max(...own.map((row) => textWidth(row.text, look.size * 0.9))) + look.size * 1.2;
     const plot = Math.max(4 * look.size, width - nameRoom - textRoom);
     own.forEach((row, i) => Object.assign(row, { short: names[i], y: i * step + (wide ? step / 2 : step - thick) }));
@@ -120,7 +120,7 @@ window.charts = (() => {
 
   // A place for each name that has one: over no other name, no point, and not outside. The others are named by pointing.
   function place(points, edge, look, width, height) {
-    const size = look.size * 0.84, tall = size * 1.15, reach = look.size * 9, taken = [], leaders = [], placed = [];
+    const size = look.size * 0.84, tall = size * 1.15, reach = Math.min(look.size * 9, width * 0.2), taken = [], leaders = [], placed = [];
     const radius = (point) => look.size * (point.chosen ? 0.85 : 0.45);
     const markers = points.map((point) => ({ left: point.x - radius(point), right: point.x + radius(point), top: point.y - radius(point), bottom: point.y + radius(point) }));
     const crowd = (point) => points.filter((other) => Math.hypot(point.x - other.x, point.y - other.y) < 4 * look.size).length;
