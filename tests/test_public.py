@@ -11,7 +11,10 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_importing_loads_only_the_standard_library() -> None:
-    code = "import sys; before = set(sys.modules); import thimble; new = {m.partition('.')[0] for m in set(sys.modules) - before}; print(*new - set(sys.stdlib_module_names))"
+    code = (
+        "import sys; before = set(sys.modules); import thimble; new = {m.partition('.')[0] for m in set(sys.modules) - before};"
+        "print(*new - set(sys.stdlib_module_names))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["thimble"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thimble.base.errors import BadInput
 from thimble.base.study import Limits
-from thimble.base.task import ModelSpec, TaskSpec
+from thimble.base.task import ModelSpec, TaskSpec, one_sample
 
 if TYPE_CHECKING:
     from thimble.base.study import Study
@@ -70,8 +70,13 @@ def plan(options: Lab) -> Plan:
     given = preprocess_of(model)
     task = TaskSpec(options.data, size, options.mean, options.std, options.seed, options.weights is not None, given)
     opened = open_task(task)
-    if options.weights is None:
-        model = ModelSpec(options.model, None, len(opened.labels), size=size, seed=options.seed)
+    sample = one_sample(opened)
+    model = replace(
+        model,
+        classes=None if options.weights else len(opened.labels),
+        shapes={name: array.shape for name, array in sample.items()},
+        dtypes={name: str(array.dtype) for name, array in sample.items()},
+    )
     return Plan(
         name="lab",
         model=model,
@@ -81,7 +86,7 @@ def plan(options: Lab) -> Plan:
         limits=Limits(max_drop=options.max_drop),
         seed=options.seed,
         threads=threads,
-        sampling=Sampling(rounds=15 if options.quick else 25, seed=options.seed),
+        sampling=Sampling(rounds=15 if options.quick else 20, seed=options.seed),
         settings={"quick": options.quick, "image_size": size, "opset": options.opset, "weights": options.weights},
     )
 

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from thimble.base.artifact import read_manifest
 from thimble.base.errors import ThimbleError
 from thimble.base.model import TORCH, Model, example_inputs
 from thimble.base.step import Context, make_step
@@ -25,6 +26,7 @@ from thimble.base.task import ModelSpec, Task, TaskSpec
 from thimble.catalog.models import open_model
 from thimble.catalog.models._torchvision_import import import_torchvision
 from thimble.catalog.tasks import open_task
+from thimble.measure.size import measure_size
 from thimble.requests import Request
 from thimble.store import Store
 
@@ -45,6 +47,9 @@ class _Bench:
         """Do what is asked, keep it in the store, and tell what there is to know of it."""
         import torch
 
+        if request.weigh is not None:
+            folder = Path(request.weigh)
+            return {"size": msgspec.to_builtins(measure_size(folder, read_manifest(folder)))}
         torch.set_num_threads(request.threads)
         store, begun = Store(Path(request.store)), time.perf_counter()
         made = store.make(request.key, lambda output, scratch: self._work(request, store, output, scratch))

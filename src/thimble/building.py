@@ -6,7 +6,10 @@ import importlib.metadata
 import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from thimble.base.errors import MissingExtra, NotApplicable, StepFailed
 from thimble.base.model import Model
@@ -14,7 +17,7 @@ from thimble.base.processor import features
 from thimble.base.recipe import Recipe
 from thimble.base.registry import REGISTRIES, STEPS
 from thimble.base.step import Progress, Step, silent, step_fields, step_name, step_text
-from thimble.base.study import StepRecord
+from thimble.base.study import Size, StepRecord
 from thimble.base.task import ModelSpec, TaskSpec
 from thimble.base.values import digest_of
 from thimble.requests import Request
@@ -99,6 +102,11 @@ class Building:
         except (StepFailed, MissingExtra) as error:
             raise Failed(str(error), built.steps, not isinstance(error, NotApplicable)) from error
         return built
+
+    def weigh(self, folder: Path) -> Size:
+        """The size of an artifact's folder, read in the steps' process, which has PyTorch at hand."""
+        told = self.process.ask(replace(self._request(""), weigh=str(folder.resolve())))
+        return msgspec.convert(told["size"], Size)
 
     def _apply(self, built: Built, step: Step, progress: Progress, deadline: float | None) -> Built:
         key = self._step_key(built.key, step)

@@ -7,22 +7,23 @@ ratio to the same reference is.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from thimble.base.comparison import Change, Comparison, Side
 from thimble.base.errors import BadInput
 from thimble.base.registry import METRICS
 from thimble.base.study import Candidate, Run, Study
 from thimble.base.summary import Interval
 from thimble.base.values import MB
-from thimble.stats import drop_interval, ratio_interval, verdict
+from thimble.stats import drop_interval, quality_interval, ratio_interval, verdict
 
 NOTICED = 0.01
 """A relative growth in size below this is packing, and no regression."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Verdict:
     """The second of two artifacts against the first one.
 
     ``verdict`` is ``faster``, ``slower`` or ``no proven difference``; ``ratio`` how many times as fast the second is;
@@ -38,30 +39,19 @@ class Comparison:
     drop: Interval | None = None
     sizes_mb: tuple[float | None, float | None] = (None, None)
 
-
-@dataclass(frozen=True)
-class Change:
-    """One figure of a candidate in two studies: ``speedup`` against each one's own baseline, ``size`` in MB, or ``quality``.
-
-    ``difference`` is the ratio of speedups, the ratio of sizes, or the drop in quality in points. ``proven`` says that
-    it is a real change, ``worse`` its direction.
-    """
-
-    candidate: str
-    figure: str
-    before: float
-    after: float
-    difference: Interval
-    proven: bool
-    worse: bool
+    @property
+    def worse(self) -> list[str]:
+        """What is proven to be worse."""
+        found = ["slower"] if self.verdict == "slower" else []
+        return [*found, "less accurate"] if self.drop and self.drop.low > 0 else found
 
 
-def compare_saved(first: tuple[Study, str], second: tuple[Study, str]) -> Comparison:
+def compare_saved(first: tuple[Study, str], second: tuple[Study, str]) -> Verdict:
     """Two candidates of stored measurements. Raises `BadInput` with the reason where they can't be compared."""
     (study_a, a), (study_b, b) = first, second
     one, other = study_a.candidate(a), study_b.candidate(b)
     ratio, how = _ratio(study_a, a, study_b, b)
-    return Comparison(a, b, verdict(ratio), ratio, how, _drop(study_a, one, study_b, other), (_size(one), _size(other)))
+    return Verdict(a, b, verdict(ratio), ratio, how, _drop(study_a, one, other), (_size(one), _size(other)))
 
 
 def _ratio(study_a: Study, a: str, study_b: Study, b: str) -> tuple[Interval, str]:
@@ -120,7 +110,7 @@ def _identity(candidate: Candidate) -> object:
     return files, candidate.runtime, candidate.options
 
 
-def _drop(study_a: Study, one: Candidate, study_b: Study, other: Candidate) -> Interval | None:
+def _drop(study_a: Study, one: Candidate, other: Candidate) -> Interval | None:
     """What the second lost against the first, from the last split that both were scored on, sample by sample."""
     for split in ("test", "validation"):
         a, b = one.quality.get(split), other.quality.get(split)
@@ -133,48 +123,95 @@ def _size(candidate: Candidate) -> float | None:
     return candidate.size.bytes / MB if candidate.size else None
 
 
-def compare_studies(before: Study, after: Study) -> list[Change]:
-    """What changed from one study to a later one, or from one machine to another, for every candidate in both.
+def compare_studies(studies: Sequence[Study], labels: Sequence[str]) -> Comparison:
+    """Each study against the first one, for every candidate in the first and another: speed, size and quality.
 
-    Speed is compared by each one's ratio to its own baseline, never in milliseconds; size as it is; quality sample by
-    sample, where the samples are the same.
+    Speed by each one's ratio to its own reference; size as it is, a hundredth more or less being packing; quality
+    sample by sample, where the samples are the same.
     """
-    names = {candidate.name for candidate in after.candidates if candidate.ok}
-    changes: list[Change] = []
-    for one in before.candidates:
-        if one.ok and one.name in names:
-            changes += _changes(before, one, after, after.candidate(one.name))
-    return changes
+    names = [c.name for c in studies[0].candidates if c.ok and any(_ok(study, c.name) for study in studies[1:])]
+    figures = {"speedup": ("x", _speedups), "size": ("MB", _sizes), "quality": (studies[0].task.unit, _qualities)}
+    changes = []
+    for name in names:
+        for measure, (unit, look) in figures.items():
+            values, verdicts, reasons = zip(*look(studies, name), strict=True)
+            if sum(value is not None for value in values) > 1:
+                changes.append(Change(name, measure, unit, values, verdicts, reasons))
+    return Comparison(tuple(map(_side, studies, labels)), tuple(changes), tuple(_notes(studies, labels)))
 
 
-def _changes(before: Study, one: Candidate, after: Study, other: Candidate) -> Sequence[Change]:
-    found = []
-    try:
-        a, b = _speedup(_run_of(before, one.name), one.name), _speedup(_run_of(after, other.name), other.name)
-    except BadInput:
-        pass
-    else:
-        change = _quotient(b, a)
-        found.append(Change(one.name, "speedup", a.value, b.value, change, verdict(change) in ("faster", "slower"), change.value < 1))
-    if one.size and other.size:
-        ratio = other.size.bytes / one.size.bytes
-        exact = Interval(ratio, ratio, ratio)
-        found.append(Change(one.name, "size", one.size.bytes / MB, other.size.bytes / MB, exact, abs(ratio - 1) > NOTICED, ratio > 1))
-    drop = _drop(before, one, after, other)
-    if drop is not None:
-        a_, b_ = (_figure(candidate) for candidate in (one, other))
-        found.append(Change(one.name, "quality", a_, b_, drop, drop.low > 0 or drop.high < 0, drop.value > 0))
-    return found
+Seen = tuple[Interval | None, str, str]
+"""A figure in one study, its verdict against the first study, and why there is none."""
 
 
-def _figure(candidate: Candidate) -> float:
+def _ok(study: Study, name: str) -> Candidate | None:
+    return next((c for c in study.candidates if c.name == name and c.ok), None)
+
+
+def _speedups(studies: Sequence[Study], name: str) -> Iterator[Seen]:
+    first: tuple[Run, Interval] | None = None
+    for i, study in enumerate(studies):
+        try:
+            run = _run_of(study, name)
+            found = _speedup(run, name)
+        except BadInput:
+            yield None, "", ""
+            continue
+        if i == 0:
+            first = (run, found)
+        if i == 0 or first is None or name == run.reference:
+            yield found, "", ""
+        elif (first[0].threads, first[0].batch) != (run.threads, run.batch):
+            other = f"measured with {first[0].threads} and {run.threads} threads, batch {first[0].batch} and {run.batch}"
+            yield found, "not comparable", other
+        else:
+            words = {"faster": "better", "slower": "worse"}
+            yield found, words.get(verdict(_quotient(found, first[1])), "no proven change"), ""
+
+
+def _sizes(studies: Sequence[Study], name: str) -> Iterator[Seen]:
+    first: float | None = None
+    for i, study in enumerate(studies):
+        candidate = _ok(study, name)
+        size = _size(candidate) if candidate else None
+        if i == 0:
+            first = size
+        said = ""
+        if i and size is not None and first:
+            said = "no proven change" if abs(size / first - 1) <= NOTICED else "worse" if size > first else "better"
+        yield None if size is None else Interval(size, size, size), said, ""
+
+
+def _qualities(studies: Sequence[Study], name: str) -> Iterator[Seen]:
+    first = _ok(studies[0], name)
+    for i, study in enumerate(studies):
+        candidate = _ok(study, name)
+        shown = _figure(candidate) if candidate else None
+        if shown is None or candidate is None or first is None or i == 0:
+            yield shown, "", ""
+        elif (drop := _drop(studies[0], first, candidate)) is None:
+            yield shown, "not comparable", "scored on other samples, or by another metric"
+        else:
+            yield shown, "worse" if drop.low > 0 else "better" if drop.high < 0 else "no proven change", ""
+
+
+def _figure(candidate: Candidate) -> Interval | None:
     """The quality on the test split where there is one, else on validation; in percent where the metric is one."""
-    from thimble.stats import quality_interval
-
-    scored = candidate.quality.get("test") or candidate.quality["validation"]
-    return quality_interval(scored.scores, METRICS.get(scored.metric)()).value
+    scored = candidate.quality.get("test") or candidate.quality.get("validation")
+    return quality_interval(scored.scores, METRICS.get(scored.metric)()) if scored and scored.scores else None
 
 
-def regressions(changes: Sequence[Change]) -> list[Change]:
-    """The proven ones for the worse."""
-    return [change for change in changes if change.proven and change.worse]
+def _side(study: Study, label: str) -> Side:
+    reference = study.candidates[0].name if study.candidates else ""
+    return Side(label, study.model, study.task.spec, study.environment.processor, study.threads, reference, study.started)
+
+
+def _notes(studies: Sequence[Study], labels: Sequence[str]) -> Iterator[str]:
+    first = studies[0].environment
+    for study, label in zip(studies[1:], labels[1:], strict=True):
+        if study.environment.comparable != first.comparable:
+            there = study.environment
+            yield f"{label} was measured on another machine or in another state of it ({there.processor}, {there.cores} cores): ratios only"
+        differing = [f"{k} {first.versions[k]} and {v}" for k, v in study.environment.versions.items() if first.versions.get(k, v) != v]
+        if differing:
+            yield f"{label} had other versions: {', '.join(differing)}"

@@ -17,7 +17,7 @@ from thimble.base.step import Progress, silent
 from thimble.base.study import Advice, Candidate, Limits, Run, Study, TaskInfo, read_study, write_study
 from thimble.base.subject import Subject
 from thimble.base.task import Arrays, ModelSpec, Task, TaskSpec
-from thimble.comparing import Comparison, compare_saved
+from thimble.comparing import Verdict, compare_saved
 from thimble.measure.latency import Sampling
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def measure(artifacts: Sequence[str], options: Measuring | None = None, progress
         return _Measurement(artifacts, options, Path(folder), progress).carried_out()
 
 
-def compare(first: str, second: str, options: Measuring | None = None, progress: Progress = silent) -> Comparison:
+def compare(first: str, second: str, options: Measuring | None = None, progress: Progress = silent) -> Verdict:
     """The verdict on two artifacts, measured together now; or on two saved measurements, where those may be compared.
 
     A saved measurement is a folder with ``study.json``, or that file, and ``:NAME`` of a candidate in it. Raises

@@ -19,7 +19,6 @@ from thimble.measure.cold import cold_of
 from thimble.measure.latency import Sampling, measure_latency
 from thimble.measure.process import Worker
 from thimble.measure.quality import quality_of
-from thimble.measure.size import measure_size
 from thimble.store import Store
 
 T = TypeVar("T")
@@ -33,9 +32,9 @@ class Observing:
     task: Task
     environment: Environment
 
-    def size(self, folder: Path, artifact: Artifact) -> Size:
-        """What must be shipped."""
-        return self._once("size", (_identity(artifact),), Size, lambda: measure_size(folder, artifact))
+    def size(self, folder: Path, artifact: Artifact, weigh: Callable[[Path], Size]) -> Size:
+        """What must be shipped. ``weigh`` reads the folder, in a process that may load the format's library."""
+        return self._once("size", (_identity(artifact),), Size, lambda: weigh(folder))
 
     def look(self, subject: Subject, reference: Subject | None, splits: tuple[str, ...], inputs: Arrays) -> tuple[Cold, list[Quality]]:
         """A cold start and the scores on some splits, all from one fresh process.

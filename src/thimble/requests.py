@@ -10,7 +10,10 @@ from thimble.base.task import ModelSpec, TaskSpec
 
 @dataclass(frozen=True)
 class Request:
-    """Open ``model`` (``step`` is ``None``) or apply a step to the stored result ``parent``, and keep it as ``key``."""
+    """Open ``model`` (``step`` is ``None``) or apply a step to the stored result ``parent``, and keep it as ``key``.
+
+    With ``weigh``, an artifact's folder, the answer is its size, and nothing else is done.
+    """
 
     store: str
     key: str
@@ -22,3 +25,4 @@ class Request:
     teacher: str | None = None
     seed: int = 0
     threads: int = 1
+    weigh: str | None = None

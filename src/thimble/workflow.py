@@ -22,7 +22,7 @@ from thimble.base.step import Step
 from thimble.base.study import Candidate, Limits, Study, TaskInfo, write_study
 from thimble.base.subject import Subject
 from thimble.base.summary import Summary
-from thimble.base.task import Arrays, ModelSpec, TaskSpec
+from thimble.base.task import ModelSpec, TaskSpec, one_sample
 from thimble.building import Building, Built, Failed, Source
 from thimble.catalog.models import fingerprint
 from thimble.catalog.tasks import open_task, split_info
@@ -107,7 +107,7 @@ class _Work:
         source = Source(plan.model, plan.task, fingerprint(plan.model), self._facts(), plan.prefix, plan.seed, plan.threads)
         self.building = Building(store, process, source)
         self.observing = Observing(store, self.task, conditions)
-        self.inputs = self._example()
+        self.inputs = one_sample(self.task)
         self.built: dict[str, Built] = {}
         self.total = sum(_cost(recipe, plan.prefix) for recipe in plan.recipes)
 
@@ -168,10 +168,6 @@ class _Work:
         how = repr(self.task.preprocess)
         return {name: f"{info.fingerprint} {how}" for name, info in self.study.task.splits.items() if name != "test"}
 
-    def _example(self) -> Arrays:
-        """One real sample as input for timing."""
-        return next(iter(self.task.split("calibration").batches(1))).inputs
-
     def _build(self, recipe: Recipe) -> None:
         share = 0.6 * _cost(recipe, self.plan.prefix) / self.total
         self._tell(recipe.name, "building")
@@ -197,7 +193,7 @@ class _Work:
             artifact = describe(replace(built.model, payload=aside), self.task.preprocess, self.task.labels)
             write_manifest(artifact, aside)
             aside.rename(folder)
-        size = self.observing.size(folder, artifact)
+        size = self.observing.size(folder, artifact, self.building.weigh)
         last = next((step for step in reversed(built.steps) if step.macs is not None), None)
         if size.macs is None and last:
             size = replace(size, macs=last.macs)

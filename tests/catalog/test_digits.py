@@ -73,7 +73,7 @@ def test_impossible_preprocessing_is_refused(settings, words) -> None:
 
 
 def test_unknown_data_lists_the_known_forms() -> None:
-    with pytest.raises(BadInput, match="unknown data 'digit'.*digits"):
+    with pytest.raises(BadInput, match=r"unknown data 'digit'.*digits"):
         open_task(TaskSpec("digit"))
 
 

@@ -18,7 +18,8 @@ TINY = Path(__file__).parents[1] / "tiny.py"
 
 def tiny_model() -> Model:
     spec = importlib.util.spec_from_file_location("tiny_network", TINY)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return Model("torch", module.network(), (TensorSpec("x", (None, 3, 16, 16)),), ("output",))

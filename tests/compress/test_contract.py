@@ -39,7 +39,8 @@ def test_settings_are_frozen_hashable_and_documented(name: str) -> None:
     cls = STEPS.get(name)
     assert dataclasses.is_dataclass(cls)
     assert cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    assert cls.__doc__ and cls.apply.__doc__
+    assert cls.__doc__
+    assert cls.apply.__doc__
     assert set(cls.uses) <= {"train", "calibration", "validation", "teacher", "seed", "threads", "processor"}
     assert cls.version >= 1
 

@@ -69,6 +69,11 @@ class Task(Protocol):
         ...
 
 
+def one_sample(task: Task) -> Arrays:
+    """The inputs of one real sample, from the calibration split: what is timed, and what tells shapes and types."""
+    return next(iter(task.split("calibration").batches(1))).inputs
+
+
 @runtime_checkable
 class Metric(Protocol):
     """Scores outputs sample by sample, so that two models can be compared in pairs.

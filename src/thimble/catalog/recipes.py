@@ -64,7 +64,7 @@ def lab_recipes(only: Sequence[str] = (), quick: bool = False, opset: int | None
     fills = {
         "opset": "" if opset is None else str(opset),
         "finetune": "1" if quick else "2",
-        "distill": f"'torchvision:mobilenet_v2', epochs={2 if quick else 6}",
+        "distill": f"'torchvision:mobilenet_v2', epochs={2 if quick else 5}",
     }
     every = {name: _made(name, text, runtime, title, fills) for name, text, runtime, title in (*_LAB, *_TRAPS)}
     traps = [name for name, *_ in _TRAPS]
