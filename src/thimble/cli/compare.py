@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,7 @@ from thimble.cli.measure import measuring, measuring_options
 
 if TYPE_CHECKING:
     from thimble.base.study import Study
-    from thimble.comparing import Change, Comparison
+    from thimble.comparing import Verdict
 
 
 @click.command("compare")
@@ -23,7 +24,7 @@ def command(things: tuple[str, ...], fail_on_regression: bool, as_json: bool, **
 
     Artifacts are measured together, now; B against A: faster, slower, or no proven difference. A saved measurement is
     DIR:NAME of a candidate in DIR/study.json. Folders of studies are set side by side, each after the first against
-    it: speeds by their ratios to each study's own baseline, never in milliseconds.
+    it: speeds by their ratios to each study's own baseline, never in milliseconds; --out DIR keeps that as pages.
     """
     from thimble.measuring import saved_study
 
@@ -32,7 +33,7 @@ def command(things: tuple[str, ...], fail_on_regression: bool, as_json: bool, **
     studies = [saved_study(thing) for thing in things]
     several = [study for study in studies if study is not None and len(study.candidates) > 1]
     if len(several) == len(things):
-        _studies(things, several, as_json, fail_on_regression)
+        _studies(things, several, options["out"], as_json, fail_on_regression)
     elif len(things) == 2:
         _two(things, options, as_json, fail_on_regression)
     else:
@@ -54,11 +55,11 @@ def _two(things: tuple[str, ...], options: dict[str, Any], as_json: bool, strict
     else:
         for line in verdict_lines(found):
             click.echo(line)
-    if strict and (found.verdict == "slower" or (found.drop and found.drop.low > 0)):
-        raise Regression(f"{found.second} is proven {'slower' if found.verdict == 'slower' else 'less accurate'} than {found.first}")
+    if strict and found.worse:
+        raise Regression(f"{found.second} is proven {' and '.join(found.worse)} than {found.first}")
 
 
-def verdict_lines(found: Comparison) -> list[str]:
+def verdict_lines(found: Verdict) -> list[str]:
     """The verdict with its figures, in words."""
     from thimble.cli._figures import ends, middle, number
 
@@ -72,34 +73,22 @@ def verdict_lines(found: Comparison) -> list[str]:
     return lines
 
 
-def _studies(names: tuple[str, ...], studies: list[Study], as_json: bool, strict: bool) -> None:
-    import msgspec
+def _studies(names: tuple[str, ...], studies: list[Study], out: Path | None, as_json: bool, strict: bool) -> None:
+    from rich.console import Console
 
     from thimble.base.errors import Regression
-    from thimble.comparing import compare_studies, regressions
+    from thimble.comparing import compare_studies
+    from thimble.report._comparison import SideBySide
 
-    all_changes = {name: compare_studies(studies[0], study) for name, study in zip(names[1:], studies[1:], strict=True)}
+    found = compare_studies(studies, names)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(all_changes), indent=1).decode())
+        click.echo(SideBySide().to_json(found))
     else:
-        for name, changes in all_changes.items():
-            click.echo(f"{name} against {names[0]}:")
-            for line in change_lines(changes) or ["  they have no candidate in common"]:
-                click.echo(line)
-    worse = [f"{change.candidate}: {change.figure}" for changes in all_changes.values() for change in regressions(changes)]
-    if strict and worse:
-        raise Regression(f"proven to have become worse: {', '.join(worse)}")
-
-
-def change_lines(changes: list[Change]) -> list[str]:
-    """One line for each figure of each candidate."""
-    from thimble.cli._figures import ends, number
-
-    lines = []
-    for change in changes:
-        said = ("worse" if change.worse else "better") if change.proven else "no proven change"
-        unit = {"speedup": "x", "size": " MB"}.get(change.figure, "")
-        within = "" if change.figure == "size" else f" (95 % {ends(change.difference)})"
-        what = f"{number(change.before)}{unit} to {number(change.after)}{unit}"
-        lines.append(f"  {change.candidate}: {change.figure} {what}: {said}{within}")
-    return lines
+        SideBySide().print(found, Console())
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        written = SideBySide().write(found, out)
+        click.echo(f"Written: {', '.join(map(str, written))}.", err=True)
+    if strict and found.regressions:
+        worse = ", ".join(f"{change.candidate} in {change.measure}" for change in found.regressions)
+        raise Regression(f"proven to have become worse: {worse}")

@@ -57,7 +57,7 @@ def check_unseen(task: Task, name: str) -> None:
         except BadInput:
             continue
         if seen:
-            raise BadInput(f"{len(seen)} of the {len(ids)} samples of the {name} split are in {other} too: scores on seen samples mean nothing")
+            raise BadInput(f"{len(seen)} of the {len(ids)} samples of the {name} split are in {other} too; what was seen proves nothing")
 
 
 def quality_of(
