@@ -60,3 +60,14 @@ def test_steps_errors_crashes_and_deadlines(tmp_path: Path) -> None:
 def test_a_model_that_cannot_be_opened_is_the_users_error(tmp_path: Path) -> None:
     with StepsProcess() as process, pytest.raises(BadInput):
         process.ask(Request(str(tmp_path), "source", ModelSpec("torchvision:resnet81"), TaskSpec("digits", 16)))
+
+
+def test_no_step_can_read_the_test_split() -> None:
+    from thimble._step_child import _Blinded
+    from thimble.catalog.tasks import open_task
+
+    blinded = _Blinded(open_task(TaskSpec("digits", 16)))
+    assert len(blinded.split("train")) == 797
+    assert blinded.metric == "accuracy"
+    with pytest.raises(BadInput, match="test split"):
+        blinded.split("test")

@@ -123,14 +123,13 @@ def test_choice_looks_at_validation_only(study: Study) -> None:
     assert choose(blind) == study.chosen
 
 
-def test_test_data_is_no_part_of_what_steps_depend_on() -> None:
-    from thimble.workflow import _Work
+def test_no_step_depends_on_test_data(study: Study, place: Path) -> None:
+    from thimble.steps_process import StepsProcess
+    from thimble.work import Work
 
-    made = plan(options())
-    work = _Work.__new__(_Work)
-    work.plan, work.task = made, __import__("thimble.catalog.tasks", fromlist=["open_task"]).open_task(made.task)
-    work.study = work._empty(__import__("thimble.measure.environment", fromlist=["environment"]).environment(()))
-    assert set(work._facts()) == {"train", "calibration", "validation"}
+    with StepsProcess() as process:
+        work = Work(plan(options()), place / "facts", lambda event: None, Store(place / "store"), process)
+    assert set(work.building.source.facts) == {"train", "calibration", "validation"}
 
 
 def command(out: Path, *more: str) -> list[str]:

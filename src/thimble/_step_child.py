@@ -19,10 +19,10 @@ from typing import Any, TextIO
 import msgspec
 
 from thimble.base.artifact import read_manifest
-from thimble.base.errors import ThimbleError
+from thimble.base.errors import BadInput, ThimbleError
 from thimble.base.model import TORCH, Model, example_inputs
 from thimble.base.step import Context, make_step
-from thimble.base.task import ModelSpec, Task, TaskSpec
+from thimble.base.task import ModelSpec, Split, Task, TaskSpec
 from thimble.catalog.models import open_model
 from thimble.catalog.models._torchvision_import import import_torchvision
 from thimble.catalog.tasks import open_task
@@ -63,7 +63,7 @@ class _Bench:
         model = self._model(request.parent, request, store)
         teacher = self._model(request.teacher, request, store) if request.teacher and "teacher" in step.uses else None
         context = Context(
-            task=self._task(request.task),
+            task=_Blinded(self._task(request.task)),
             teacher=teacher if teacher and teacher.format == TORCH else None,
             output=output,
             scratch=scratch,
@@ -105,6 +105,22 @@ class _Bench:
         """One line to the other end."""
         self._out.write(msgspec.json.encode(message).decode() + "\n")
         self._out.flush()
+
+
+class _Blinded:
+    """A task whose test split can't be read: what makes a model must not have seen it."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._task, name)
+
+    def split(self, name: str) -> Split:
+        """Any split but ``test``."""
+        if name == "test":
+            raise BadInput("a step asked for the test split, which nothing may see before the final figures")
+        return self._task.split(name)
 
 
 def _prepare_unpickling(spec: ModelSpec) -> None:

@@ -51,7 +51,7 @@ class Preprocess:
         """What `pixels` gives, for one image or a batch of them, as the network takes it."""
         import numpy as np
 
-        scaled = pixels.astype(np.float32) / np.float32(255)
+        scaled: NDArray[Any] = pixels.astype(np.float32) / np.float32(255)
         scaled = (scaled - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
         return np.ascontiguousarray(np.moveaxis(scaled, -1, -3) if self.layout == "chw" else scaled)
 

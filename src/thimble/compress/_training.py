@@ -47,7 +47,7 @@ def train(network: nn.Module, model: Model, loss: Loss, schedule: Schedule, cont
     torch.manual_seed(context.seed)
     shuffle = np.random.default_rng(context.seed)
     batches = max(1, len(split) // schedule.batch_size)
-    optimizer = torch.optim.AdamW(_decayed(network, schedule.weight_decay), lr=schedule.learning_rate)
+    optimizer = torch.optim.AdamW(_decayed(network, schedule.weight_decay), lr=schedule.learning_rate, fused=True)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, schedule.learning_rate, total_steps=schedule.epochs * batches, pct_start=0.25)
     parts = {"network": network, "optimizer": optimizer, "rates": rates}
     checkpoint = context.scratch / "checkpoint.pt"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from thimble.base.study import Candidate, StepRecord, Study
@@ -11,6 +12,7 @@ from thimble.base.summary import Row, Summary
 from thimble.report import _words as words
 from thimble.report._charts import shown_runs
 from thimble.report._prose import Prose
+from thimble.report._tradeoffs import tradeoffs
 
 TECHNIQUES = {
     "quantize": "quantization",
@@ -65,7 +67,7 @@ def sections(study: Study, summary: Summary) -> dict[str, Any]:
         "runtimes": list(dict.fromkeys(words.runtime_title(row.runtime) for row in summary.rows)),
         "techniques": list(dict.fromkeys(technique for row in summary.rows for technique in techniques(row.recipe))),
         "best": _marked(prose.best()),
-        "tradeoffs": _marked(prose.tradeoffs()),
+        "tradeoffs": _marked(tradeoffs(prose)),
         "surprises": _marked(prose.surprises()),
         "warnings": _marked(prose.warnings()),
         "conditions": words.conditions(study),
@@ -180,10 +182,10 @@ def _details(i: int, row: Row, study: Study, summary: Summary, prose: Prose) -> 
         "reason": words.plain(row.reason),
         "verdict": words.plain(row.verdict),
         "facts": {label: words.plain(text) for label, text in facts.items() if text},
-        "steps": _steps(candidate, summary, study) if candidate else [],
-        "bytes": _bars(candidate.size.bytes_by_type if candidate and candidate.size else {}, " MB", 1e-6),
-        "operators": _bars(candidate.operators_ms if candidate else {}, " ms"),
-        "sensitivity": _bars(candidate.sensitivity_db if candidate else {}, " dB", least_first=True),
+        "steps": _steps(candidate, study, summary) if candidate else [],
+        "bytes": _bars(candidate.size.bytes_by_type if candidate and candidate.size else {}, words.byte_count),
+        "operators": _bars(candidate.operators_ms if candidate else {}, partial(words.figure, unit=" ms")),
+        "sensitivity": _bars(candidate.sensitivity_db if candidate else {}, partial(words.figure, unit=" dB"), least_first=True),
         "findings": _marked([prose.finding(finding) for finding in row.findings]),
         "probes": _probes(candidate),
         "rounds": [
@@ -207,14 +209,12 @@ def _throughput(candidate: Candidate | None) -> str:
     return ", ".join(f"{words.figure(value)}/s at batch {batch}" for batch, value in candidate.throughput.items())
 
 
-def _steps(candidate: Candidate, summary: Summary, study: Study) -> list[dict[str, str]]:
+def _steps(candidate: Candidate, study: Study, summary: Summary) -> list[dict[str, str]]:
     """The chain: after each step, what the network then was, and the candidate that stopped there, if any did."""
+    rows = {row.name: row for row in summary.rows if row.size_mb is not None}
     chain = []
     for i, step in enumerate(candidate.steps):
-        text = " + ".join(record.text for record in candidate.steps[: i + 1])
-        same = next((row for row in summary.rows if row.recipe == text and row.size_mb is not None), None)
-        if same is None and i == len(candidate.steps) - 1:
-            same = next((row for row in summary.rows if row.name == candidate.name and row.size_mb is not None), None)
+        same = next((rows[name] for name in _stopping_at(candidate, i, study) if name in rows), None)
         chain.append(
             {
                 "text": words.plain(step.text),
@@ -231,6 +231,21 @@ def _steps(candidate: Candidate, summary: Summary, study: Study) -> list[dict[st
     return chain
 
 
+def _stopping_at(candidate: Candidate, i: int, study: Study) -> list[str]:
+    """Candidates whose network is what this one's was after its step ``i``: itself at the end, else those that took the
+    same steps so far and none after but an export, the shortest chain first.
+    """
+    if i == len(candidate.steps) - 1:
+        return [candidate.name]
+    keys = [step.key for step in candidate.steps[: i + 1]]
+    found = [
+        other
+        for other in study.candidates
+        if [step.key for step in other.steps[: i + 1]] == keys and all(step.name.startswith("to_") for step in other.steps[i + 1 :])
+    ]
+    return [other.name for other in sorted(found, key=lambda other: len(other.steps))]
+
+
 def _took(step: StepRecord) -> str:
     return "from the store" if step.cached else words.figure(step.seconds, " s")
 
@@ -243,13 +258,13 @@ def _note(value: Any) -> str:
     return words.plain(text if len(text) <= 300 else f"{text[:297]}...")
 
 
-def _bars(values: Mapping[str, float], unit: str, scale: float = 1.0, least_first: bool = False) -> list[dict[str, Any]]:
+def _bars(values: Mapping[str, float], write: Callable[[float], str], least_first: bool = False) -> list[dict[str, Any]]:
     """Name, text and length (percent of the longest) of each bar, the longest first or the shortest."""
     sign = 1 if least_first else -1
-    ordered = sorted(((name, value * scale) for name, value in values.items() if value), key=lambda item: sign * item[1])
+    ordered = sorted(((name, value) for name, value in values.items() if value), key=lambda item: sign * item[1])
     most = max((abs(value) for _, value in ordered), default=0)
     bars = [
-        {"name": words.plain(name), "text": words.figure(value, unit), "width": f"{100 * max(0.0, value) / most:.1f}"}
+        {"name": words.plain(name), "text": write(value), "width": f"{100 * max(0.0, value) / most:.1f}"}
         for name, value in ordered[:MOST_BARS]
     ]
     if len(ordered) > MOST_BARS:

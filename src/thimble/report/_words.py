@@ -77,7 +77,7 @@ def quality(value: Interval | None, unit: str = "") -> str:
     """A quality with its interval, two decimals where accuracies are quoted so: ``98.67 % (97.5-99.3)``."""
     if value is None:
         return ""
-    if abs(value.value) < 10:
+    if abs(value.value) < 10 and unit != " %":
         return interval(value, unit)
     low, high = (_fixed(end, 1) for end in (value.low, value.high))
     return f"{percent(value.value)}{unit} ({low}{' to ' if low.startswith('-') else '-'}{high})"
@@ -96,6 +96,11 @@ def count(value: float | None) -> str:
         if abs(value) >= scale * 0.9995:
             return f"{figure(value / scale)}{letter}"
     return f"{value:.0f}"
+
+
+def byte_count(value: float) -> str:
+    """Bytes in MB, or as they are where that would be all zeros: ``11.2 MB``, ``160 bytes``."""
+    return f"{value:,.0f} bytes" if value < 10_000 else figure(value / 1e6, " MB")
 
 
 def times(value: float | None) -> str:

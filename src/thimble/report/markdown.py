@@ -11,6 +11,7 @@ from thimble.base.summary import Row, Summary
 from thimble.report import _words as words
 from thimble.report._files import write_text
 from thimble.report._prose import Prose
+from thimble.report._tradeoffs import tradeoffs
 
 
 class Markdown:
@@ -46,7 +47,7 @@ def markdown_text(study: Study, summary: Summary) -> str:
             "Size is every file that ships, MB is 10^6 bytes. Latency is the median of one inference; speedups are paired with the baseline"
             " round by round. Brackets hold 95 % intervals.",
             "![Size, latency, and accuracy against size](optimization_comparison.png)",
-            "## Trade-offs", _list(prose.tradeoffs()) or "None that the intervals prove.",
+            "## Trade-offs", _list(tradeoffs(prose)) or "None that the intervals prove.",
             "## What surprised, and why", _list(prose.surprises()) or "Nothing that a cause was found for.",
         ]  # fmt: skip
     if verdicts := prose.verdicts():

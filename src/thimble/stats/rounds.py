@@ -1,12 +1,29 @@
-"""Latency from interleaved rounds: medians, paired ratios, and intervals that know that neighbours are correlated."""
+"""Latency from interleaved rounds: medians, paired ratios, and intervals that know that neighbours are correlated.
+
+How the interval is made, and why so (`benchmarks/measuring/coverage.py` has the simulations that decided it):
+
+* A round's figure is the median of its few inferences: one interrupted inference doesn't move it. The result is the
+  median over the rounds, of logarithms, so that a ratio and its inverse have the same interval.
+* Neighbouring rounds are correlated, since whatever disturbs a machine lasts. So blocks of neighbouring rounds are
+  drawn, not single ones (moving-block bootstrap, Künsch 1989), of about ``1.25 sqrt(n)`` rounds, on a circle (Politis
+  and Romano 1992).
+* The bootstrap of a median jumps between a few values, and its spread is a poor estimate. Drawn values are
+  therefore smeared by a normal kernel of Silverman's width (smoothed bootstrap, Silverman and Young 1987). That alone
+  makes stopping by precision honest: without it a run stops where its spread happens to look small.
+* The interval is point +- t x spread. A circle of ``n/L`` blocks shows ``1 - L/n`` of the variance, which is put back,
+  and so few blocks make an uncertain spread, which Student's t with ``3 n/L`` degrees of freedom pays for
+  (overlapping blocks count more than separate ones, Meketon and Schmeiser 1984; never more than ``n - 1``).
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 from thimble.base.errors import BadInput
 from thimble.base.summary import Interval
@@ -17,42 +34,55 @@ if TYPE_CHECKING:
 Rounds = Sequence[Sequence[float]]
 """Milliseconds of each inference of one member, round by round."""
 
-DRAWS = 2000
+DRAWS = 500
 
-MIN_ROUNDS = 15
-"""No interval is trusted, and no run stopped early, before this many rounds."""
+FIRST_LOOK = 16
+"""Rounds before the interval is looked at for the first time."""
+
+GROWTH = 1.5
+"""Each next look is after so many times as many rounds: every look is a chance to stop by luck, so there are few."""
 
 
 def latency_interval(rounds: Rounds, seed: int = 0) -> Interval:
-    """The median latency in ms, with its 95 % interval. The figure is the median of the rounds' medians."""
-    return _median_interval(_medians(rounds), seed)
+    """The median latency in ms with its 95 % interval: the median of the rounds' medians.
+
+    It holds for the machine as it was during the run. What changes from day to day, or more slowly than the run
+    lasted, no interval from one run can show; ratios are immune to most of that (`ratio_interval`).
+    """
+    return _exponential(_log_medians(rounds), seed)
 
 
 def ratio_interval(reference_rounds: Rounds, other_rounds: Rounds, seed: int = 0) -> Interval:
-    """How many times faster ``other`` is than ``reference``: the median over rounds of the ratio of their medians.
+    """How many times faster ``other`` is than the reference, with its 95 % interval: the median of the rounds' ratios.
 
-    Both were measured in the same rounds, so that what the machine did in a round hits both and cancels.
-    The 95 % interval is a bootstrap over blocks of neighbouring rounds.
+    Both were measured in the same rounds, so that what the machine did in a round hits both and cancels. With one
+    round there is no interval: it reaches from 0 to infinity.
     """
-    if len(reference_rounds) != len(other_rounds):
-        raise BadInput(f"{len(reference_rounds)} rounds can't be paired with {len(other_rounds)}; measure both in one run")
-    ratios = np.log(_medians(reference_rounds)) - np.log(_medians(other_rounds))
-    found = _median_interval(ratios, seed)
-    return Interval(*(float(np.exp(value)) for value in (found.value, found.low, found.high)))
+    return _exponential(_log_ratios(reference_rounds, other_rounds), seed)
 
 
 def rounds_wanted(reference_rounds: Rounds, other_rounds: Rounds | None, precision: float, seed: int = 0) -> int:
     """How many rounds to measure in all until the interval is within +-``precision`` (relative, 0.02 for +-2 %).
 
-    Ask again after every round: measuring may stop once there are at least as many rounds as wanted. Without
-    ``other_rounds`` the interval is that of the reference's own latency.
+    Ask again as rounds come in; measuring may stop once there are as many as wanted. Without ``other_rounds`` the
+    interval is that of the reference's own latency.
+
+    Stopping as soon as the interval looks narrow would stop where it looks so by luck. Therefore: it is looked at
+    after 16, 24, 36, ... rounds; once it is within sqrt(2) times the precision, as many rounds again are measured, which
+    makes it narrow enough if it was right; and only the interval of all of them decides.
     """
-    n = len(reference_rounds)
-    if n < MIN_ROUNDS:
-        return MIN_ROUNDS
-    found = latency_interval(reference_rounds, seed) if other_rounds is None else ratio_interval(reference_rounds, other_rounds, seed)
-    half = (found.high - found.low) / 2 / found.value
-    return n if half <= precision else max(n + 1, math.ceil(n * min(2.0, (half / precision) ** 2)))
+    if not precision > 0:
+        raise BadInput(f"a precision of {precision} can't be reached; give one above 0, such as 0.02")
+    values = _log_medians(reference_rounds) if other_rounds is None else _log_ratios(reference_rounds, other_rounds)
+    look, confirming = FIRST_LOOK, False
+    while look <= len(values):
+        half = math.sinh(_half_width(values[:look], seed))
+        if confirming and half <= precision:
+            return look
+        doubled = not confirming and half <= math.sqrt(2) * precision
+        confirming = confirming or doubled
+        look = 2 * look if doubled else math.ceil(GROWTH * look)
+    return look
 
 
 def verdict(interval: Interval) -> str:
@@ -62,25 +92,47 @@ def verdict(interval: Interval) -> str:
     return "slower" if interval.high < 1 else "no proven difference"
 
 
-def _medians(rounds: Rounds) -> NDArray[np.float64]:
-    if not rounds or any(len(times) == 0 for times in rounds):
+def _log_medians(rounds: Rounds) -> NDArray[np.float64]:
+    if not len(rounds) or any(len(times) == 0 for times in rounds):
         raise BadInput("a latency needs at least one round, and a sample in every round")
-    medians = np.array([np.median(times) for times in rounds])
+    medians = np.array([np.median(times) for times in rounds], dtype=np.float64)
     if not np.all(np.isfinite(medians) & (medians > 0)):
         raise BadInput("times must be positive and finite")
-    return medians
+    logs: NDArray[np.float64] = np.log(medians)
+    return logs
 
 
-def _median_interval(values: NDArray[np.float64], seed: int) -> Interval:
+def _log_ratios(reference_rounds: Rounds, other_rounds: Rounds) -> NDArray[np.float64]:
+    if len(reference_rounds) != len(other_rounds):
+        raise BadInput(f"{len(reference_rounds)} rounds can't be paired with {len(other_rounds)}; measure both in one run")
+    return _log_medians(reference_rounds) - _log_medians(other_rounds)
+
+
+def _exponential(logs: NDArray[np.float64], seed: int) -> Interval:
+    point, half = float(np.median(logs)), _half_width(logs, seed)
+    if math.isinf(half):
+        return Interval(math.exp(point), 0.0, math.inf)
+    return Interval(math.exp(point), math.exp(point - half), math.exp(point + half))
+
+
+def _half_width(values: NDArray[np.float64], seed: int) -> float:
+    """Half of the 95 % interval of the median of a correlated series; infinite for a single value."""
     n = len(values)
-    length = max(1, round(n ** (1 / 3)))
-    drawn = values[_block_indices(n, length, DRAWS, seed)]
-    low, high = np.percentile(np.median(drawn, axis=1), (2.5, 97.5))
-    return Interval(float(np.median(values)), float(low), float(high))
+    if n == 1:
+        return math.inf
+    length = max(1, min(round(1.25 * math.sqrt(n)), n // 2))
+    indices, kernel = _draws(n, length, seed)
+    middle = np.median(values)
+    width = 0.9 * 1.4826 * np.median(np.abs(values - middle)) * n**-0.2
+    spread = np.std(np.median(values[indices] + width * kernel, axis=1))
+    freedom = min(3 * n / length, n - 1)
+    return float(stdtrit(freedom, 0.975) * math.sqrt(n / (n - length)) * spread)
 
 
-def _block_indices(n: int, length: int, draws: int, seed: int) -> NDArray[Any]:
-    """Indices of shape (draws, n): blocks of neighbours, the last one followed by the first one."""
+@lru_cache(maxsize=8)
+def _draws(n: int, length: int, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Indices of shape (draws, n), blocks of neighbours on a circle; and a standard normal number for each."""
     generator = np.random.default_rng(seed)
-    starts = generator.integers(0, n, size=(draws, -(-n // length), 1))
-    return ((starts + np.arange(length)) % n).reshape(draws, -1)[:, :n]
+    starts = generator.integers(0, n, size=(DRAWS, -(-n // length), 1))
+    indices = ((starts + np.arange(length)) % n).reshape(DRAWS, -1)[:, :n]
+    return indices, generator.standard_normal((DRAWS, n))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,7 +24,8 @@ class File:
     """``file.py:function``: a function without arguments (or a class) that gives an ``nn.Module``.
 
     What it takes is said by ``--input-shape``, by the task's samples, or by an attribute ``inputs`` of the function or
-    the network: a dictionary from names to shapes, ``(shape, type)`` pairs, or example tensors, the batch first.
+    the network: a dictionary from names to shapes, ``(shape, type)`` pairs, or example tensors, the batch first. Names
+    and types are the attribute's, sizes those that are given.
     The seed is set before the function is called.
     """
 
@@ -38,7 +40,8 @@ class File:
         notes = {"training_mode": "it came in training mode and was put into evaluation mode"} if network.training else {}
         network = network.eval()
         if declared:
-            inputs = agreed_inputs(declared, spec, spec.spec)
+            free = tuple(replace(one, shape=(None,) * len(one.shape)) for one in declared)
+            inputs = agreed_inputs(free if spec.shapes else declared, spec, spec.spec)
         elif spec.shapes:
             inputs = ordered_as_taken(network, given_inputs(spec))
         else:

@@ -75,6 +75,8 @@ def _inputs(proto: Any, path: Path) -> tuple[TensorSpec, ...]:
         tensor = one.type.tensor_type
         if not one.type.HasField("tensor_type") or not tensor.HasField("shape"):
             raise BadInput(f"{path} takes {one.name}, which is no tensor of a known number of dimensions")
+        if not tensor.shape.dim:
+            raise BadInput(f"{path} takes {one.name}, a single number without a batch; inputs have the samples as first dimension")
         shape = tuple(d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim)
         made.append(TensorSpec(one.name, shape, str(helper.tensor_dtype_to_np_dtype(tensor.elem_type))))
     if not made:

@@ -95,24 +95,30 @@ def _network(name: str, spec: ModelSpec) -> tuple[nn.Module, str]:
     if spec.weights is None:
         return _built(name, spec, spec.classes), f"initialised from seed {spec.seed}"
     if spec.weights == IMAGENET:
-        from thimble.catalog.models._download import fetched
-
-        published = _imagenet_weights(name)
-        prefix = re.search(r"-([0-9a-f]{8,})\.", published.url)
-        path = fetched(published.url, prefix and prefix[1], f"{name}'s ImageNet weights")
-        source = f"{name}'s published weights {published.name}"
-    else:
-        path, source = _existing(spec.weights), str(spec.weights)
-    return load_with_head(lambda classes: _built(name, spec, classes), spec.classes, read_state(path), source), source
+        return _published(name, spec)
+    path = _existing(spec.weights)
+    return load_with_head(lambda classes: _built(name, spec, classes), spec.classes, read_state(path), path), str(path)
 
 
-def _built(name: str, spec: ModelSpec, classes: int | None) -> nn.Module:
+def _published(name: str, spec: ModelSpec) -> tuple[nn.Module, str]:
+    """The network with its ImageNet weights, built by torchvision: some take their inputs differently with them."""
+    from thimble.catalog.models._download import fetched
+
+    weights = _imagenet_weights(name)
+    head = len(weights.meta["categories"])
+    if spec.classes not in (None, head):
+        raise BadInput(f"{name}'s published weights have a head of {head} outputs, the model one of {spec.classes}")
+    prefix = re.search(r"-([0-9a-f]{8,})\.", weights.url)
+    read_state(fetched(weights.url, prefix and prefix[1], f"{name}'s ImageNet weights"))
+    return _built(name, spec, None, weights), f"{name}'s published weights {weights.name}"
+
+
+def _built(name: str, spec: ModelSpec, classes: int | None, weights: Any = None) -> nn.Module:
     import torch
 
     from thimble.catalog.models._torchvision_import import import_torchvision
 
-    models = import_torchvision().models
-    settings: dict[str, Any] = {"weights": None}
+    settings: dict[str, Any] = {"weights": weights}
     if classes is not None:
         settings["num_classes"] = classes
     if name.startswith("vit_") and spec.size:
@@ -122,7 +128,7 @@ def _built(name: str, spec: ModelSpec, classes: int | None) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
         try:
-            network: nn.Module = models.get_model(name, **settings)
+            network: nn.Module = import_torchvision().models.get_model(name, **settings)
         except Exception as error:  # each builder checks its settings in its own way
             said = ", ".join(f"{key}={value}" for key, value in settings.items() if value is not None)
             raise BadInput(f"torchvision can't build {name} with {said or 'its defaults'}: {foreign(error)}") from error

@@ -1,0 +1,254 @@
+"""One study while it is carried out: what can be done with a candidate, and what is known so far.
+
+The order in which these things are done is `thimble.workflow`'s.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from thimble.base.artifact import describe, write_manifest
+from thimble.base.errors import MissingExtra, RuntimeFailed, ThimbleError
+from thimble.base.recipe import Recipe
+from thimble.base.registry import METRICS
+from thimble.base.step import Step
+from thimble.base.study import Candidate, Environment, Limits, Study, TaskInfo, write_study
+from thimble.base.subject import Subject
+from thimble.base.task import ModelSpec, TaskSpec, one_sample
+from thimble.building import Building, Built, Failed, Source
+from thimble.catalog.models import fingerprint
+from thimble.catalog.tasks import open_task, split_info
+from thimble.measure.environment import environment
+from thimble.measure.latency import Sampling
+from thimble.observing import Observing
+from thimble.steps_process import StepsProcess
+from thimble.store import Store, writing
+
+VERSION = "0.1.0"
+
+DISTRIBUTIONS = ("torch", "torchvision", "onnx", "onnxruntime", "torch-pruning", "numpy", "openvino", "nncf")
+"""Packages whose versions every study states, where they are installed."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What the work tells while it goes on: the share done of the whole (0 to 1), and what is running.
+
+    ``finished`` is a line worth keeping on the screen.
+    """
+
+    done: float
+    what: str
+    finished: str = ""
+
+
+Listen = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study before it is carried out. ``prefix`` are the steps that train the source where its weights aren't given.
+
+    ``test_all`` scores every candidate on the test split, once the choice is made, for a study whose table is its
+    purpose; else only the baseline and the chosen one are.
+    """
+
+    name: str
+    model: ModelSpec
+    task: TaskSpec
+    recipes: tuple[Recipe, ...]
+    prefix: tuple[Step, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    seed: int = 0
+    threads: int = 1
+    sampling: Sampling = field(default_factory=Sampling)
+    test_all: bool = True
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+class Work:
+    """A plan's study, its folder, and the means to build, observe, measure and test its candidates."""
+
+    def __init__(self, plan: Plan, folder: Path, listen: Listen, store: Store, process: StepsProcess) -> None:
+        self.plan, self.folder, self.listen = plan, folder, listen
+        self.begun, self.at, self.span = time.monotonic(), 0.0, 0.0
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "artifacts").mkdir(exist_ok=True)
+        self.task = open_task(plan.task)
+        conditions = environment(DISTRIBUTIONS)
+        self.study = self._empty(conditions)
+        source = Source(plan.model, plan.task, fingerprint(plan.model), self._facts(), plan.prefix, plan.seed, plan.threads)
+        self.building = Building(store, process, source)
+        self.observing = Observing(store, self.task, conditions)
+        self.inputs = one_sample(self.task)
+
+    @property
+    def first(self) -> str:
+        """The baseline's name."""
+        return self.study.candidates[0].name
+
+    @property
+    def ready(self) -> list[str]:
+        """Names of the candidates that have an artifact and did not fail."""
+        return [candidate.name for candidate in self.study.candidates if candidate.ok]
+
+    @contextmanager
+    def part(self, share: float) -> Iterator[None]:
+        """A piece of work that is ``share`` of the whole, for the progress that is told."""
+        self.span = share
+        yield
+        self.at, self.span = self.at + share, 0.0
+
+    def tell(self, name: str, words: str, done: float = 0.0) -> None:
+        """Say what is going on, and how much of the present part is done."""
+        self.listen(Event(min(1.0, self.at + self.span * done), f"{name}: {words}"))
+
+    def add(self, recipe: Recipe) -> None:
+        """One more candidate, not tried yet."""
+        self.study = replace(self.study, candidates=(*self.study.candidates, _blank(recipe)))
+
+    def build(self, recipe: Recipe, deadline: float | None = None) -> bool:
+        """Build the candidate and weigh it; says whether it is there. A baseline that can't be built is raised."""
+        self.tell(recipe.name, "building")
+        try:
+            built = self.building.build(recipe, lambda done, words: self.tell(recipe.name, words, done), deadline)
+            self._place(recipe.name, built)
+        except Failed as error:
+            if recipe.name == self.first:
+                raise
+            self.change(recipe.name, steps=error.steps)
+            self.drop(recipe.name, "failed" if error.applies else "not applicable", str(error))
+        self.save()
+        return recipe.name in self.ready
+
+    def observe(self, name: str, splits: tuple[str, ...] = ("validation",)) -> None:
+        """A cold start, and scores on the first of ``splits``.
+
+        The same process answers the others as well; their scores are put away for `test`, and are no part of the
+        study until then.
+        """
+        self.tell(name, "starting it, scoring it")
+        try:
+            cold, (quality, *_) = self.observing.look(self.subject(name), self.reference(name), splits, self.inputs)
+            self.change(name, cold=cold, quality={splits[0]: quality})
+        except (RuntimeFailed, MissingExtra) as error:
+            self._failed(name, error)
+        self.save()
+
+    def measure(self, names: Sequence[str], sampling: Sampling, joint: bool) -> None:
+        """One interleaved run of some candidates, the baseline first; ``joint`` says that its ratios are reported."""
+
+        def progress(done: float, words: str) -> None:
+            self.tell("latency", words or "measuring all together", done)
+
+        run = self.observing.joint([self.subject(name) for name in names], self.inputs, sampling, progress)
+        others = tuple(old for old in self.study.runs if old.id != run.id)
+        self.study = replace(self.study, runs=(*others, run), joint_run=run.id if joint else self.study.joint_run)
+        for advice in run.warnings:
+            if advice.code == "member-failed" and advice.member:
+                self._failed(advice.member, RuntimeFailed(advice.text))
+        self.save()
+
+    def test(self, names: Sequence[str]) -> None:
+        """The final figures; the choice is made, and nothing here changes it."""
+        for name in names:
+            self.tell(name, "scoring it on the test split")
+            try:
+                quality = self.observing.quality(self.subject(name), "test", self.reference(name))
+                self.change(name, quality={**self.study.candidate(name).quality, "test": quality})
+            except RuntimeFailed as error:
+                self._failed(name, error)
+        self.save()
+
+    def subject(self, name: str) -> Subject:
+        """The candidate's artifact, as it is measured."""
+        candidate = self.study.candidate(name)
+        assert candidate.artifact is not None
+        folder = self.folder / "artifacts" / name
+        return Subject(name, folder, candidate.artifact, candidate.runtime, self.plan.threads, candidate.options)
+
+    def reference(self, name: str) -> Subject | None:
+        """The baseline's artifact, for every other candidate."""
+        return None if name == self.first else self.subject(self.first)
+
+    def change(self, name: str, **fields: Any) -> None:
+        """Put fields of a candidate."""
+        changed = tuple(replace(c, **fields) if c.name == name else c for c in self.study.candidates)
+        self.study = replace(self.study, candidates=changed)
+
+    def drop(self, name: str, status: str, reason: str) -> None:
+        """A candidate that goes no further, with its reason."""
+        self.change(name, status=status, reason=reason)
+        self.listen(Event(self.at, name, f"{name}: {status}: {reason}"))
+
+    def save(self) -> None:
+        """Write what is known."""
+        self.study = replace(self.study, seconds=round(time.monotonic() - self.begun, 1))
+        write_study(self.study, self.folder)
+
+    def _failed(self, name: str, error: ThimbleError) -> None:
+        if name == self.first:
+            raise error
+        self.drop(name, "failed", str(error))
+
+    def _place(self, name: str, built: Built) -> None:
+        """Copy the artifact out of the store, so that its folder can be taken away and still runs."""
+        folder = self.folder / "artifacts" / name
+        aside = folder.with_name(f".{name}")
+        with writing(folder):
+            for old in (aside, folder):
+                shutil.rmtree(old, ignore_errors=True)
+            shutil.copytree(built.model.folder, aside)
+            artifact = describe(replace(built.model, payload=aside), self.task.preprocess, self.task.labels)
+            write_manifest(artifact, aside)
+            aside.rename(folder)
+        size = self.observing.size(folder, artifact, self.building.weigh)
+        counted = next((step for step in reversed(built.steps) if step.macs is not None), None)
+        if counted:
+            size = replace(size, macs=size.macs or counted.macs, parameters=size.parameters or counted.parameters)
+        self.change(name, artifact=artifact, folder=f"artifacts/{name}", size=size, steps=built.steps, status="ok")
+
+    def _facts(self) -> dict[str, str]:
+        """Addresses of the data that steps may see. The test split is not among them."""
+        how = repr(self.task.preprocess)
+        return {name: f"{info.fingerprint} {how}" for name, info in self.study.task.splits.items() if name != "test"}
+
+    def _empty(self, conditions: Environment) -> Study:
+        plan, task, metric = self.plan, self.task, METRICS.get(self.task.metric)
+        info = TaskInfo(
+            spec=plan.task.spec,
+            name=task.name,
+            metric=task.metric,
+            unit=metric.unit,
+            higher_is_better=metric.higher_is_better,
+            labels=task.labels,
+            splits=split_info(task),
+            preprocess=task.preprocess,
+            notes=task.notes,
+            binary=metric.binary,
+        )
+        return Study(
+            name=plan.name,
+            model=plan.model.spec,
+            task=info,
+            environment=conditions,
+            threads=plan.threads,
+            seed=plan.seed,
+            limits=plan.limits,
+            candidates=tuple(map(_blank, plan.recipes)),
+            settings=plan.settings,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            thimble=VERSION,
+        )
+
+
+def _blank(recipe: Recipe) -> Candidate:
+    return Candidate(recipe.name, recipe.text, recipe.runtime, recipe.title, dict(recipe.options))
