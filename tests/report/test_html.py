@@ -122,6 +122,7 @@ def test_steps_show_what_a_candidate_that_stopped_there_was(golden_named):
     golden = golden_named("lab")
     text = html_text(golden.study, golden.summary)
     chain = text.split('id="c-12"')[1].split("</details>")[0]
+    assert chain.index("train(5)") < chain.index("baseline<") < chain.index("prune30-channels<") < chain.index("finetune(2)")
     assert [name in chain for name in ("prune30-channels<", "prune30-channels-finetuned<", "prune30-onnx-int8<")] == [True] * 3
 
 

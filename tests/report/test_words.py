@@ -77,5 +77,12 @@ def test_counts(value, text):
     assert words.count(value) == text
 
 
+def test_qualities_and_bytes():
+    assert words.quality(Interval(98.667, 97.5, 99.3), " %") == "98.67 % (97.5-99.3)"
+    assert words.quality(Interval(9.667, 7.6, 12.3), " %") == "9.67 % (7.6-12.3)"
+    assert words.quality(Interval(0.512, 0.49, 0.53)) == "0.51 (0.49-0.53)"
+    assert [words.byte_count(value) for value in (160, 11_200_000)] == ["160 bytes", "11.2 MB"]
+
+
 def test_joined():
     assert [words.joined(given) for given in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
