@@ -25,7 +25,7 @@ def test_the_architecture_with_a_head_of_its_own() -> None:
 
 def test_an_unknown_name_gives_the_nearest() -> None:
     with pytest.raises(UnknownName, match="did you mean 'mobilenetv3_small_050'"):
-        opened(spec="timm:mobilenetv3_small_05")
+        opened(spec="timm:mobilenetv3_smal_050")
 
 
 def test_weights_from_safetensors_and_from_a_state_dict(tmp_path: Path) -> None:
