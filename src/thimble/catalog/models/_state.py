@@ -46,7 +46,7 @@ def _read_pickle(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported" in str(error) or "GLOBAL" in str(error) or "global" in str(error):
+        if "Unsupported operand" not in str(error):
             raise BadInput(
                 f"{path} holds more than tensors and would run code when loaded, so it was not; "
                 "save the weights alone with torch.save(model.state_dict(), FILE)"
