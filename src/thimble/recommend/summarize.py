@@ -7,7 +7,9 @@ from dataclasses import replace
 from thimble.base.study import Study
 from thimble.base.summary import Row, Summary
 from thimble.recommend.choose import cost, limits_of
+from thimble.recommend.findings import findings_of, paired
 from thimble.recommend.rows import row_of
+from thimble.stats import verdict
 
 
 def summarize(study: Study) -> Summary:
@@ -16,6 +18,9 @@ def summarize(study: Study) -> Summary:
     rows = [replace(row, limits=limits_of(row, study.limits) if row.status == "ok" else {}) for row in rows]
     frontier = {row.name for row in rows if row.status == "ok" and not any(_beats(other, row) for other in rows if other.status == "ok")}
     chosen = next((row for row in rows if row.name == study.chosen), None)
+    by_name = {row.name: row for row in rows}
+    found = {c.name: (*c.findings, *findings_of(study, c, by_name)) for c in study.candidates}
+    rows = [replace(row, findings=found[row.name]) for row in rows]
     rows = [replace(row, on_frontier=row.name in frontier, verdict=_verdict(row, chosen, rows, study)) for row in rows]
     met = chosen is not None and all(verdict == "met" for verdict in chosen.limits.values())
     run = next((run for run in study.runs if run.id == study.joint_run), None)
@@ -86,6 +91,21 @@ def _verdict(row: Row, chosen: Row | None, rows: list[Row], study: Study) -> str
     unproven = [name for name, verdict in row.limits.items() if verdict == "not proven"]
     if unproven and chosen.limits.get(unproven[0]) == "met":
         return f"not proven to keep the limit on {' and '.join(unproven)}"
-    if cost(chosen, study.limits.minimize) <= cost(row, study.limits.minimize):
-        return f"beaten by {chosen.name} in {study.limits.minimize}"
-    return f"not chosen: {chosen.name} was, on the validation split"
+    return _beaten(row, chosen, study)
+
+
+def _beaten(row: Row, chosen: Row, study: Study) -> str:
+    """Whether the chosen one is proven better in what is minimized, or only came first."""
+    by = study.limits.minimize
+    if by != "latency":
+        return (
+            f"beaten by {chosen.name} in {by}" if cost(chosen, by) < cost(row, by) else f"{chosen.name} was chosen on the validation split"
+        )
+    ratio = paired(study, row.name, chosen.name)
+    if ratio is None:
+        return f"not among the best in its first look, and so not measured beside {chosen.name}"
+    if verdict(ratio) == "faster":
+        return f"beaten by {chosen.name}, which is {ratio:.2f} times as fast"
+    if verdict(ratio) == "slower":
+        return f"faster than {chosen.name}, which was chosen on the validation split for its smaller drop"
+    return f"no proven difference in latency: {chosen.name} is {ratio:.2f} times as fast"
