@@ -36,13 +36,18 @@ def tango(wins: int, losses: int, n: int) -> Interval:
     _counts(n, wins=wins, losses=losses)
     if wins + losses > n:
         raise BadInput(f"{wins} wins and {losses} losses are more than {n} samples")
+    return score_interval(wins, losses, n)
+
+
+def score_interval(wins: float, losses: float, n: float) -> Interval:
+    """`tango` for any counts, whole or not: what the interval would be with more samples of the same kind."""
     point = (wins - losses) / n
     high = _crossing(lambda delta: _tango_score(wins, losses, n, delta) + Z95, point, 1.0)
     low = _crossing(lambda delta: _tango_score(wins, losses, n, delta) - Z95, point, -1.0)
     return Interval(point, low, high)
 
 
-def _tango_score(wins: int, losses: int, n: int, delta: float) -> float:
+def _tango_score(wins: float, losses: float, n: float, delta: float) -> float:
     """Standardised distance of the observed difference from ``delta``, with the other parameter at its
     maximum of the likelihood under ``delta``: the larger root of a quadratic."""
     a = 2 * n

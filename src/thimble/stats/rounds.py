@@ -120,7 +120,7 @@ def _half_width(values: NDArray[np.float64], seed: int) -> float:
     n = len(values)
     if n == 1:
         return math.inf
-    length = max(1, min(round(1.25 * math.sqrt(n)), n // 2))
+    length = max(1, min(int(1.25 * math.sqrt(n)), n // 2))
     indices, kernel = _draws(n, length, seed)
     middle = np.median(values)
     width = 0.9 * 1.4826 * np.median(np.abs(values - middle)) * n**-0.2
