@@ -26,10 +26,10 @@ def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two ONNX files that take 8 x 8 images in three channels: ``small.onnx`` and, forty times the work, ``large.onnx``."""
+    """ONNX files that take 8 x 8 images in three channels: ``small.onnx`` and, with a hundred times the work, ``large.onnx``."""
     folder = tmp_path_factory.mktemp("files")
     network(folder / "small.onnx", 8)
-    network(folder / "large.onnx", 320)
+    network(folder / "large.onnx", 128)
     network(folder / "open.onnx", 8, side="s")
     return folder
 

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,9 @@ from thimble.base.values import File
 if TYPE_CHECKING:
     from thimble.base.task import Arrays
     from thimble.building import Building
+    from thimble.steps_process import StepsProcess
 
-SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".xml": "openvino"}
+SUFFIXES = {".onnx": "onnx", ".pt2": "pt2"}
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,17 @@ def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[
     A specification is an artifact's folder, a ``.onnx`` or ``.pt2`` file, or a model to export, such as
     ``torchvision:resnet18``; ``@RUNTIME`` behind it says what opens it. Raises `BadInput` in one line.
     """
+    from thimble.steps_process import StepsProcess
+
     subjects: list[Subject] = []
-    for i, spec in enumerate(specs):
-        text, runtime = _split_runtime(spec)
-        subject = _open(text, runtime or opening.runtime, opening, folder / str(i))
-        taken = {other.name for other in subjects}
-        wanted = (subject.name, f"{subject.name}@{subject.runtime}", *(f"{subject.name} ({n})" for n in range(2, len(specs) + 2)))
-        name = next(name for name in wanted if name not in taken)
-        subjects.append(Subject(name, subject.folder, subject.artifact, subject.runtime, opening.threads))
+    with StepsProcess() as process:
+        for i, spec in enumerate(specs):
+            text, runtime = _split_runtime(spec)
+            subject = _open(text, replace(opening, runtime=runtime or opening.runtime), folder / str(i), process)
+            taken = {other.name for other in subjects}
+            wanted = (subject.name, f"{subject.name}@{subject.runtime}", *(f"{subject.name} ({n})" for n in range(2, len(specs) + 2)))
+            name = next(name for name in wanted if name not in taken)
+            subjects.append(Subject(name, subject.folder, subject.artifact, subject.runtime, opening.threads))
     return subjects
 
 
@@ -60,7 +64,7 @@ def _split_runtime(spec: str) -> tuple[str, str | None]:
     return (text, runtime) if at and runtime in RUNTIMES.names() else (spec, None)
 
 
-def _open(spec: str, runtime: str | None, opening: Opening, folder: Path) -> Subject:
+def _open(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> Subject:
     path = Path(spec).expanduser()
     if path.is_dir():
         artifact = read_manifest(path)
@@ -69,9 +73,9 @@ def _open(spec: str, runtime: str | None, opening: Opening, folder: Path) -> Sub
         forms = f"a folder with {MANIFEST}, a .onnx or .pt2 file, or a model such as torchvision:resnet18"
         raise BadInput(f"{spec} is no artifact: give {forms}")
     else:
-        path, artifact = _built(spec, runtime, opening, folder)
+        path, artifact = _built(spec, opening, folder, process)
         name = Path(spec).stem if Path(spec).suffix in SUFFIXES else spec.rpartition(":")[2]
-    return Subject(name, path, artifact, checked_runtime(artifact.format, runtime, spec))
+    return Subject(name, path, artifact, checked_runtime(artifact.format, opening.runtime, spec))
 
 
 def checked_runtime(format: str, runtime: str | None, spec: str) -> str:
@@ -92,25 +96,25 @@ def checked_runtime(format: str, runtime: str | None, spec: str) -> str:
     raise MissingExtra(first.needs[0], first.extra or native[0])
 
 
-def _built(spec: str, runtime: str | None, opening: Opening, folder: Path) -> tuple[Path, Artifact]:
+def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> tuple[Path, Artifact]:
     """A file or a model through the catalog, its exporter and the store; the network itself never enters this process."""
     from thimble.building import Building, Failed, Source
     from thimble.catalog.models import fingerprint
-    from thimble.steps_process import StepsProcess
     from thimble.store import Store
 
+    format = SUFFIXES.get(Path(spec).suffix)
+    if format == "onnx":
+        checked_runtime(format, opening.runtime, spec)
     model = ModelSpec(spec, opening.weights, shapes=opening.shapes, size=opening.size, seed=opening.seed)
-    with StepsProcess() as process:
-        source = Source(model, TaskSpec("digits"), fingerprint(model), {}, seed=opening.seed, threads=opening.threads)
-        building = Building(Store(), process, source)
-        format = SUFFIXES.get(Path(spec).suffix)
-        if format == "pt2" and runtime in (None, "pytorch"):
-            return _archive(spec, building, folder)
-        runtime = runtime or ("onnxruntime" if format == "onnx" else "pytorch")
-        try:
-            built = building.build(Recipe(spec, (), runtime))
-        except Failed as error:
-            raise BadInput(f"{spec} can't be made an artifact: {error}") from error
+    source = Source(model, TaskSpec("digits"), fingerprint(model), {}, seed=opening.seed, threads=opening.threads)
+    building = Building(Store(), process, source)
+    if format == "pt2" and opening.runtime in (None, "pytorch"):
+        return _archive(spec, building, folder)
+    runtime = opening.runtime or ("onnxruntime" if format == "onnx" else "pytorch")
+    try:
+        built = building.build(Recipe(spec, (), runtime))
+    except Failed as error:
+        raise BadInput(f"{spec} can't be made an artifact: {error}") from error
     return built.model.folder, describe(built.model, None, ())
 
 

@@ -137,3 +137,27 @@ def test_a_format_that_is_not_known_gives_what_can_be_told(tmp_path: Path) -> No
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"lacks gone\.bin"):
         measure_size(tmp_path, Artifact("onnx", "gone.bin", (File("gone.bin", 1, ""),), (), ()))
+
+
+def test_openvino_files_are_read_too(onnx_subject: Any, tmp_path: Path) -> None:
+    ov = pytest.importorskip("openvino")
+    ov.save_model(ov.convert_model(onnx_subject.folder / "model.onnx"), tmp_path / "model.xml", compress_to_fp16=True)
+    files = tuple(File.of(path, tmp_path) for path in sorted(tmp_path.iterdir()))
+    size = measure_size(tmp_path, replace(onnx_subject.artifact, format="openvino", main="model.xml", files=files))
+    assert size.bytes_by_type["float16"] >= 2 * PARAMETERS
+    assert (size.parameters, size.macs) == (PARAMETERS, MACS)
+
+
+def test_tflite_files_are_read_too(tmp_path: Path) -> None:
+    import importlib.util
+
+    pytest.importorskip("ai_edge_litert")
+    spec = importlib.util.spec_from_file_location("samples", Path(__file__).parent.parent / "inference" / "samples.py")
+    assert spec is not None
+    assert spec.loader is not None
+    samples = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(samples)
+    artifact = Artifact("tflite", samples.tflite(tmp_path), (File.of(tmp_path / "model.tflite", tmp_path),), (), ())
+    size = measure_size(tmp_path, artifact)
+    assert size.bytes_by_type == {"float32": 64}
+    assert (size.parameters, size.macs) == (16, 16)
