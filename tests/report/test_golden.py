@@ -33,7 +33,6 @@ OUTPUTS = {
     "table-80.txt": lambda golden: terminal(golden, 80),
     "table-140.txt": lambda golden: terminal(golden, 140),
     "table-pipe.txt": lambda golden: terminal(golden, None),
-    "table.json": lambda golden: Table().to_json(golden.study, golden.summary) + "\n",
 }
 
 

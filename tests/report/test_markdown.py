@@ -82,7 +82,7 @@ def test_smaller_and_slower_is_a_trade_off(page):
 def test_price_of_speed(page):
     fast, safe = row("fast", speedup=Interval(9.0, 8.9, 9.1), drop=Interval(2.0, 1.0, 3.0)), row("safe")
     text = page(fast, safe, best={"fastest": "fast"})
-    assert "the fastest, `fast`, is 9.0x (8.9-9.1) faster than the baseline, and it loses 2.00 points" in text
+    assert "the fastest, `fast`, is 9.0x (8.9-9.1) faster than the baseline, and it loses 2.0 points" in text
     assert "The fastest without a proven loss is `safe`" in text
 
 
@@ -90,11 +90,11 @@ def test_phone_gets_a_proven_one_and_a_warning_about_latency(page):
     small = row("small", "onnxruntime", "to_onnx() + onnx_quantize_static()", mb=2.0, drop=Interval(2.0, 1.0, 3.0))
     sure = row("sure", "onnxruntime", "to_onnx() + onnx_quantize_static()", mb=8.0)
     text = page(small, sure, row("torch", mb=1.0))
-    assert "For a phone: `sure`, the smallest that is proven to lose no more than 1.00 points." in text
+    assert "For a phone: `sure`, the smallest that is proven to lose no more than 1 point." in text
     assert "Latency does not carry over: 5.00 ms was measured on AMD EPYC-Milan with 2 threads." in text
-    assert "`small`, the surest so far: it loses 2.00 points (1.00 to 3.00), so 1.00 points at most is not proven" in page(small)
+    assert "`small`, the surest so far: it loses 2.0 points (1.0 to 3.0), so 1 point at most is not proven" in page(small)
     assert "For a phone: `small`." in page(small, sure, chosen="small")
-    assert "`small`, the smallest that is proven to lose no more than 4.00 points" in page(small, sure, limits=Limits(max_drop=4.0))
+    assert "`small`, the smallest that is proven to lose no more than 4 points" in page(small, sure, limits=Limits(max_drop=4.0))
     assert "none of the measured candidates runs in a runtime that is made for phones" in page(row("torch"))
 
 
@@ -118,7 +118,7 @@ def test_candidates_with_the_same_verdict_stand_together(page):
 
 def test_limits_and_their_verdicts(page):
     text = page(row("a", limits={"drop": "met", "latency": "not proven"}), chosen="a", limits=Limits(max_drop=1.0, max_latency=5.0))
-    assert "Limits: lose at most 1.00 points and at most 5.00 ms; the least latency wins. Of `a`: drop met, latency not proven." in text
+    assert "Limits: lose at most 1 point and at most 5 ms; the least latency wins. Of `a`: drop met, latency not proven." in text
 
 
 @pytest.mark.parametrize(

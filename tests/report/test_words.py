@@ -44,7 +44,10 @@ def test_interval_shows_what_its_uncertainty_allows(value, text):
     [
         (Interval(0.17, -0.63, 1.06), "0.17 points (-0.63 to 1.06)"),
         (Interval(11.67, 9.31, 14.5), "11.7 points (9.3 to 14.5)"),
-        (Interval(-0.001, -0.004, 0.0), "0.00 points (0.00 to 0.00)"),
+        (Interval(58.7, 54.7, 62.5), "58.7 points (54.7 to 62.5)"),
+        (Interval(0.004, -0.052, 0.071), "0.004 points (-0.052 to 0.071)"),
+        (Interval(-0.0004, -0.04, 0.03), "0.000 points (-0.040 to 0.030)"),
+        (Interval(0.0, 0.0, 0.0), "0.00 points"),
     ],
 )
 def test_points(value, text):

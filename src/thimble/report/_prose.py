@@ -44,12 +44,12 @@ class Prose(Claims):
                 f" {self.voice.text(self.study.environment.processor)} with {_threads(self.study)}. A phone has other instructions,"
                 " fewer watts and less cooling, and may order the candidates differently: measure there before you decide."
             )
-        quality = ""
+        quality, metric = "", words.metric_title(self.study.task)
         if row.quality is not None:
             quality = (
-                " Its accuracy carries over too, up to small differences in how processors round INT8."
+                f" Its {metric} carries over too, up to small differences in how processors round INT8."
                 if _is_int8(row)
-                else " So does its accuracy."
+                else f" So does its {metric}."
             )
         size = f" Its size carries over: {words.figure(row.size_mb)} MB, to be run by {words.runtime_title(row.runtime)}."
         return [f"For a phone: {self.voice.name(row.name)}{why}.{size}{quality}{latency}"]
@@ -133,11 +133,11 @@ class Prose(Claims):
         proven = [row for row in able if row.drop is not None and row.drop.high <= allowed]
         if proven:
             row = min(proven, key=lambda row: row.size_mb or 0)
-            return row, f", the smallest that is proven to lose no more than {words.figure(allowed)}{unit}"
+            return row, f", the smallest that is proven to lose no more than {words.bound(allowed, unit)}"
         scored = [row for row in able if row.drop is not None]
         if scored:
             row = min(scored, key=lambda row: row.drop.high if row.drop else 0)
-            return row, f", the surest so far: {self.loss(row)}, so {words.figure(allowed)}{unit} at most is not proven"
+            return row, f", the surest so far: {self.loss(row)}, so {words.bound(allowed, unit)} at most is not proven"
         return min(able, key=lambda row: row.size_mb or 0), ", the smallest; its quality was not measured"
 
 

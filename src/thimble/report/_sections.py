@@ -111,7 +111,7 @@ def _limit_states(study: Study, row: Row | None) -> list[dict[str, str]]:
     }
     states = {name.removeprefix("max_"): state for name, state in (row.limits if row else {}).items()}
     return [
-        {"text": f"{lead} {words.figure(limit, unit)}", "state": states.get(name, "not judged")}
+        {"text": f"{lead} {words.bound(limit, unit)}", "state": states.get(name, "not judged")}
         for name, (lead, limit, unit) in asked.items()
         if limit is not None
     ]

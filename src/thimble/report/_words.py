@@ -64,11 +64,17 @@ def interval(value: Interval | None, unit: str = "", most: int = 3) -> str:
     return f"{_fixed(value.value, places)}{unit} ({low}{' to ' if low.startswith('-') else '-'}{high})"
 
 
-def points(value: Interval | None, unit: str = "", places: int = 2) -> str:
-    """A difference of qualities with its interval: ``0.17 points (-0.20 to 0.50)``; one decimal from 10 on."""
+def points(value: Interval | None, unit: str = "", digits: int = 2) -> str:
+    """A difference of qualities with its interval, to so many ``digits`` of its uncertainty, one decimal at least.
+
+    >>> from thimble.base.summary import Interval
+    >>> points(Interval(0.17, -0.63, 1.06), " points"), points(Interval(0.17, -0.63, 1.06), digits=1)
+    ('0.17 points (-0.63 to 1.06)', '0.2 (-0.6 to 1.1)')
+    """
     if value is None:
         return ""
-    places = min(places, 1 if max(abs(value.value), abs(value.low), abs(value.high)) >= 10 else 2)
+    doubt = (value.high - value.low) / 2
+    places = max(1, decimals(doubt, digits)) if doubt > 0 else digits
     low, middle, high = (_fixed(end, places) for end in (value.low, value.value, value.high))
     return f"{middle}{unit}" if value.low == value.high else f"{middle}{unit} ({low} to {high})"
 
@@ -84,8 +90,8 @@ def quality(value: Interval | None, unit: str = "") -> str:
 
 
 def percent(value: float | None) -> str:
-    """A percentage with two decimals, as accuracies are quoted; empty for ``None``."""
-    return "" if value is None else f"{value:.2f}"
+    """A score with two decimals, as accuracies are quoted; three significant digits below 10; empty for ``None``."""
+    return "" if value is None else f"{value:.2f}" if abs(value) >= 10 else figure(value)
 
 
 def count(value: float | None) -> str:
@@ -101,6 +107,11 @@ def count(value: float | None) -> str:
 def byte_count(value: float) -> str:
     """Bytes in MB, or as they are where that would be all zeros: ``11.2 MB``, ``160 bytes``."""
     return f"{value:,.0f} bytes" if value < 10_000 else figure(value / 1e6, " MB")
+
+
+def bound(value: float, unit: str) -> str:
+    """A limit as its user wrote it: ``12 MB``, ``1 point``."""
+    return f"{value:g}{unit.removesuffix('s') if value == 1 and unit == ' points' else unit}"
 
 
 def times(value: float | None) -> str:

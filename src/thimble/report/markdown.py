@@ -83,13 +83,13 @@ def table_text(study: Study, summary: Summary, rows: list[Row]) -> str:
 def _limits(study: Study, summary: Summary) -> str:
     """The limits asked for, and what the chosen candidate is proven to do about each."""
     limits, unit = study.limits, words.drop_unit(study.task)
-    asked = {
-        f"lose at most {words.figure(limits.max_drop)}{unit}": limits.max_drop,
-        f"at most {words.figure(limits.max_size)} MB": limits.max_size,
-        f"at most {words.figure(limits.max_latency)} ms": limits.max_latency,
-        f"at most {words.figure(limits.max_memory)} MB of memory": limits.max_memory,
-    }
-    texts = [text for text, limit in asked.items() if limit is not None]
+    asked = (
+        ("lose at most", limits.max_drop, unit),
+        ("at most", limits.max_size, " MB"),
+        ("at most", limits.max_latency, " ms"),
+        ("at most", limits.max_memory, " MB of memory"),
+    )
+    texts = [f"{lead} {words.bound(limit, unit)}" for lead, limit, unit in asked if limit is not None]
     if not texts:
         return ""
     chosen = next((row for row in summary.rows if row.name == summary.chosen), None)

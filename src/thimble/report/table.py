@@ -46,7 +46,7 @@ NARROW = (
     *CORE[:2],
     Column("faster", lambda row: words.interval(row.speedup, "x", most=2)),
     CORE[3],
-    Column("drop", lambda row: words.points(row.drop, places=1)),
+    Column("drop", lambda row: words.points(row.drop, digits=1)),
 )
 """The same in a window too narrow for every decimal."""
 EXTRA = (
