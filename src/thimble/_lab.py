@@ -82,7 +82,7 @@ def plan(options: Lab) -> Plan:
         model=model,
         task=task,
         recipes=recipes,
-        prefix=() if options.weights else (Train(3 if options.quick else 5),),
+        prefix=() if options.weights else (Train(2 if options.quick else 5),),
         limits=Limits(max_drop=options.max_drop),
         seed=options.seed,
         threads=threads,

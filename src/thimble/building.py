@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -112,7 +111,7 @@ class Building:
         key = self._step_key(built.key, step)
         if key in self.failures:
             raise self.failures[key]
-        begun, cached = time.perf_counter(), self.store.has(key)
+        cached = self.store.has(key)
         told: dict[str, Any] = self.store.value(f"{key}-told", dict) or {}
         if not cached:
             words = step_text(step)
@@ -131,7 +130,7 @@ class Building:
             text=step_text(step),
             settings=step_fields(step),
             version=step.version,
-            seconds=0.0 if cached else round(time.perf_counter() - begun, 2),
+            seconds=round(told.get("seconds", 0.0), 2),
             cached=cached,
             format=model.format,
             key=key,

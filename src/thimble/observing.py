@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,10 +17,14 @@ from thimble.base.values import digest_of
 from thimble.measure.cold import cold_of
 from thimble.measure.latency import Sampling, measure_latency
 from thimble.measure.process import Worker
+from thimble.measure.processor import available_memory_mb
 from thimble.measure.quality import quality_of
 from thimble.store import Store
 
 T = TypeVar("T")
+
+KEPT_FREE = 0.4
+"""Share of the machine's memory that must be free for processes to be kept open."""
 
 
 @dataclass
@@ -31,6 +34,7 @@ class Observing:
     store: Store
     task: Task
     environment: Environment
+    _workers: dict[str, Worker] = field(default_factory=dict)
 
     def size(self, folder: Path, artifact: Artifact, weigh: Callable[[Path], Size]) -> Size:
         """What must be shipped. ``weigh`` reads the folder, in a process that may load the format's library."""
@@ -42,24 +46,12 @@ class Observing:
         Outputs are compared with those of ``reference``, which must have been looked at before; without one they
         are kept for others to be compared with.
         """
-        with ExitStack() as stack:
-            opened: list[Worker] = []
-
-            def worker() -> Worker:
-                if not opened:
-                    opened.append(stack.enter_context(Worker(subject)))
-                return opened[0]
-
-            facts = (self._conditions(subject), self.environment.comparable)
-            cold = self._once("cold", facts, Cold, lambda: cold_of(worker(), inputs))
-            return cold, [self._quality(subject, split, reference, worker) for split in splits]
+        facts = (self._conditions(subject), self.environment.comparable)
+        cold = self._once("cold", facts, Cold, lambda: cold_of(self._fresh(subject), inputs))
+        return cold, [self.quality(subject, split, reference) for split in splits]
 
     def quality(self, subject: Subject, split: str, reference: Subject | None) -> Quality:
-        """Scores on one split, in a process of its own."""
-        with ExitStack() as stack:
-            return self._quality(subject, split, reference, lambda: stack.enter_context(Worker(subject)))
-
-    def _quality(self, subject: Subject, split: str, reference: Subject | None, worker: Callable[[], Worker]) -> Quality:
+        """Scores on one split."""
         samples = self.task.split(split)
         facts = (split, samples.fingerprint(), self.task.metric, self.task.preprocess)
         own = self._outputs(subject, facts)
@@ -67,14 +59,48 @@ class Observing:
         metric = METRICS.get(self.task.metric)()
 
         def measure() -> Quality:
-            return quality_of(worker(), samples, split, metric, against, None if reference else own)
+            return quality_of(self._worker(subject), samples, split, metric, against, None if reference else own)
 
+        if reference is None and not own.exists():
+            return self._keep("quality", (own.name, None), measure())
         return self._once("quality", (own.name, against.name if against else None), Quality, measure)
 
     def joint(self, subjects: list[Subject], inputs: Arrays, sampling: Sampling, progress: Progress = silent) -> Run:
-        """One interleaved run of all subjects, the first of them the reference."""
+        """One interleaved run of all subjects, the first of them the reference; in the processes that are open already."""
         facts = ([self._conditions(s) for s in subjects], [s.name for s in subjects], sampling, self.environment.comparable)
-        return self._once("run", facts, Run, lambda: measure_latency(subjects, inputs, sampling, progress))
+        return self._once("run", facts, Run, lambda: measure_latency(subjects, inputs, sampling, progress, self._alive()))
+
+    def close(self) -> None:
+        """End every process that was kept open."""
+        while self._workers:
+            self._workers.popitem()[1].close()
+
+    def forget(self, name: str) -> None:
+        """End the process of a subject that goes no further."""
+        if name in self._workers:
+            self._workers.pop(name).close()
+
+    def _fresh(self, subject: Subject) -> Worker:
+        """The subject's process, just started."""
+        self.forget(subject.name)
+        return self._worker(subject)
+
+    def _worker(self, subject: Subject) -> Worker:
+        """The subject's own process: kept open while memory lasts, since starting one takes longer than most measurements."""
+        if subject.name in self._alive():
+            return self._workers[subject.name]
+        memory = available_memory_mb()
+        if memory is not None and memory < KEPT_FREE * self.environment.memory_mb:
+            self.close()
+        worker = Worker(subject)
+        worker.open()
+        self._workers[subject.name] = worker
+        return worker
+
+    def _alive(self) -> dict[str, Worker]:
+        """The open processes, without those that died or failed."""
+        self._workers = {name: worker for name, worker in self._workers.items() if worker.opened is not None}
+        return self._workers
 
     def _outputs(self, subject: Subject, facts: tuple[Any, ...]) -> Path:
         """The folder for a reference's outputs."""
@@ -85,13 +111,17 @@ class Observing:
         version = self.environment.versions.get(runtime.distribution)
         return [_identity(subject.artifact), subject.runtime, version, subject.threads, sorted(subject.options.items())]
 
-    def _once(self, probe: str, facts: tuple[Any, ...], type: type[T], measure: Any) -> T:
-        key = f"{probe}-{digest_of(probe, facts)}"
-        found = self.store.value(key, type)
-        if found is None:
-            found = measure()
-            self.store.keep_value(key, found)
-        return found
+    def _once(self, probe: str, facts: tuple[Any, ...], type: type[T], measure: Callable[[], T]) -> T:
+        found = self.store.value(_address(probe, facts), type)
+        return self._keep(probe, facts, measure()) if found is None else found
+
+    def _keep(self, probe: str, facts: tuple[Any, ...], value: T) -> T:
+        self.store.keep_value(_address(probe, facts), value)
+        return value
+
+
+def _address(probe: str, facts: tuple[Any, ...]) -> str:
+    return f"{probe}-{digest_of(probe, facts)}"
 
 
 def _identity(artifact: Artifact) -> list[Any]:

@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from thimble.base.artifact import describe, write_manifest
-from thimble.base.errors import MissingExtra, RuntimeFailed, ThimbleError
+from thimble.base.errors import BadInput, MissingExtra, RuntimeFailed, ThimbleError
 from thimble.base.recipe import Recipe
 from thimble.base.registry import METRICS
 from thimble.base.step import Step
-from thimble.base.study import Candidate, Environment, Limits, Study, TaskInfo, write_study
+from thimble.base.study import Candidate, Environment, Limits, Study, TaskInfo, read_study, write_study
 from thimble.base.subject import Subject
 from thimble.base.task import ModelSpec, TaskSpec, one_sample
 from thimble.building import Building, Built, Failed, Source
@@ -82,6 +84,7 @@ class Work:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "artifacts").mkdir(exist_ok=True)
+        self.before = _read(folder)
         self.task = open_task(plan.task)
         conditions = environment(DISTRIBUTIONS)
         self.study = self._empty(conditions)
@@ -186,8 +189,23 @@ class Work:
 
     def drop(self, name: str, status: str, reason: str) -> None:
         """A candidate that goes no further, with its reason."""
+        self.observing.forget(name)
         self.change(name, status=status, reason=reason)
         self.listen(Event(self.at, name, f"{name}: {status}: {reason}"))
+
+    def finish(self) -> bool:
+        """Write the study for the last time; says whether anything is new.
+
+        Where all of it came from the store and says what the folder's study says, that one stays, with the time
+        that the work really took.
+        """
+        new = self.before is None or _timeless(self.before) != _timeless(self.study)
+        if self.before is not None and not new:
+            self.study = self.before
+            write_study(self.study, self.folder)
+        else:
+            self.save()
+        return new
 
     def save(self) -> None:
         """Write what is known."""
@@ -248,6 +266,21 @@ class Work:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             thimble=VERSION,
         )
+
+
+def _read(folder: Path) -> Study | None:
+    """The folder's study, where there is one that can be read."""
+    try:
+        return read_study(folder)
+    except BadInput:
+        return None
+
+
+def _timeless(study: Study) -> bytes:
+    """What a study says, whenever and in how many starts it was carried out."""
+    steps = {c.name: tuple(replace(step, cached=True) for step in c.steps) for c in study.candidates}
+    candidates = tuple(replace(c, steps=steps[c.name]) for c in study.candidates)
+    return msgspec.json.encode(replace(study, candidates=candidates, started="", seconds=0.0))
 
 
 def _blank(recipe: Recipe) -> Candidate:

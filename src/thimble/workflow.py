@@ -58,9 +58,15 @@ def working(plan: Plan, folder: Path, listen: Listen, store: Store | None = None
         try:
             yield work
         finally:
-            if any(candidate.status != "not tried" for candidate in work.study.candidates):
-                work.save()
+            work.observing.close()
+            known = any(candidate.status != "not tried" for candidate in work.study.candidates)
+            if known and (work.finish() or not _reported(folder)):
                 write_reports(work.study, folder)
+
+
+def _reported(folder: Path) -> bool:
+    """Whether every report's files are there."""
+    return all((folder / name).exists() for report in REPORTS.all().values() for name in getattr(report, "files", ()))
 
 
 def write_reports(study: Study, folder: Path) -> Summary:

@@ -134,7 +134,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One step as it was carried out: what it changed, and how long it took (0 where it came from the store)."""
+    """One step as it was carried out: what it changed, and how long it took when it was done (``cached``: earlier)."""
 
     name: str
     text: str

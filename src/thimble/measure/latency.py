@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -61,17 +61,25 @@ class Sampling:
                 raise BadInput(f"{name} is {value}; it must be above 0")
 
 
-def measure_latency(subjects: Sequence[Subject], inputs: Arrays, sampling: Sampling, progress: Progress = silent) -> Run:
+def measure_latency(
+    subjects: Sequence[Subject],
+    inputs: Arrays,
+    sampling: Sampling,
+    progress: Progress = silent,
+    workers: Mapping[str, Worker] | None = None,
+) -> Run:
     """Measure all subjects with the same inputs in interleaved rounds; the first one is the reference.
 
     Each member has a process of its own, pinned to the same cores. Members that don't fit in memory together are
     measured in groups, each with the reference; a round holds the members of one group. A member that fails is
     left out and told in a warning ``member-failed``; only a reference that fails raises `RuntimeFailed`.
+    ``workers`` are processes by subject's name that are open already; they are used, and stay open.
     """
     _check(subjects)
     started = datetime.now(UTC)
     with measuring_lock():
         running = _Running(subjects, inputs, sampling, progress)
+        running.workers = dict(workers or {})
         while running.waiting or not running.record.rounds:
             with ExitStack() as stack:
                 running.measure(running.open_group(stack))
@@ -97,6 +105,7 @@ class _Running:
         self.reference, self.waiting = subjects[0], list(subjects[1:])
         self.record, self.done = Record(), 0.0
         self.random = random.Random(sampling.seed)
+        self.workers: dict[str, Worker] = {}
 
     def open_group(self, stack: ExitStack) -> list[Member]:
         """The reference and as many waiting subjects as memory allows, at least one; opened, warm and quiet."""
@@ -112,9 +121,10 @@ class _Running:
 
     def _open(self, subjects: list[Subject], stack: ExitStack) -> list[Member]:
         """Open these together, since most of that is importing; then warm them up one by one."""
-        members = [Member(subject, Worker(subject)) for subject in subjects]
+        members = [Member(subject, self.workers.get(subject.name) or Worker(subject)) for subject in subjects]
         for member in members:
-            stack.callback(member.worker.close)
+            if member.name not in self.workers:
+                stack.callback(member.worker.close)
         with ThreadPoolExecutor(len(members)) as pool:
             opened = list(pool.map(self._succeeds, members, [lambda member: member.worker.open()] * len(members)))
         return [member for member, fine in zip(members, opened, strict=True) if fine and self._succeeds(member, self._warm)]
