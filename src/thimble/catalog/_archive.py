@@ -19,9 +19,9 @@ def check_archive(path: Path) -> list[zipfile.ZipInfo]:
     Raises `BadInput` for members that point outside the archive, stand in it twice, or unpack to far more than the
     archive's own size.
     """
-    if not zipfile.is_zipfile(path):
-        return []
     try:
+        if not zipfile.is_zipfile(path):
+            return []
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:

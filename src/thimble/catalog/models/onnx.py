@@ -78,7 +78,11 @@ def _inputs(proto: Any, path: Path) -> tuple[TensorSpec, ...]:
         if not tensor.shape.dim:
             raise BadInput(f"{path} takes {one.name}, a single number without a batch; inputs have the samples as first dimension")
         shape = tuple(d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim)
-        made.append(TensorSpec(one.name, shape, str(helper.tensor_dtype_to_np_dtype(tensor.elem_type))))
+        try:
+            dtype = str(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+        except KeyError as error:
+            raise BadInput(f"{path} takes {one.name} in a type that ONNX does not have ({tensor.elem_type})") from error
+        made.append(TensorSpec(one.name, shape, dtype))
     if not made:
         raise BadInput(f"{path} takes no input")
     return tuple(made)

@@ -11,6 +11,7 @@ from thimble.base.registry import METRICS
 from thimble.base.task import Task, TaskSpec
 from thimble.base.values import listed
 from thimble.catalog._archive import check_archive
+from thimble.catalog._user_file import foreign
 from thimble.catalog.tasks._rules import check_counts, divide
 from thimble.catalog.tasks._split import ArraySplit, SplitTask, array_ids
 
@@ -66,8 +67,6 @@ _Raw = dict[tuple[str, str, str], Any]
 
 def _read(path: Path, argument: str) -> tuple[_Raw, dict[str, Any]]:
     """The arrays, checked one by one, and ``labels`` and ``metric`` where they are there."""
-    import zipfile
-
     import numpy as np
 
     if not path.is_file():
@@ -80,8 +79,8 @@ def _read(path: Path, argument: str) -> tuple[_Raw, dict[str, Any]]:
             for key in archive.files:
                 if key in ("labels", "metric") or _KEY.fullmatch(key):
                     found[key] = archive[key]
-    except (ValueError, OSError, MemoryError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        why = "it holds Python objects, which are not loaded" if "allow_pickle" in str(error) else str(error).splitlines()[0]
+    except Exception as error:  # a damaged file fails in as many ways as there are bytes
+        why = "it holds Python objects, which are not loaded" if "allow_pickle" in str(error) else foreign(error)
         raise BadInput(f"{path} can't be read: {why}") from error
     raw: _Raw = {}
     for key, array in found.items():
