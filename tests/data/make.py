@@ -1,6 +1,7 @@
 """Makes the golden studies beside this file, from code and a seed: ``python tests/data/make.py``.
 
-They are made up: their figures stand for nothing but their shape. Every report is tested on each of them.
+They are made up: their figures stand for nothing but their shape. Every report is tested on each of them, and on
+``measured-lab.json``, which is what a run of the lab left.
 """
 
 from __future__ import annotations

@@ -58,6 +58,12 @@ class Claims:
         """The measured row of that name."""
         return next((row for row in self.rows if row.name == name), None)
 
+    def explained(self, row: Row, code: str) -> bool:
+        """Whether a finding of that code tells it of this row already."""
+        return any(
+            finding.code == code for finding in (*row.findings, *(found for name, found in self.summary.findings if name == row.name))
+        )
+
     def names(self, rows: Iterable[Row], limit: int = 5) -> str:
         """The rows' names, ``limit`` at most and the count of the rest."""
         return self.listed([row.name for row in rows], limit)

@@ -44,7 +44,7 @@ def _finetuning(claims: Claims) -> list[str]:
             if tuned.recipe.startswith(f"{row.recipe} + finetune(") and tuned.recipe.count("+") == row.recipe.count("+") + 1
         ]
         for row in before:
-            if row.quality and tuned.quality and not overlap(row.quality, tuned.quality):
+            if row.quality and tuned.quality and not claims.explained(row, "untrained-pruning") and not overlap(row.quality, tuned.quality):
                 unit = words.metric_unit(claims.study.task)
                 lines.append(
                     f"Fine-tuning decides: {claims.voice.name(row.name)} scores {words.percent(row.quality.value)}{unit},"
@@ -59,6 +59,8 @@ def _zeros(claims: Claims) -> list[str]:
     if not zeroed:
         return []
     most = max(zeroed, key=lambda row: row.sparsity or 0)
+    if claims.explained(most, "zeros-stored"):
+        return []
     deflated = f" ({words.figure(most.size_deflated_mb)} MB deflated)" if most.size_deflated_mb else ""
     speed = f", and is {claims.speed(most)}" if most.speedup else ""
     return [
