@@ -103,7 +103,7 @@ class _Running:
     def __init__(self, subjects: Sequence[Subject], inputs: Arrays, sampling: Sampling, progress: Progress) -> None:
         self.subjects, self.inputs, self.sampling, self.progress = subjects, inputs, sampling, progress
         self.reference, self.waiting = subjects[0], list(subjects[1:])
-        self.record, self.done = Record(), 0.0
+        self.record, self.done, self.wanted = Record(), 0.0, 0
         self.random = random.Random(sampling.seed)
         self.workers: dict[str, Worker] = {}
 
@@ -156,7 +156,7 @@ class _Running:
 
     def measure(self, group: list[Member]) -> None:
         """Rounds until there are enough, each in a new random order; members that fail drop out."""
-        first, began = len(self.record.rounds), time.monotonic()
+        first, began, self.wanted = len(self.record.rounds), time.monotonic(), 0
         share = max(1, len(group) - 1) / max(1, len(self.subjects) - 1)
         while (part := self._part(group, self.record.rounds[first:], (time.monotonic() - began) / share)) < 1:
             self.progress(self.done + share * part, f"rounds of {len(group)} artifacts" if len(group) > 1 else "rounds")
@@ -174,7 +174,9 @@ class _Running:
         if n < MIN_ROUNDS:
             return 0.0
         if asked.precision is not None:
-            return max(seconds / (asked.seconds or asked.longest_s), n / self._wanted(group, rounds, asked.precision))
+            if n >= self.wanted:
+                self.wanted = self._wanted(group, rounds, asked.precision)
+            return max(seconds / (asked.seconds or asked.longest_s), n / self.wanted)
         return n / DEFAULT_ROUNDS if asked.seconds is None else seconds / asked.seconds
 
     def _wanted(self, group: list[Member], rounds: list[Round], precision: float) -> int:

@@ -1,0 +1,46 @@
+"""The same artifact against itself, over and over: ``python benchmarks/measuring/aa.py``.
+
+An interval of 95 % calls two equal things different once in 20 runs. The bar is "no proven difference" in at least 16
+of 20; a perfect method fails that about once in 400 times.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from models import subjects, write
+
+from thimble.measure.latency import Sampling, measure_latency
+from thimble.stats import ratio_interval, verdict
+
+NAMES = ("baseline", "onnx", "onnx-int8-static")
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--only", choices=NAMES, action="append")
+    parser.add_argument("--threads", type=int, default=1)
+    asked = parser.parse_args()
+    found, image = subjects(asked.only or NAMES, asked.threads)
+    lines = [
+        "| artifact | runs | no proven difference | median half-width % | worst ratio | load of others % |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    figures = {}
+    for name, subject in found.items():
+        rows = []
+        for seed in range(asked.runs):
+            run = measure_latency([subject, replace(subject, name="again")], image, Sampling(seed=seed))
+            one, other = ([turn.samples_ms[member] for turn in run.rounds] for member in (name, "again"))
+            ratio = ratio_interval(one, other, seed)
+            load = sum(turn.others_load or 0 for turn in run.rounds) / len(run.rounds)
+            rows.append({"ratio": ratio.value, "low": ratio.low, "high": ratio.high, "verdict": verdict(ratio), "load": load})
+            print(name, seed, f"{ratio.value:.3f} ({ratio.low:.3f}-{ratio.high:.3f})", verdict(ratio), flush=True)
+        widths = sorted(50 * (row["high"] - row["low"]) / row["ratio"] for row in rows)
+        worst = max((row["ratio"] for row in rows), key=lambda ratio: abs(ratio - 1))
+        same = sum(row["verdict"] == "no proven difference" for row in rows)
+        load = 100 * sum(row["load"] for row in rows) / len(rows)
+        lines.append(f"| `{name}` | {len(rows)} | {same} | {widths[len(widths) // 2]:.1f} | {worst:.3f} | {load:.0f} |")
+        figures[name] = rows
+    write("aa", lines, figures)

@@ -1,0 +1,49 @@
+"""Real artifacts for the measuring benchmarks: the lab's recipes on ResNet-18 with random weights, built once and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+from thimble.base.artifact import describe
+from thimble.base.subject import Subject
+from thimble.base.task import Arrays, ModelSpec, TaskSpec
+from thimble.building import Building, Source
+from thimble.catalog.models import fingerprint
+from thimble.catalog.recipes import lab_recipes
+from thimble.catalog.tasks import open_task, split_info
+from thimble.steps_process import StepsProcess
+from thimble.store import Store
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def subjects(names: Sequence[str], threads: int = 1, size: int = 64) -> tuple[dict[str, Subject], Arrays]:
+    """The lab's candidates of these names, untrained, and one real input for them."""
+    task_spec = TaskSpec("digits", size)
+    task = open_task(task_spec)
+    facts = {name: info.fingerprint for name, info in split_info(task).items() if name != "test"}
+    model = ModelSpec("torchvision:resnet18", None, 10, size=size)
+    found = {}
+    with StepsProcess() as process:
+        building = Building(Store(), process, Source(model, task_spec, fingerprint(model), facts, threads=2))
+        for recipe in lab_recipes(names):
+            if recipe.name in names:
+                built = building.build(recipe)
+                artifact = describe(built.model, None, ())
+                found[recipe.name] = Subject(recipe.name, built.model.folder, artifact, recipe.runtime, threads, dict(recipe.options))
+    return found, next(iter(task.split("calibration").batches(1))).inputs
+
+
+def write(name: str, lines: Sequence[str], figures: object) -> None:
+    """Print a table and keep it, with its figures, in ``results``."""
+    RESULTS.mkdir(exist_ok=True)
+    text = "\n".join(
+        [*lines, "", f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"]
+    )
+    print(text)
+    (RESULTS / f"{name}.md").write_text(text + "\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")

@@ -1,0 +1,66 @@
+"""Is a slowdown found that is really there? ``python benchmarks/measuring/slowdowns.py``.
+
+A runtime that takes exactly the time its script says, on the real clock of this machine, against itself made 3 %, 10 %
+and 2x slower. The bar: 10 % is found in at least 95 of 100 runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from models import write
+
+from thimble.base.artifact import Artifact
+from thimble.base.registry import RUNTIMES
+from thimble.base.subject import Subject
+from thimble.base.values import File, TensorSpec
+from thimble.measure.latency import Sampling, measure_latency
+from thimble.stats import ratio_interval, verdict
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "inference"))
+from scripted import Scripted
+
+SLOWDOWNS = {"0 %": 1.0, "3 %": 1.03, "10 %": 1.1, "2x": 2.0}
+
+
+def scripted(folder: Path, name: str, ms: float) -> Subject:
+    place = folder / name
+    place.mkdir(exist_ok=True)
+    (place / "model.json").write_text(json.dumps({"ms": ms}))
+    files = (File.of(place / "model.json", place),)
+    return Subject(name, place, Artifact("scripted", "model.json", files, (TensorSpec("x", (None, 1)),), ("y",)), "scripted")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--ms", type=float, default=2.0)
+    parser.add_argument("--only", choices=SLOWDOWNS, action="append")
+    asked = parser.parse_args()
+    RUNTIMES.__dict__["_plugins"] = {"scripted": SimpleNamespace(load=lambda: Scripted)}
+    lines = [
+        "| slowdown | runs | called slower | called faster | median ratio | median half-width % |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for title in asked.only or SLOWDOWNS:
+            rows = []
+            for seed in range(asked.runs):
+                pair = [scripted(Path(folder), "as it is", asked.ms), scripted(Path(folder), "slower", asked.ms * SLOWDOWNS[title])]
+                run = measure_latency(pair, {"x": np.zeros((1, 1), np.float32)}, Sampling(seed=seed))
+                ratio = ratio_interval(*([turn.samples_ms[s.name] for turn in run.rounds] for s in pair), seed)
+                rows.append({"ratio": ratio.value, "low": ratio.low, "high": ratio.high, "verdict": verdict(ratio)})
+            said = [row["verdict"] for row in rows]
+            middle = np.median([row["ratio"] for row in rows])
+            width = np.median([50 * (row["high"] - row["low"]) / row["ratio"] for row in rows])
+            lines.append(f"| {title} | {len(rows)} | {said.count('slower')} | {said.count('faster')} | {middle:.3f} | {width:.2f} |")
+            print(lines[-1], flush=True)
+            figures[title] = rows
+    write("slowdowns", lines, figures)
