@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
+from thimble.base.errors import UnknownName
 from thimble.base.registry import METRICS
-from thimble.base.study import Candidate, Quality, Run, Study
+from thimble.base.study import Candidate, Quality, Run, Study, TaskInfo
 from thimble.base.summary import Interval, Row
 from thimble.base.values import MB
 from thimble.stats import drop_interval, latency_interval, percentile, quality_interval, ratio_interval
@@ -14,11 +17,19 @@ from thimble.stats import drop_interval, latency_interval, percentile, quality_i
 if TYPE_CHECKING:
     from thimble.base.task import Metric
 
+NOTHING_LOST = Interval(0.0, 0.0, 0.0)
+"""What the baseline loses against itself: nothing, by definition and not by measurement."""
+
 
 def row_of(study: Study, candidate: Candidate) -> Row:
-    """Every figure that the raw values allow; quality from the test split where it was scored there, else validation."""
+    """Every figure that the raw values allow.
+
+    Latency is read from the joint run where the candidate is in it, else from the last run that measured it. Quality is
+    that of the test split where it was scored there, else of validation; the drop is against the baseline on the
+    same samples.
+    """
     baseline = study.candidates[0]
-    figures: dict[str, object] = {}
+    figures: dict[str, Any] = {}
     if size := candidate.size:
         figures |= {
             "size_mb": size.bytes / MB,
@@ -34,7 +45,7 @@ def row_of(study: Study, candidate: Candidate) -> Row:
         figures |= {"memory_mb": cold.memory_mb, "load_ms": cold.load_ms, "first_inference_ms": cold.first_inference_ms}
     figures |= _latency(study, candidate) | _quality(study, candidate)
     quality, latency = figures.get("quality"), figures.get("latency_p50_ms")
-    if candidate.size and isinstance(quality, Interval) and isinstance(latency, Interval):
+    if candidate.size and candidate.size.bytes and quality and latency:
         figures["efficiency"] = quality.value / (latency.value * candidate.size.bytes / MB)
     return Row(
         candidate.name,
@@ -44,61 +55,98 @@ def row_of(study: Study, candidate: Candidate) -> Row:
         candidate.status,
         candidate.reason,
         findings=candidate.findings,
-        **figures,  # type: ignore[arg-type]
+        **figures,
     )
 
 
-def run_with(study: Study, name: str) -> Run | None:
-    """The run to read a candidate's latency from: the joint one where it was in it, else the last that measured it."""
-    runs = sorted(study.runs, key=lambda run: run.id == study.joint_run)
-    return next((run for run in reversed(runs) if any(name in round_.samples_ms for round_ in run.rounds)), None)
+def only_split(study: Study, split: str) -> Study:
+    """The same study, blind to the qualities of every other split."""
+    kept = tuple(replace(c, quality={name: q for name, q in c.quality.items() if name == split}) for c in study.candidates)
+    return replace(study, candidates=kept)
 
 
-def _latency(study: Study, candidate: Candidate) -> dict[str, object]:
-    run = run_with(study, candidate.name)
+def runs_of(study: Study) -> list[Run]:
+    """Every run with rounds, the joint one first, then from the last to the first."""
+    newest_first = list(study.runs)[::-1]
+    return [run for run in sorted(newest_first, key=lambda run: run.id != study.joint_run) if run.rounds]
+
+
+def scored_split(study: Study, *candidates: Candidate) -> str | None:
+    """The split to compare candidates on: test where all were scored on the same samples of it, else validation."""
+    for split in ("test", "validation"):
+        scored = [candidate.quality.get(split) for candidate in candidates]
+        if all(q is not None and len(q.scores) for q in scored) and len({_samples(q) for q in scored if q}) == 1:
+            return split
+    return None
+
+
+def _samples(scored: Quality) -> tuple[str, str, int]:
+    return scored.fingerprint, scored.metric, len(scored.scores)
+
+
+def metric_of(task: TaskInfo, scored: Quality) -> Metric | None:
+    """The registered metric; where a user's own isn't registered here, the mean of its per-sample scores."""
+    try:
+        found: Metric = METRICS.get(scored.metric)()
+    except UnknownName:
+        plain = not isinstance(scored.scores[0], tuple | list) if scored.scores else False
+        return cast("Metric", _Mean(task.unit, task.higher_is_better, task.binary)) if plain else None
+    return found
+
+
+@dataclass(frozen=True)
+class _Mean:
+    """A metric known only by what the study says about it."""
+
+    unit: str
+    higher_is_better: bool
+    binary: bool
+
+    def aggregate(self, scores: Any) -> float:
+        return float(scores.mean())
+
+
+def _latency(study: Study, candidate: Candidate) -> dict[str, Any]:
+    run = next((run for run in runs_of(study) if any(candidate.name in turn.samples_ms for turn in run.rounds)), None)
     if run is None:
         return {}
-    shared = [r for r in run.rounds if candidate.name in r.samples_ms]
-    own = [r.samples_ms[candidate.name] for r in shared]
+    shared = [turn.samples_ms for turn in run.rounds if turn.samples_ms.get(candidate.name)]
+    own = [turn[candidate.name] for turn in shared]
+    if len(own) < 2:
+        return {}
     samples = [ms for times in own for ms in times]
-    found: dict[str, object] = {
+    found: dict[str, Any] = {
         "latency_p50_ms": latency_interval(own, run.seed),
         "latency_mean_ms": statistics.fmean(samples),
-        "latency_std_ms": statistics.stdev(samples) if len(samples) > 1 else None,
+        "latency_std_ms": statistics.stdev(samples),
         "latency_p90_ms": percentile(samples, 90),
         "latency_p95_ms": percentile(samples, 95),
         "latency_p99_ms": percentile(samples, 99),
         "latency_samples": len(samples),
     }
-    paired = [r for r in shared if run.reference in r.samples_ms]
-    if paired and run.reference == study.candidates[0].name:
-        reference = [r.samples_ms[run.reference] for r in paired]
-        found["speedup"] = ratio_interval(reference, [r.samples_ms[candidate.name] for r in paired], run.seed)
+    paired = [turn for turn in shared if turn.get(run.reference)]
+    if len(paired) > 1 and run.reference == study.candidates[0].name:
+        found["speedup"] = ratio_interval([t[run.reference] for t in paired], [t[candidate.name] for t in paired], run.seed)
     return found
 
 
-def _quality(study: Study, candidate: Candidate) -> dict[str, object]:
+def _quality(study: Study, candidate: Candidate) -> dict[str, Any]:
     split = "test" if "test" in candidate.quality else "validation"
     scored = candidate.quality.get(split)
     if scored is None:
         return {}
-    found: dict[str, object] = {"sqnr_db": scored.sqnr_db}
+    found: dict[str, Any] = {"sqnr_db": scored.sqnr_db}
     if scored.agreement:
         found["agreement"] = 100 * statistics.fmean(scored.agreement)
-    if not scored.scores:
+    metric = metric_of(study.task, scored)
+    if not scored.scores or metric is None:
         return found
-    metric = METRICS.get(scored.metric)()
-    found["quality"] = quality_interval(scored.scores, metric, study.seed)
-    reference = study.candidates[0].quality.get(split)
-    if reference and reference.scores:
-        found["drop"] = drop_of(reference, scored, metric, study.seed)
-        base = quality_interval(reference.scores, metric, study.seed).value
-        found["relative"] = 100 * quality_interval(scored.scores, metric, study.seed).value / base if base else None
+    found["quality"] = own = quality_interval(scored.scores, metric, study.seed)
+    baseline = study.candidates[0]
+    reference = baseline.quality.get(split)
+    if reference and scored_split(study, replace(baseline, quality={split: reference}), replace(candidate, quality={split: scored})):
+        same = candidate.name == baseline.name
+        found["drop"] = NOTHING_LOST if same else drop_interval(reference.scores, scored.scores, metric, study.seed)
+        whole = quality_interval(reference.scores, metric, study.seed).value
+        found["relative"] = 100 * own.value / whole if whole and math.isfinite(own.value / whole) else None
     return found
-
-
-def drop_of(reference: Quality, scored: Quality, metric: Metric, seed: int) -> Interval | None:
-    """The paired drop, or ``None`` where the two were not scored on the same samples."""
-    if reference.fingerprint != scored.fingerprint or len(reference.scores) != len(scored.scores):
-        return None
-    return drop_interval(reference.scores, scored.scores, metric, seed)

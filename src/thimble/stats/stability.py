@@ -118,7 +118,5 @@ def _wide(rounds: Rounds, precision: float | None) -> str:
     if half <= asked:
         return ""
     factor = (half / asked) ** 2
-    return (
-        f"the interval of the latency is +-{100 * half:.1f} %, wider than {100 * asked:.1f} %: measure about "
-        f"{factor:.1f} times as long, or on a quieter machine"
-    )
+    advice = f"measure about {factor:.0f} times as long, or on a quieter machine" if factor < 20 else "measure on a quieter machine"
+    return f"the interval of the latency is +-{100 * half:.1f} %, wider than {100 * asked:g} %: {advice}"

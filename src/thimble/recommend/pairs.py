@@ -1,0 +1,38 @@
+"""Two candidates of one study side by side: how much faster, and what was lost, sample by sample."""
+
+from __future__ import annotations
+
+from thimble.base.study import Candidate, Study
+from thimble.base.summary import Interval
+from thimble.recommend.rows import metric_of, runs_of, scored_split
+from thimble.stats import drop_interval, ratio_interval
+
+
+def speedup_over(study: Study, one: str, other: str) -> Interval | None:
+    """How many times as fast ``one`` is as ``other``, round by round in a run that has both; ``None`` where none has."""
+    for run in runs_of(study):
+        turns = [turn.samples_ms for turn in run.rounds if turn.samples_ms.get(one) and turn.samples_ms.get(other)]
+        if len(turns) > 1:
+            return ratio_interval([turn[other] for turn in turns], [turn[one] for turn in turns], run.seed)
+    return None
+
+
+def loss_against(study: Study, one: str, other: str) -> Interval | None:
+    """What ``one`` loses against ``other`` on the same samples, in points; ``None`` where no split was scored with both."""
+    ours, theirs = study.candidate(one), study.candidate(other)
+    split = scored_split(study, ours, theirs)
+    if split is None:
+        return None
+    metric = metric_of(study.task, ours.quality[split])
+    return None if metric is None else drop_interval(theirs.quality[split].scores, ours.quality[split].scores, metric, study.seed)
+
+
+def differing(study: Study, candidate: Candidate) -> tuple[int, int, int] | None:
+    """Samples that only the baseline gets right, only the candidate does, and all; for right-or-wrong metrics in percent."""
+    split = scored_split(study, study.candidates[0], candidate)
+    if split is None or not study.task.binary or study.task.unit != "%":
+        return None
+    pairs = list(zip(study.candidates[0].quality[split].scores, candidate.quality[split].scores, strict=True))
+    sign = 1 if study.task.higher_is_better else -1
+    gaps = [sign * (float(a) - float(b)) for a, b in pairs if not isinstance(a, tuple) and not isinstance(b, tuple)]
+    return sum(gap > 0 for gap in gaps), sum(gap < 0 for gap in gaps), len(gaps)

@@ -1,0 +1,94 @@
+"""Which one to ship, in one sentence with its figures and intervals."""
+
+from __future__ import annotations
+
+from thimble.base.study import Study
+from thimble.base.summary import Interval, Row
+from thimble.recommend import _words as words
+from thimble.recommend.choose import choose
+from thimble.recommend.rows import scored_split
+from thimble.recommend.verdicts import breach, doubt
+
+
+def recommendation(study: Study, rows: list[Row], chosen: Row | None) -> str:
+    """One sentence; empty where there is no candidate at all."""
+    if not study.candidates:
+        return ""
+    if chosen is None:
+        return _nothing(study, rows)
+    states = chosen.limits
+    broken = [breach(study, chosen, name) for name, state in states.items() if state == "broken"]
+    doubts = [doubt(study, chosen, name) for name, state in states.items() if state == "not proven"]
+    if broken:
+        return f"No candidate keeps every limit; {chosen.name} comes nearest, but {words.joined([*broken, *doubts])}."
+    if doubts:
+        figures = _figures(study, chosen, with_loss="drop" not in states or states["drop"] == "met")
+        return f"Not proven: {chosen.name}, chosen on the validation split, {figures}, but {words.joined(doubts)}."
+    if chosen.name == study.candidates[0].name:
+        return f"Ship the baseline, {chosen.name}: {_why_baseline(study, rows)}."
+    kept = [_limit(study, name) for name in states]
+    proof = f"; {words.joined(kept)} {'is' if len(kept) == 1 else 'are'} proven" if kept else ""
+    return f"Ship {chosen.name} ({words.runtime_title(chosen.runtime)}): it {_figures(study, chosen)}{proof}."
+
+
+def _figures(study: Study, row: Row, with_loss: bool = True) -> str:
+    """Speed, size and loss against the baseline, as the end of a sentence about the candidate."""
+    parts = []
+    if row.speedup:
+        at = f" at {words.figure(row.latency_p50_ms.value)} ms" if row.latency_p50_ms else ""
+        parts.append(f"is {words.speed(row.speedup, 'the baseline')}{at}")
+    elif row.latency_p50_ms:
+        parts.append(f"takes {words.span(row.latency_p50_ms, ' ms')}")
+    if row.size_mb is not None:
+        ratio = row.compression or 1.0
+        change = (
+            f"{words.figure(ratio)}x smaller" if ratio > 1.01 else f"{words.figure(1 / ratio)}x larger" if ratio < 0.99 else "no smaller"
+        )
+        verb = "" if row.speedup else "is "
+        parts.append(f"{verb}{change} at {words.figure(row.size_mb)} MB")
+    if row.drop and with_loss:
+        parts.append(_loss(study, row, row.drop))
+    return words.joined(parts) or "was measured in nothing"
+
+
+def _loss(study: Study, row: Row, drop: Interval) -> str:
+    candidate, task = study.candidate(row.name), study.task
+    split = scored_split(study, study.candidates[0], candidate)
+    on = f" on {words.counted(len(candidate.quality[split].scores), f'{split} sample')}" if split else ""
+    metric = f" of {task.metric.replace('_', ' ')}"
+    if drop.low > 0:
+        return f"loses {words.points(drop, task, metric)}{on}"
+    if drop.high < 0:
+        return f"gains {words.points(Interval(-drop.value, -drop.high, -drop.low), task, metric)}{on}"
+    low, high = (words.amount(end, task) for end in (drop.low, drop.high))
+    return f"shows no proven loss{metric} ({words.amount(drop.value, task)}{words.unit_of(task)}, {low} to {high}){on}"
+
+
+def _limit(study: Study, name: str) -> str:
+    """A limit in words."""
+    limits = study.limits
+    values = {"drop": limits.max_drop, "size": limits.max_size, "latency": limits.max_latency, "memory": limits.max_memory}
+    behind = {"drop": words.unit_of(study.task), "size": " MB", "latency": " ms", "memory": " MB of memory"}
+    return f"{'a loss of ' if name == 'drop' else ''}at most {values[name]:g}{behind[name]}"
+
+
+def _why_baseline(study: Study, rows: list[Row]) -> str:
+    others = [row for row in rows[1:] if row.status == "ok"]
+    if not others:
+        return "no other candidate could be measured" if len(rows) > 1 else "it is the only candidate"
+    some = "the other candidate was not" if len(others) == 1 else f"none of the {len(others)} other candidates was"
+    return f"{some} better in {study.limits.minimize} and within the limits on the validation split"
+
+
+def _nothing(study: Study, rows: list[Row]) -> str:
+    """No choice: all failed, or the study did not get that far."""
+    ok = [row for row in rows if row.status == "ok"]
+    if not ok:
+        why = f"; {rows[0].name}: {rows[0].reason.rstrip('.')}" if rows[0].reason else ""
+        tried = any(row.status != "not tried" for row in rows)
+        return f"There is nothing to ship: none of the {words.counted(len(rows), 'candidate')} {'worked' if tried else 'was tried'}{why}."
+    begin = "No candidate was chosen" if study.complete else "No candidate was chosen before the study ended"
+    leader = next((row for row in rows if row.name == choose(study)), None)
+    if leader is None or leader.name == study.candidates[0].name:
+        return f"{begin}; {words.counted(len(ok), 'candidate')} {'was' if len(ok) == 1 else 'were'} measured."
+    return f"{begin}; {leader.name} looks best so far: it {_figures(study, leader)}."
