@@ -11,6 +11,21 @@ from thimble.base.preprocess import Preprocess
 from thimble.base.registry import MODELS
 from thimble.base.task import ModelSpec
 from thimble.base.values import digest_of
+from thimble.catalog._user_file import import_user_file
+from thimble.catalog.models._inputs import head_of
+from thimble.catalog.models._torchvision_import import import_torchvision
+
+__all__ = [
+    "ModelSource",
+    "fingerprint",
+    "head_of",
+    "import_torchvision",
+    "import_user_file",
+    "open_model",
+    "prepare_unpickling",
+    "preprocess_of",
+    "source_name",
+]
 
 _SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".py": "file"}
 

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 
 def given_inputs(spec: ModelSpec) -> tuple[TensorSpec, ...]:
-    """The inputs that the specification's shapes describe, their batch dimension free."""
-    dtypes = spec.dtypes or {}
+    """The inputs that the specification's shapes describe, their batch dimension free.
+
+    ``float64`` data is given to networks as ``float32``, which is what they are made of.
+    """
+    dtypes = {name: "float32" if dtype == "float64" else dtype for name, dtype in (spec.dtypes or {}).items()}
     made = []
     for name, shape in (spec.shapes or {}).items():
         if not shape or any(size < 1 for size in shape):

@@ -37,15 +37,14 @@ class File:
         if not callable(getattr(task, "split", None)):
             raise BadInput(f"{spec.spec} returned a {type(task).__name__} without a method split(name)")
         METRICS.get(str(task.metric))
-        if not any(_checked(task, name, spec.spec) for name in ("test",)):
+        there = [name for name in SPLITS if _has(task, name, spec.spec)]
+        if "test" not in there:
             raise BadInput(f"{spec.spec} has no test split; it is what the final figures come from")
-        for name in SPLITS[:-1]:
-            _checked(task, name, spec.spec)
         made: Task = task
         return made
 
 
-def _checked(task: Any, name: str, text: str) -> bool:
+def _has(task: Any, name: str, text: str) -> bool:
     """Whether the task has the split; raises where what it gives is none."""
     try:
         split = task.split(name)
