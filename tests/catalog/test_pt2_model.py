@@ -148,6 +148,15 @@ def test_an_overwritten_tensor_that_is_used_again_keeps_its_new_value(tmp_path: 
         assert torch.allclose(model.payload(x), source(x))
 
 
+def test_operators_with_the_names_of_python_s_own(tmp_path: Path) -> None:
+    class Both(nn.Module):
+        def forward(self, x):
+            return ((x > 0) & (x < 1)) | (x > 3)
+
+    model = opened(save(Both(), (torch.randn(2, 4),), tmp_path / "both.pt2"))
+    assert model.payload(torch.tensor([[-1.0, 0.5, 2.0, 4.0]])).tolist() == [[False, True, False, True]]
+
+
 def test_a_batch_that_was_fixed_stays_fixed(tmp_path: Path) -> None:
     assert opened(saved_net(tmp_path, free=False)).inputs[0].shape == (2, 3, 8, 8)
 
@@ -229,6 +238,9 @@ def test_an_archive_of_the_older_layout_is_not_opened(net: Path) -> None:
         "_operator.attrgetter",
         "_operator.methodcaller",
         "math.__loader__.load_module",
+        "torch.ops.aten.__class__",
+        "torch.ops.aten.add.__globals__",
+        "torch.ops.aten.__and__.__self__",
         "torch.ops.higher_order.triton_kernel_wrapper_functional",
         "builtins.eval",
     ],

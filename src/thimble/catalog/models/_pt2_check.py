@@ -25,8 +25,8 @@ _OPERATOR = re.compile(
     r"|_operator\.(getitem|add|sub|mul|truediv|floordiv|mod|pow|neg|pos|eq|ne|lt|le|gt|ge|and_|or_|xor|not_|abs|lshift|rshift)"
     r"|torch\.(_sym|sym)_[a-z]\w*"
 )
-_FORBIDDEN = re.compile(r".*(\.aten\.(save|from_file)\b|triton|__).*")
-"""Operators that touch files, or compile what they are given."""
+_FORBIDDEN = re.compile(r".*(\.aten\.(save|from_file)\b|triton|__(?!(and|or|xor|lshift|rshift)__\.|\.)).*")
+"""Operators that touch files, compile what they are given, or are Python's own attributes (``&`` is ``aten.__and__``)."""
 _NAMES = re.compile(r"\w*")
 _PATHS = re.compile(r"[^\"'\\\n\r(){};]*")
 """Names end up in Python that PyTorch generates and executes, paths between quotes in it."""
@@ -36,6 +36,9 @@ _FUNCTIONS = """Symbol Integer Rational Float Add Mul Pow Max Min Abs Mod Eq Equ
     CleanDiv CeilToInt FloorToInt CeilDiv LShift RShift PowByNatural FloatPow FloatTrueDiv IntTrueDiv
     IsNonOverlappingAndDenseIndicator TruncToFloat TruncToInt RoundToInt RoundDecimal ToFloat Identity
     true false oo int_oo"""
+_PLAIN = (
+    ast.Expression, ast.Call, ast.keyword, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Compare, ast.cmpop, ast.Load, ast.Tuple,
+)  # fmt: skip
 _STRUCTURES = (None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict")
 
 
@@ -135,26 +138,13 @@ def _is_arithmetic(text: str) -> bool:
         nodes = list(ast.walk(ast.parse(text, mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    plain = (
-        ast.Expression,
-        ast.Call,
-        ast.keyword,
-        ast.BinOp,
-        ast.UnaryOp,
-        ast.operator,
-        ast.unaryop,
-        ast.Compare,
-        ast.cmpop,
-        ast.Load,
-        ast.Tuple,
-    )
     for node in nodes:
         if isinstance(node, ast.Name):
             good = node.id in _FUNCTIONS.split() or bool(_SYMBOL.fullmatch(node.id))
         elif isinstance(node, ast.Constant):
             good = isinstance(node.value, int | float) or (isinstance(node.value, str) and bool(_SYMBOL.fullmatch(node.value)))
         else:
-            good = isinstance(node, plain) and (not isinstance(node, ast.Call) or isinstance(node.func, ast.Name))
+            good = isinstance(node, _PLAIN) and (not isinstance(node, ast.Call) or isinstance(node.func, ast.Name))
         if not good:
             return False
     return True

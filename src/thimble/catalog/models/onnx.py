@@ -94,14 +94,14 @@ def _trial(path: Path, inputs: tuple[TensorSpec, ...]) -> dict[str, list[int | N
     import onnxruntime
 
     rng = np.random.default_rng(0)
-    feeds = {}
-    for one in inputs:
-        noise = rng.standard_normal(one.with_batch(1)) if one.dtype.startswith("float") else np.zeros(one.with_batch(1))
-        feeds[one.name] = noise.astype(one.dtype)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     try:
+        feeds = {}
+        for one in inputs:
+            noise = rng.standard_normal(one.with_batch(1)) if one.dtype.startswith("float") else np.zeros(one.with_batch(1))
+            feeds[one.name] = noise.astype(one.dtype)
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [one.name for one in session.get_outputs()]
         results = dict(zip(names, session.run(names, feeds), strict=True))
