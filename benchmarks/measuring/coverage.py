@@ -4,6 +4,7 @@ Prints, as Markdown, the share of intervals that contain the truth (95 % is the 
 
 * speedups, in every scenario of `noise`, with 25 rounds, and with the stopping rule of ``--precision`` at several widths;
 * false alarms of an artifact measured against itself (those are the same numbers, read from the other side);
+* how often a member that is 3 %, 10 % or twice as slow is found to be slower, with 25 rounds;
 * proportions (Wilson) and paired drops (Tango), averaged over many true values, and the exact McNemar test's false alarms;
 * the paired bootstrap for metrics that are no proportion, and the confidence sequence at the worst of all looks.
 
@@ -155,6 +156,17 @@ def alone(draws: int, scenarios: Scenarios) -> Iterator[str]:
         yield f"| {name} | {100 * latencies(noise, draws, 3, 25):.1f} |"
 
 
+def power(draws: int, scenarios: Scenarios) -> Iterator[str]:
+    yield "| scenario | 3 % slower: found % | 10 % slower: found % | twice as slow: found % |"
+    yield "| --- | ---: | ---: | ---: |"
+    for name, noise in scenarios.items():
+        shares = []
+        for factor in (1.03, 1.1, 2.0):
+            runs = (noise.rounds(np.random.default_rng([4, i]), 2, 25) for i in range(draws))
+            shares.append(np.mean([ratio_interval(times[0], factor * times[1]).high < 1 for times in runs]))
+        yield f"| {name} | {' | '.join(f'{100 * share:.1f}' for share in shares)} |"
+
+
 def quality(draws: int, scenarios: Scenarios) -> Iterator[str]:
     yield "| quality | samples | covered % |"
     yield "| --- | ---: | ---: |"
@@ -173,7 +185,7 @@ def quality(draws: int, scenarios: Scenarios) -> Iterator[str]:
     yield f"| looked at 30 times: Tango's interval, all looks | 600 | {100 * ordinary:.1f} |"
 
 
-TABLES = {table.__name__: table for table in (fixed, stopping, alone, quality)}
+TABLES = {table.__name__: table for table in (fixed, stopping, power, alone, quality)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

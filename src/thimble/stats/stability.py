@@ -21,7 +21,7 @@ def steady(samples: Sequence[float], tolerance: float = 0.02) -> bool:
     """Whether warm-up is over: the median of the last quarter of the samples equals that of the quarter before.
 
     A quarter is at least three samples, so the answer is no below six. Equal means within ``tolerance``, or
-    within the standard error that the scatter of those samples leaves. The quarters grow with the series:
+    within 1.5 standard errors of what the scatter of those samples leaves. The quarters grow with the series:
     the early, slow samples drop out of both, and noise averages out.
     """
     width = max(3, len(samples) // 4)
@@ -31,7 +31,7 @@ def steady(samples: Sequence[float], tolerance: float = 0.02) -> bool:
     last = np.asarray(samples[-width:], dtype=np.float64)
     middle = float(np.median(before))
     error = 1.2533 * np.hypot(_scale(before), _scale(last)) / np.sqrt(width)
-    return bool(abs(np.median(last) - middle) <= max(tolerance * middle, error))
+    return bool(abs(np.median(last) - middle) <= max(tolerance * middle, 1.5 * error))
 
 
 def diagnose(rounds: Rounds, member: str | None = None, precision: float | None = None) -> list[Advice]:
