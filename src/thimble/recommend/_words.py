@@ -67,6 +67,11 @@ def unit_of(task: TaskInfo) -> str:
     return " points" if task.unit == "%" else f" {task.unit}" if task.unit else ""
 
 
+def allowed(limit: float, task: TaskInfo) -> str:
+    """A budget with its unit: ``1 point``, ``2 points``, ``0.05``."""
+    return f"{limit:g}{' point' if task.unit == '%' and limit == 1 else unit_of(task)}"
+
+
 def runtime_title(name: str) -> str:
     """A runtime's name as its makers write it."""
     return RUNTIMES.get(name, name)

@@ -67,9 +67,11 @@ def _loss(study: Study, row: Row, drop: Interval) -> str:
 def _limit(study: Study, name: str) -> str:
     """A limit in words."""
     limits = study.limits
-    values = {"drop": limits.max_drop, "size": limits.max_size, "latency": limits.max_latency, "memory": limits.max_memory}
-    behind = {"drop": words.unit_of(study.task), "size": " MB", "latency": " ms", "memory": " MB of memory"}
-    return f"{'a loss of ' if name == 'drop' else ''}at most {values[name]:g}{behind[name]}"
+    if name == "drop" and limits.max_drop is not None:
+        return f"a loss of at most {words.allowed(limits.max_drop, study.task)}"
+    values = {"size": limits.max_size, "latency": limits.max_latency, "memory": limits.max_memory}
+    behind = {"size": " MB", "latency": " ms", "memory": " MB of memory"}
+    return f"at most {values[name]:g}{behind[name]}"
 
 
 def _why_baseline(study: Study, rows: list[Row]) -> str:

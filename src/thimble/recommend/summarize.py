@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from thimble.base.study import Advice, Study
 from thimble.base.summary import Row, Summary
+from thimble.recommend import _words as words
 from thimble.recommend.choose import cost, limits_of
 from thimble.recommend.findings import findings_of
 from thimble.recommend.frontier import frontier
@@ -71,7 +72,7 @@ def _few_samples(study: Study) -> list[Advice]:
             found.append(
                 Advice(
                     "few-samples",
-                    f"{info.samples:,} {name} samples can't prove a drop within {limit:g} points: even where no sample differs, up to "
+                    f"{info.samples:,} {name} samples can't prove a drop within {words.allowed(limit, task)}: even where no sample differs, up to "
                     f"{100 * tango(0, 0, info.samples).high:.2f} remain possible; use a larger {name} split, or allow a larger drop",
                 )
             )

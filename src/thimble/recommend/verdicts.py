@@ -56,7 +56,7 @@ def doubt(study: Study, row: Row, name: str) -> str:
     limits, task = study.limits, study.task
     if name == "drop" and row.drop and limits.max_drop is not None:
         told = f"{words.points(row.drop, task)}{_sample_words(study, row)}"
-        return f"is not proven to lose at most {limits.max_drop:g}{words.unit_of(task)}: {told}"
+        return f"is not proven to lose at most {words.allowed(limits.max_drop, task)}: {told}"
     if name == "latency" and row.latency_p50_ms and limits.max_latency is not None:
         span = words.span(row.latency_p50_ms, " ms")
         return f"is not proven to take at most {limits.max_latency:g} ms: {span}; a longer or quieter measurement would decide"
