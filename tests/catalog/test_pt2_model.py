@@ -23,7 +23,7 @@ class Net(nn.Module):
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU6(inplace=True))
         self.block = nn.Conv2d(8, 8, 3, padding="same", groups=2)
-        self.act, self.drop, self.head = nn.Hardswish(inplace=True), nn.Dropout(), nn.Linear(8, 5)
+        self.act, self.drop, self.head = nn.Hardswish(inplace=True), nn.Dropout(inplace=True), nn.Linear(8, 5)
 
     def forward(self, image):
         x = self.stem(image)

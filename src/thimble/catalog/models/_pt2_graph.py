@@ -150,7 +150,7 @@ def _as_function(node: fx.Node, new: fx.Graph, values: dict[fx.Node, Any]) -> fx
     """A call of the function that the operator was written as; a dropout at rest is the value it was given."""
     name, given = _arguments(node)
     if name == "dropout" and given["train"] is False:
-        found: fx.Node = values[given["input"]]
+        found: fx.Node = values[node.args[0]]  # type: ignore[index]
         return found
     if name not in _FUNCTIONS or (node.target._schema.name.endswith("_") and not _may_be_copied(node)):  # type: ignore[union-attr]
         return None
