@@ -43,4 +43,4 @@ if __name__ == "__main__":
         load = 100 * sum(row["load"] for row in rows) / len(rows)
         lines.append(f"| `{name}` | {len(rows)} | {same} | {widths[len(widths) // 2]:.1f} | {worst:.3f} | {load:.0f} |")
         figures[name] = rows
-    write("aa", lines, figures)
+    write("-".join(["aa", *(asked.only or [])]), lines, figures)

@@ -40,7 +40,7 @@ def scripted(folder: Path, name: str, ms: float) -> Subject:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--ms", type=float, default=2.0)
+    parser.add_argument("--ms", type=float, default=0.5)
     parser.add_argument("--only", choices=SLOWDOWNS, action="append")
     asked = parser.parse_args()
     RUNTIMES.__dict__["_plugins"] = {"scripted": SimpleNamespace(load=lambda: Scripted)}
@@ -63,4 +63,4 @@ if __name__ == "__main__":
             lines.append(f"| {title} | {len(rows)} | {said.count('slower')} | {said.count('faster')} | {middle:.3f} | {width:.2f} |")
             print(lines[-1], flush=True)
             figures[title] = rows
-    write("slowdowns", lines, figures)
+    write("-".join(["slowdowns", *(word.replace(" %", "") for word in asked.only or [])]), lines, figures)

@@ -51,7 +51,7 @@ class Measuring:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     seed: int = 0
-    out: Path | None = None
+    out: Path | str | None = None
 
 
 def measure(artifacts: Sequence[str], options: Measuring | None = None, progress: Progress = silent) -> Study:
@@ -149,7 +149,7 @@ class _Measurement:
         joint = replace(joint, warnings=(*joint.warnings, *_subnormals(candidates)))
         study = self._study(tuple(candidates.values()), (joint, *runs[1:]))
         if self.options.out:
-            _write(study, runs[1:], self.options.out)
+            _write(study, runs[1:], Path(self.options.out))
         return study
 
     def _task(self, first: str) -> Task | None:

@@ -91,7 +91,7 @@ def measuring(seconds: float | None, precision: float | None, **options: Any) ->
 @click.option("--throughput", is_flag=True, help="Samples per second at batch sizes 1 to 32.")
 @click.option("--energy", is_flag=True, help="Energy per inference, from the processor's counters.")
 @click.option("--json", "as_json", is_flag=True, help="Print every raw value as JSON (a study) instead of the tables.")
-def command(artifacts: tuple[str, ...], energy: bool, as_json: bool, **options: Any) -> None:
+def command(artifacts: tuple[str, ...], energy: bool, as_json: bool, out: Path | None, **options: Any) -> None:
     """Measure artifacts together; the first one is the baseline.
 
     ARTIFACT is a folder that Thimble made, a .onnx or .pt2 file, or a model to export such as torchvision:resnet18.
@@ -101,7 +101,7 @@ def command(artifacts: tuple[str, ...], energy: bool, as_json: bool, **options: 
     from thimble.measuring import measure
     from thimble.workflow import Event
 
-    asked = measuring(probes=("energy",) if energy else (), **options)
+    asked = measuring(probes=("energy",) if energy else (), out=out, **options)
     with Show() as show:
         study = measure(artifacts, asked, lambda done, words: show(Event(done, words)))
-    show_figures(study, asked.out, as_json)
+    show_figures(study, out, as_json)
