@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 import pytest
 
 from thimble.base.study import Study, read_study
@@ -40,9 +42,20 @@ class Browser:
             if "started successfully on port" in line:
                 self.root = "http://127.0.0.1:" + line.split("port")[1].strip(" .\n")
                 break
-        switches = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                    f"--user-data-dir={self.folder}",
-                    "--host-resolver-rules=MAP * ~NOTFOUND"]  # fmt: skip
+        switches = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-extensions",
+            "--disable-background-networking",
+            "--disable-renderer-backgrounding",
+            "--disable-backgrounding-occluded-windows",
+            "--disable-background-timer-throttling",
+            "--hide-scrollbars",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            f"--user-data-dir={self.folder}",
+        ]
         options = {"binary": CHROMIUM, "args": switches}
         capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         self.session = self._send("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})["sessionId"]
@@ -150,8 +163,12 @@ GOLDENS = sorted(path.stem for path in DATA.glob("*.json"))
 
 @lru_cache
 def golden_of(name: str) -> Golden:
-    study = read_study(DATA / f"{name}.json")
-    return Golden(name, study, summarize(study))
+    """A golden study with the summary that was kept of it: reports are tested by themselves."""
+    study, path = read_study(DATA / f"{name}.json"), DATA / "summaries" / f"{name}.json"
+    if os.environ.get("THIMBLE_GOLDEN") == "write":
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(msgspec.json.encode(summarize(study)) + b"\n")
+    return Golden(name, study, msgspec.json.decode(path.read_bytes(), type=Summary))
 
 
 @pytest.fixture(params=GOLDENS)

@@ -1,4 +1,7 @@
-"""Every report of every golden study, compared with what it was. ``THIMBLE_GOLDEN=write pytest tests/report`` accepts what is."""
+"""Every report of every golden study and its kept summary, compared with what it was.
+
+``THIMBLE_GOLDEN=write pytest tests/report`` summarizes the studies anew and accepts what the reports then say.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ import pytest
 from rich.console import Console
 
 from thimble.base.study import Study, read_study
+from thimble.recommend.summarize import summarize
+from thimble.report import _words as words
 from thimble.report.csv import csv_text
+from thimble.report.html import html_text
 from thimble.report.markdown import markdown_text
 from thimble.report.table import Table
 
@@ -50,6 +56,17 @@ def test_golden_studies_are_those_that_the_script_makes():
     made = runpy.run_path(str(DATA / "make.py"))["goldens"]()
     for name, study in made.items():
         assert msgspec.json.decode(msgspec.json.encode(study), type=Study, strict=False) == read_study(DATA / f"{name}.json"), name
+
+
+def test_reports_show_the_figures_of_a_new_summary(golden):
+    summary = summarize(golden.study)
+    assert [row.name for row in summary.rows] == [row.name for row in golden.summary.rows]
+    text, page = markdown_text(golden.study, summary), html_text(golden.study, summary)
+    assert len(csv_text(summary).splitlines()) == len(summary.rows) + 1
+    for row in summary.rows:
+        for shown in (words.figure(row.size_mb), words.interval(row.speedup, "x"), words.points(row.drop)):
+            assert shown in text
+            assert shown in page
 
 
 def test_golden_studies_cover_what_reports_meet(golden_named):

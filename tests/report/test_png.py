@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import lru_cache
 from itertools import combinations
 
 import matplotlib as mpl
@@ -8,17 +9,32 @@ from PIL import Image
 from thimble.report.png import STYLE, Png, draw
 
 
-@pytest.fixture
-def style():
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        yield
+@pytest.fixture(scope="module")
+def drawn():
+    """The figure of a golden study's first candidates, drawn once for all tests."""
+
+    @lru_cache
+    def figure_of(golden, count):
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.rcParams.update(STYLE)
+            return draw(golden.study, replace(golden.summary, rows=golden.summary.rows[:count]))
+
+    return lambda golden, count=None: figure_of(Identity(golden), count)
 
 
-def few(golden, count):
-    """The same study with its first candidates only."""
-    return replace(golden, summary=replace(golden.summary, rows=golden.summary.rows[:count]))
+class Identity:
+    """A golden study as a key."""
+
+    def __init__(self, golden):
+        self.study, self.summary = golden.study, golden.summary
+        self.key = golden.name
+
+    def __eq__(self, other):
+        return self.key == other.key
+
+    def __hash__(self):
+        return hash(self.key)
 
 
 def labels(axes):
@@ -27,12 +43,11 @@ def labels(axes):
 
 
 @pytest.mark.parametrize(("name", "count"), [("lab", 2), ("lab", 14), ("forty", 40), ("long-names", 9)])
-def test_every_point_is_named_and_no_name_covers_another(style, golden_named, name, count):
-    golden = few(golden_named(name), count)
-    figure = draw(golden.study, golden.summary)
-    scatter = figure.axes[2]
+def test_every_point_is_named_and_no_name_covers_another(drawn, golden_named, name, count):
+    golden = golden_named(name)
+    scatter = drawn(golden, count).axes[2]
     names = labels(scatter)
-    assert len(names) == sum(row.quality is not None for row in golden.summary.rows)
+    assert len(names) == sum(row.quality is not None for row in golden.summary.rows[:count])
     boxes = [text.get_window_extent() for text in names]
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
     area = scatter.get_window_extent()
@@ -40,9 +55,8 @@ def test_every_point_is_named_and_no_name_covers_another(style, golden_named, na
 
 
 @pytest.mark.parametrize(("name", "count"), [("lab", 2), ("lab", 14), ("forty", 40), ("long-names", 9)])
-def test_bars_are_labelled_inside_their_panel_and_apart(style, golden_named, name, count):
-    golden = few(golden_named(name), count)
-    figure = draw(golden.study, golden.summary)
+def test_bars_are_labelled_inside_their_panel_and_apart(drawn, golden_named, name, count):
+    figure = drawn(golden_named(name), count)
     for axes in figure.axes[:2]:
         boxes = [text.get_window_extent() for text in axes.texts]
         assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
@@ -52,9 +66,8 @@ def test_bars_are_labelled_inside_their_panel_and_apart(style, golden_named, nam
         assert not any(one.overlaps(other) for one, other in combinations(ticks, 2))
 
 
-def test_panels_say_what_they_show_and_in_which_unit(style, golden_named):
-    golden = golden_named("lab")
-    size, latency, scatter = draw(golden.study, golden.summary).axes
+def test_panels_say_what_they_show_and_in_which_unit(drawn, golden_named):
+    size, latency, scatter = drawn(golden_named("lab"), 14).axes
     assert "MB" in size.get_title(loc="left")
     assert "ms" in latency.get_title(loc="left")
     assert scatter.get_title(loc="left") == "Accuracy (%) against size (MB)"
@@ -63,9 +76,8 @@ def test_panels_say_what_they_show_and_in_which_unit(style, golden_named):
     assert latency.containers, "no error bars"
 
 
-def test_far_outliers_stand_on_the_edge_with_their_values(style, golden_named):
-    golden = golden_named("lab")
-    names = [text.get_text() for text in labels(draw(golden.study, golden.summary).axes[2])]
+def test_far_outliers_stand_on_the_edge_with_their_values(drawn, golden_named):
+    names = [text.get_text() for text in labels(drawn(golden_named("lab"), 14).axes[2])]
     assert "prune30-channels: 40.2" in names
     assert "int8-static-noise: 87.2" in names
 
@@ -82,7 +94,7 @@ def test_pictures_of_every_golden_study(golden, tmp_path):
 
 
 def test_picture_is_the_same_each_time_and_leaves_settings_alone(golden_named, tmp_path):
-    golden = golden_named("lab")
+    golden = golden_named("one")
     before = dict(mpl.rcParams)
     first, second = ([path.read_bytes() for path in Png().write(golden.study, golden.summary, tmp_path / turn)] for turn in "ab")
     assert first == second
