@@ -56,6 +56,7 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
     begun = time.monotonic()
     deadline = None if options.budget is None else begun + options.budget * (1 - CLOSING)
     with working(plan(options), Path(out), listen or (lambda event: None), store) as work:
+        work.open()
         _try_all(work, deadline)
         _close(work)
     return work.study

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -76,7 +77,8 @@ class _Bench:
 
     def _student(self, spec: str, request: Request, scratch: Path) -> Model:
         given = request.model
-        return open_model(ModelSpec(spec, None, given.classes, given.shapes, given.size, request.seed), scratch / "student")
+        classes = len(self._task(request.task).labels) or given.classes
+        return open_model(replace(given, spec=spec, weights=None, classes=classes, seed=request.seed), scratch / "student")
 
     def _model(self, key: str | None, request: Request, store: Store) -> Model:
         assert key is not None

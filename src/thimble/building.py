@@ -77,12 +77,16 @@ class Building:
             key = self._step_key(key, step)
         return key
 
-    def open_source(self, progress: Progress = silent, deadline: float | None = None) -> Built:
-        """The source model, trained where the study has to. Raises what opening or training raises."""
+    def open_untrained(self, progress: Progress = silent, deadline: float | None = None) -> Built:
+        """The model as given, before the prefix trains it. Raises what opening raises."""
         key = self._source_key
         if not self.store.has(key):
             self.process.ask(self._request(key), progress, deadline)
-        built = Built(key, self.store.describe(key))
+        return Built(key, self.store.describe(key))
+
+    def open_source(self, progress: Progress = silent, deadline: float | None = None) -> Built:
+        """The source model, trained where the study has to. Raises what opening or training raises."""
+        built = self.open_untrained(progress, deadline)
         for step in self.source.prefix:
             built = self._apply(built, step, progress, deadline)
         return built

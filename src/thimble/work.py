@@ -25,8 +25,8 @@ from thimble.base.study import Candidate, Environment, Limits, Study, TaskInfo, 
 from thimble.base.subject import Subject
 from thimble.base.task import ModelSpec, TaskSpec, one_sample
 from thimble.building import Building, Built, Failed, Source
-from thimble.catalog.models import fingerprint
-from thimble.catalog.tasks import open_task, split_info
+from thimble.catalog.models import fingerprint, head_of
+from thimble.catalog.tasks import check_task, open_task, split_info
 from thimble.measure.environment import environment
 from thimble.measure.latency import Sampling
 from thimble.observing import Observing
@@ -114,9 +114,11 @@ class Work:
         """Say what is going on, and how much of the present part is done."""
         self.listen(Event(min(1.0, self.at + self.span * done), f"{name}: {words}"))
 
-    def add(self, recipe: Recipe) -> None:
-        """One more candidate, not tried yet."""
-        self.study = replace(self.study, candidates=(*self.study.candidates, _blank(recipe)))
+    def open(self) -> None:
+        """Open the model as given, and refuse data that don't fit it, before anything long begins."""
+        self.tell(self.first, "opening the model")
+        opened = self.building.open_untrained()
+        check_task(self.task, head_of(opened.model.notes.get("output_shapes", {})))
 
     def build(self, recipe: Recipe, deadline: float | None = None) -> bool:
         """Build the candidate and weigh it; says whether it is there. A baseline that can't be built is raised."""

@@ -33,6 +33,7 @@ def carry_out(plan: Plan, folder: Path, listen: Listen = lambda event: None, sto
     after the study and its reports are written.
     """
     with working(plan, folder, listen, store) as work:
+        work.open()
         total = sum(_cost(recipe, plan.prefix) for recipe in plan.recipes)
         for recipe in plan.recipes:
             with work.part(0.55 * _cost(recipe, plan.prefix) / total):
