@@ -2,6 +2,7 @@
 
 Prints, as Markdown, the share of intervals that contain the truth (95 % is the promise, 93 to 97 % the bar):
 
+* what common habits do to two equal artifacts, beside this method, with 25 rounds of five inferences;
 * speedups, in every scenario of `noise`, with 25 rounds, and with the stopping rule of ``--precision`` at several widths;
 * false alarms of an artifact measured against itself (those are the same numbers, read from the other side);
 * how often a member that is 3 %, 10 % or twice as slow is found to be slower, with 25 rounds;
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from noise import SCENARIOS, Noise
 from numpy.typing import NDArray
+from scipy.stats import ttest_ind
 
 from thimble.base.summary import Interval
 from thimble.stats import latency_interval, mcnemar_exact, ratio_interval, rounds_wanted, tango, wilson
@@ -156,6 +158,44 @@ def alone(draws: int, scenarios: Scenarios) -> Iterator[str]:
         yield f"| {name} | {100 * latencies(noise, draws, 3, 25):.1f} |"
 
 
+def habits(draws: int, scenarios: Scenarios) -> Iterator[str]:
+    yield "| two equal artifacts called different, % | " + " | ".join(scenarios) + " |"
+    yield "| --- |" + " ---: |" * len(scenarios)
+    for title, differs in HABITS.items():
+        shares = [np.mean([differs(noise, np.random.default_rng([5, i])) for i in range(draws)]) for noise in scenarios.values()]
+        yield f"| {title} | {' | '.join(f'{100 * share:.1f}' for share in shares)} |"
+
+
+def _one_after_the_other(noise: Noise, generator: np.random.Generator) -> bool:
+    times = noise.rounds(generator, 1, 50)[0]
+    return bool(ttest_ind(times[:25].ravel(), times[25:].ravel(), equal_var=False).pvalue < 0.05)
+
+
+def _interleaved(noise: Noise, generator: np.random.Generator) -> bool:
+    times = noise.rounds(generator, 2, 25)
+    return bool(ttest_ind(times[0].ravel(), times[1].ravel(), equal_var=False).pvalue < 0.05)
+
+
+def _plain_bootstrap(noise: Noise, generator: np.random.Generator) -> bool:
+    ratios = np.divide(*np.median(noise.rounds(generator, 2, 25), axis=2))
+    low, high = np.percentile(np.median(ratios[generator.integers(0, 25, (1000, 25))], axis=1), (2.5, 97.5))
+    return bool(low > 1 or high < 1)
+
+
+def _ours(noise: Noise, generator: np.random.Generator) -> bool:
+    times = noise.rounds(generator, 2, 25)
+    found = ratio_interval(times[0], times[1])
+    return found.low > 1 or found.high < 1
+
+
+HABITS = {
+    "one after the other, t-test of all times": _one_after_the_other,
+    "in turns, t-test of all times": _interleaved,
+    "in turns, ratios by round, plain bootstrap": _plain_bootstrap,
+    "in turns, ratios by round, `ratio_interval`": _ours,
+}
+
+
 def power(draws: int, scenarios: Scenarios) -> Iterator[str]:
     yield "| scenario | 3 % slower: found % | 10 % slower: found % | twice as slow: found % |"
     yield "| --- | ---: | ---: | ---: |"
@@ -185,7 +225,7 @@ def quality(draws: int, scenarios: Scenarios) -> Iterator[str]:
     yield f"| looked at 30 times: Tango's interval, all looks | 600 | {100 * ordinary:.1f} |"
 
 
-TABLES = {table.__name__: table for table in (fixed, stopping, power, alone, quality)}
+TABLES = {table.__name__: table for table in (habits, fixed, stopping, power, alone, quality)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -72,7 +72,7 @@ def test_verdict_needs_an_interval_without_one(low: float, high: float, said: st
         ([], [], "at least one round"),
         ([[1.0], []], [[1.0], [1.0]], "a sample in every round"),
         ([[1.0], [0.0]], [[1.0], [1.0]], "positive and finite"),
-        ([[1.0], [float("nan")]], [[1.0], [1.0]], "positive and finite"),
+        ([[1.0], [1.0, float("nan"), 2.0]], [[1.0], [1.0]], "positive and finite"),
     ],
 )
 def test_bad_rounds_are_refused(reference: list[list[float]], other: list[list[float]], reason: str) -> None:

@@ -68,12 +68,11 @@ def _few_samples(study: Study) -> list[Advice]:
         return []
     found = []
     for name in ("validation", "test"):
-        if (info := task.splits.get(name)) and info.samples and 100 * tango(0, 0, info.samples).high > limit:
-            found.append(
-                Advice(
-                    "few-samples",
-                    f"{info.samples:,} {name} samples can't prove a drop within {words.allowed(limit, task)}: even where no sample differs, up to "
-                    f"{100 * tango(0, 0, info.samples).high:.2f} remain possible; use a larger {name} split, or allow a larger drop",
-                )
+        samples = task.splits[name].samples if name in task.splits else 0
+        if samples and (possible := 100 * tango(0, 0, samples).high) > limit:
+            text = (
+                f"{samples:,} {name} samples can't prove a drop within {words.allowed(limit, task)}: even where no sample differs, up to "
+                f"{possible:.2f} remain possible; use a larger {name} split, or allow a larger drop"
             )
+            found.append(Advice("few-samples", text))
     return found
