@@ -1,4 +1,4 @@
-"""Draws the picture of ``docs/measuring.md`` from simulated runs: ``python benchmarks/measuring/picture.py [FILE]``.
+"""Draws the picture of ``docs/statistics.md`` from simulated runs: ``python benchmarks/measuring/intervals.py [FILE]``.
 
 Above: the rounds of one run on a shared machine, both members' times and their ratio. Below: the intervals of fifty
 such runs, of which about two or three miss the truth; that is what 95 % means.
@@ -71,4 +71,4 @@ def draw(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[2] / "docs" / "img" / "measuring.png")
+    draw(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[2] / "docs" / "img" / "intervals.png")
