@@ -34,6 +34,7 @@ def test_figures_come_from_the_raw_values(lab: Study) -> None:
     assert row.quality.value == pytest.approx(100 * 569 / 600)
     assert row.drop
     assert row.drop.value == pytest.approx(100 / 600)
+    assert row.p_value == 1
     assert row.relative == pytest.approx(100 * 569 / 570)
     assert row.efficiency == pytest.approx(row.quality.value / (row.latency_p50_ms.value * 11.4))
 
@@ -42,6 +43,7 @@ def test_the_baseline_loses_nothing(lab: Study) -> None:
     row = summarize(lab).row("baseline")
     assert (row.drop.value, row.drop.low, row.drop.high) == (0, 0, 0)
     assert (row.speedup.value, row.speedup.low, row.speedup.high) == (1, 1, 1)
+    assert summarize(lab).row("rough").p_value < 1e-20
 
 
 def test_the_recommendation_has_figures_intervals_and_proof(lab: Study) -> None:

@@ -27,8 +27,9 @@ class Row:
     """One candidate's figures. ``None`` is a figure that was not measured, or that the samples don't allow.
 
     MB is 10^6 bytes; times are milliseconds; ``quality``, ``relative``, ``sparsity`` and ``agreement`` are in
-    percent for accuracy-like metrics; ``drop`` is in points against the baseline, positive is worse.
-    ``speedup`` is the baseline's latency over this one's, paired round by round; ``compression`` the ratio of sizes.
+    percent for accuracy-like metrics; ``drop`` is in points against the baseline, positive is worse, and ``p_value``
+    that of the exact McNemar test for no difference (right-or-wrong metrics only). ``speedup`` is the baseline's
+    latency over this one's, paired round by round; ``compression`` the ratio of sizes.
     ``efficiency`` is quality / (latency_p50 x size). ``limits`` says ``met``, ``broken`` or ``not proven`` by
     limit's name. ``reason`` says why it has no figures, ``verdict`` why it was or was not chosen.
     """
@@ -57,6 +58,7 @@ class Row:
     quality: Interval | None = None
     relative: float | None = None
     drop: Interval | None = None
+    p_value: float | None = None
     agreement: float | None = None
     sqnr_db: float | None = None
     memory_mb: float | None = None

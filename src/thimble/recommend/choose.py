@@ -57,8 +57,9 @@ def choose(study: Study, split: str = "validation") -> str | None:
                 kind = max(kind, LOSING)
         return kind, _excess(row, study.limits) if kind >= OPEN else 0.0, lost
 
-    ranked = sorted(rows, key=lambda row: (*rank(row), costs[row.name], row.size_mb or math.inf, row.name))
-    equals = [row for row in ranked if rank(row) == rank(ranked[0])]
+    ranks = {row.name: rank(row) for row in rows}
+    ranked = sorted(rows, key=lambda row: (*ranks[row.name], costs[row.name], row.size_mb or math.inf, row.name))
+    equals = [row for row in ranked if ranks[row.name] == ranks[ranked[0].name]]
     return _smallest_alike(blind, equals, what, costs).name
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from thimble.base.study import Candidate, Study
 from thimble.base.summary import Interval
 from thimble.recommend.rows import metric_of, runs_of, scored_split
-from thimble.stats import drop_interval, ratio_interval
+from thimble.stats import drop_interval, flips, ratio_interval
 
 
 def speedup_over(study: Study, one: str, other: str) -> Interval | None:
@@ -20,7 +20,7 @@ def speedup_over(study: Study, one: str, other: str) -> Interval | None:
 def loss_against(study: Study, one: str, other: str) -> Interval | None:
     """What ``one`` loses against ``other`` on the same samples, in points; ``None`` where no split was scored with both."""
     ours, theirs = study.candidate(one), study.candidate(other)
-    split = scored_split(study, ours, theirs)
+    split = scored_split(ours, theirs)
     if split is None:
         return None
     metric = metric_of(study.task, ours.quality[split])
@@ -29,10 +29,9 @@ def loss_against(study: Study, one: str, other: str) -> Interval | None:
 
 def differing(study: Study, candidate: Candidate) -> tuple[int, int, int] | None:
     """Samples that only the baseline gets right, only the candidate does, and all; for right-or-wrong metrics in percent."""
-    split = scored_split(study, study.candidates[0], candidate)
+    split = scored_split(study.candidates[0], candidate)
     if split is None or not study.task.binary or study.task.unit != "%":
         return None
-    pairs = list(zip(study.candidates[0].quality[split].scores, candidate.quality[split].scores, strict=True))
-    sign = 1 if study.task.higher_is_better else -1
-    gaps = [sign * (float(a) - float(b)) for a, b in pairs if not isinstance(a, tuple) and not isinstance(b, tuple)]
-    return sum(gap > 0 for gap in gaps), sum(gap < 0 for gap in gaps), len(gaps)
+    ours, theirs = candidate.quality[split].scores, study.candidates[0].quality[split].scores
+    lost, won = flips(theirs, ours) if study.task.higher_is_better else flips(ours, theirs)
+    return lost, won, len(ours)

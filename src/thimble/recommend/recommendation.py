@@ -53,7 +53,7 @@ def _figures(study: Study, row: Row, with_loss: bool = True) -> str:
 
 def _loss(study: Study, row: Row, drop: Interval) -> str:
     candidate, task = study.candidate(row.name), study.task
-    split = scored_split(study, study.candidates[0], candidate)
+    split = scored_split(study.candidates[0], candidate)
     on = f" on {words.counted(len(candidate.quality[split].scores), f'{split} sample')}" if split else ""
     metric = f" of {task.metric.replace('_', ' ')}"
     if drop.low > 0:

@@ -12,7 +12,7 @@ from thimble.base.registry import METRICS
 from thimble.base.study import Candidate, Quality, Run, Study, TaskInfo
 from thimble.base.summary import Interval, Row
 from thimble.base.values import MB
-from thimble.stats import drop_interval, latency_interval, percentile, quality_interval, ratio_interval
+from thimble.stats import drop_interval, flips, latency_interval, mcnemar_exact, percentile, quality_interval, ratio_interval
 
 if TYPE_CHECKING:
     from thimble.base.task import Metric
@@ -24,9 +24,9 @@ NOTHING_LOST = Interval(0.0, 0.0, 0.0)
 def row_of(study: Study, candidate: Candidate) -> Row:
     """Every figure that the raw values allow.
 
-    Latency is read from the joint run where the candidate is in it, else from the last run that measured it. Quality is
-    that of the test split where it was scored there, else of validation; the drop is against the baseline on the
-    same samples.
+    Latency is read from the joint run where the candidate is in it, else from the last run that measured it; a single
+    round tells nothing of its own uncertainty, and gives none. Quality is that of the test split where it was scored
+    there, else of validation; the drop is against the baseline on the same samples.
     """
     baseline = study.candidates[0]
     figures: dict[str, Any] = {}
@@ -71,7 +71,7 @@ def runs_of(study: Study) -> list[Run]:
     return [run for run in sorted(newest_first, key=lambda run: run.id != study.joint_run) if run.rounds]
 
 
-def scored_split(study: Study, *candidates: Candidate) -> str | None:
+def scored_split(*candidates: Candidate) -> str | None:
     """The split to compare candidates on: test where all were scored on the same samples of it, else validation."""
     for split in ("test", "validation"):
         scored = [candidate.quality.get(split) for candidate in candidates]
@@ -144,9 +144,11 @@ def _quality(study: Study, candidate: Candidate) -> dict[str, Any]:
     found["quality"] = own = quality_interval(scored.scores, metric, study.seed)
     baseline = study.candidates[0]
     reference = baseline.quality.get(split)
-    if reference and scored_split(study, replace(baseline, quality={split: reference}), replace(candidate, quality={split: scored})):
+    if reference and scored_split(replace(baseline, quality={split: reference}), replace(candidate, quality={split: scored})):
         same = candidate.name == baseline.name
         found["drop"] = NOTHING_LOST if same else drop_interval(reference.scores, scored.scores, metric, study.seed)
+        if metric.binary and not same:
+            found["p_value"] = mcnemar_exact(*flips(reference.scores, scored.scores))
         whole = quality_interval(reference.scores, metric, study.seed).value
         found["relative"] = 100 * own.value / whole if whole and math.isfinite(own.value / whole) else None
     return found

@@ -67,7 +67,7 @@ def doubt(study: Study, row: Row, name: str) -> str:
 def _sample_words(study: Study, row: Row) -> str:
     """`` on 600 test samples; about 1,700 would decide``."""
     candidate = study.candidate(row.name)
-    split = scored_split(study, study.candidates[0], candidate)
+    split = scored_split(study.candidates[0], candidate)
     if split is None or row.drop is None or study.limits.max_drop is None:
         return ""
     n = len(candidate.quality[split].scores)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from thimble.stats.percentiles import percentile, samples_needed
     from thimble.stats.proportions import mcnemar_exact, tango, wilson
-    from thimble.stats.quality import drop_interval, non_inferiority, paired_bootstrap, quality_interval, samples_to_decide
+    from thimble.stats.quality import drop_interval, flips, non_inferiority, paired_bootstrap, quality_interval, samples_to_decide
     from thimble.stats.rounds import latency_interval, ratio_interval, rounds_wanted, verdict
     from thimble.stats.sequential import sequential_drop
     from thimble.stats.stability import diagnose, steady
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "percentiles": ("percentile", "samples_needed"),
     "proportions": ("mcnemar_exact", "tango", "wilson"),
-    "quality": ("drop_interval", "non_inferiority", "paired_bootstrap", "quality_interval", "samples_to_decide"),
+    "quality": ("drop_interval", "flips", "non_inferiority", "paired_bootstrap", "quality_interval", "samples_to_decide"),
     "rounds": ("latency_interval", "ratio_interval", "rounds_wanted", "verdict"),
     "sequential": ("sequential_drop",),
     "stability": ("diagnose", "steady"),
@@ -37,6 +37,7 @@ _HOMES = {
 __all__ = [
     "diagnose",
     "drop_interval",
+    "flips",
     "latency_interval",
     "mcnemar_exact",
     "non_inferiority",

@@ -50,11 +50,17 @@ def drop_interval(baseline_scores: Any, other_scores: Any, metric: Metric, seed:
     if not metric.higher_is_better:
         baseline, other = other, baseline
     if metric.binary:
-        found = tango(int(np.sum(baseline > other)), int(np.sum(other > baseline)), len(baseline))
+        found = tango(*flips(baseline, other), len(baseline))
     else:
         found = _no_narrower(paired_bootstrap(baseline, other, metric.aggregate, seed), baseline, other, metric)
     scale = _points(metric)
     return Interval(scale * found.value, scale * found.low, scale * found.high)
+
+
+def flips(baseline_scores: Any, other_scores: Any) -> tuple[int, int]:
+    """Of two models on the same samples: how many only the baseline gets right, and how many only the other one does."""
+    baseline, other = np.asarray(baseline_scores), np.asarray(other_scores)
+    return int(np.sum(baseline > other)), int(np.sum(other > baseline))
 
 
 def _no_narrower(found: Interval, baseline: NDArray[Any], other: NDArray[Any], metric: Metric) -> Interval:
