@@ -100,6 +100,30 @@ def test_no_candidate_keeps_the_limits(make) -> None:
     assert " ms (" in summary.recommendation
 
 
+def test_a_choice_that_the_test_split_breaks_is_not_replaced(make) -> None:
+    study = make(make.baseline, make.onnx, replace(make.static, lost=60, validation=(1, 0)), limits=Limits(max_drop=3))
+    summary = summarize(replace(study, chosen=choose(study)))
+    assert not summary.met
+    assert summary.recommendation == (
+        "Limits not met: static was chosen on the validation split, but loses 10.00 points (7.85 to 12.66), 7.00 more than the 3 allowed; "
+        "no second one is tried on the test split."
+    )
+
+
+def test_a_choice_is_not_proven_before_the_test_split_is_scored(make) -> None:
+    study = make(make.baseline, replace(make.static, tested=False), limits=Limits(max_drop=3))
+    summary = summarize(replace(study, chosen="static"))
+    assert not summary.met
+    assert summary.recommendation.endswith("but was not scored on the test split yet, which alone confirms the choice.")
+
+
+def test_a_choice_that_failed_afterwards_is_told(make) -> None:
+    study = make(make.baseline, replace(make.static, status="failed", reason="it crashed."))
+    assert summarize(replace(study, chosen="static")).recommendation == (
+        "static was chosen on the validation split, and then failed: it crashed; no second one is tried on the test split."
+    )
+
+
 def test_better_on_the_test_split_is_too_late(make) -> None:
     late = make.Made("late", "x()", mb=5.0, ms=2.0, lost=1, validation=(20, 0))
     summary = summarize(replace(make(make.baseline, make.static, late, limits=Limits(max_drop=2)), chosen="static"))

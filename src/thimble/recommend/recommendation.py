@@ -7,7 +7,7 @@ from thimble.base.summary import Interval, Row
 from thimble.recommend import _words as words
 from thimble.recommend.choose import choose
 from thimble.recommend.rows import scored_split
-from thimble.recommend.verdicts import breach, doubt
+from thimble.recommend.verdicts import breach, doubt, unconfirmed
 
 
 def recommendation(study: Study, rows: list[Row], chosen: Row | None) -> str:
@@ -19,8 +19,13 @@ def recommendation(study: Study, rows: list[Row], chosen: Row | None) -> str:
     states = chosen.limits
     broken = [breach(study, chosen, name) for name, state in states.items() if state == "broken"]
     doubts = [doubt(study, chosen, name) for name, state in states.items() if state == "not proven"]
-    if broken:
+    if broken and all("broken" in row.limits.values() for row in rows if row.status == "ok"):
         return f"No candidate keeps every limit; {chosen.name} comes nearest, but {words.joined([*broken, *doubts])}."
+    if broken:
+        told = words.joined([*broken, *doubts])
+        return f"Limits not met: {chosen.name} was chosen on the validation split, but {told}; no second one is tried on the test split."
+    if unconfirmed(study, chosen):
+        doubts.append("was not scored on the test split yet, which alone confirms the choice")
     if doubts:
         figures = _figures(study, chosen, with_loss="drop" not in states or states["drop"] == "met")
         return f"Not proven: {chosen.name}, chosen on the validation split, {figures}, but {words.joined(doubts)}."
@@ -85,6 +90,10 @@ def _why_baseline(study: Study, rows: list[Row]) -> str:
 def _nothing(study: Study, rows: list[Row]) -> str:
     """No choice: all failed, or the study did not get that far."""
     ok = [row for row in rows if row.status == "ok"]
+    lost = next((row for row in rows if row.name == study.chosen), None)
+    if lost is not None:
+        why = f": {lost.reason.rstrip('.')}" if lost.reason else ""
+        return f"{lost.name} was chosen on the validation split, and then failed{why}; no second one is tried on the test split."
     if not ok:
         why = f"; {rows[0].name}: {rows[0].reason.rstrip('.')}" if rows[0].reason else ""
         tried = any(row.status != "not tried" for row in rows)

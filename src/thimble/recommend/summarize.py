@@ -12,7 +12,7 @@ from thimble.recommend.findings import findings_of
 from thimble.recommend.frontier import frontier
 from thimble.recommend.recommendation import recommendation
 from thimble.recommend.rows import row_of
-from thimble.recommend.verdicts import verdict_of
+from thimble.recommend.verdicts import unconfirmed, verdict_of
 from thimble.stats import tango
 
 
@@ -33,7 +33,7 @@ def summarize(study: Study) -> Summary:
     return Summary(
         rows=tuple(told),
         chosen=study.chosen,
-        met=chosen is not None and all(state == "met" for state in chosen.limits.values()),
+        met=chosen is not None and set(chosen.limits.values()) <= {"met"} and not unconfirmed(study, chosen),
         recommendation=recommendation(study, rows, chosen),
         best=_best(rows),
         findings=tuple((row.name, finding) for row in told for finding in row.findings),

@@ -35,6 +35,12 @@ def verdict_of(study: Study, row: Row, rows: list[Row], chosen: Row | None) -> s
     return _against(study, row, chosen, minimized(rows, study.limits.minimize))
 
 
+def unconfirmed(study: Study, row: Row) -> bool:
+    """Whether the test split, which alone confirms a choice under a limit on the drop, was not scored yet."""
+    quality = study.candidate(row.name).quality
+    return study.limits.max_drop is not None and "test" in study.task.splits and bool(quality) and "test" not in quality
+
+
 def breach(study: Study, row: Row, name: str) -> str:
     """By how much a limit is broken."""
     limits, task = study.limits, study.task
