@@ -21,6 +21,8 @@ from thimble.report._files import write_text
 from thimble.report._sections import sections
 
 PAGE = files("thimble.report") / "_page"
+SCRIPTS = ("charts.js", "placement.js", "bars.js", "scatter.js", "rounds.js", "page.js")
+"""In the order in which they build on each other."""
 
 
 class Html:
@@ -35,7 +37,7 @@ class Html:
 
 def html_text(study: Study, summary: Summary) -> str:
     """The whole page."""
-    scripts = [vega(), _part("charts.js"), _part("page.js")]
+    scripts = [vega(), *map(_part, SCRIPTS)]
     context = {"data": embedded(chart_data(study, summary)), "licence": VEGA_LICENCE, **sections(study, summary)}
     return page("report.html", context, scripts)
 

@@ -10,7 +10,7 @@
 
   // ---- theme ------------------------------------------------------------------------------------------------------
   const remembered = { get: () => { try { return localStorage.getItem("thimble-theme"); } catch { return null; } },
-    set: (value) => { try { localStorage.setItem("thimble-theme", value); } catch { /* a page opened from a file may have no storage */ } } };
+    set: (value) => { try { localStorage.setItem("thimble-theme", value); } catch { /* a page from a file may have no storage */ } } };
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const theme = () => root.dataset.theme || (dark.matches ? "dark" : "light");
   function nameTheme() { one("#theme").textContent = theme() === "dark" ? "Light" : "Dark"; }
@@ -32,16 +32,22 @@
     const row = data.rows[Number(line.dataset.id)], words = one("#search").value.toLowerCase().split(/\s+/).filter(Boolean);
     const runtimes = pressed("runtime"), techniques = pressed("technique"), own = line.dataset.techniques.split("|");
     const text = `${row.name} ${row.recipe} ${row.runtime}`.toLowerCase();
-    return (!runtimes.length || runtimes.includes(line.dataset.runtime)) && (!techniques.length || techniques.some((name) => own.includes(name))) && words.every((word) => text.includes(word));
+    if (runtimes.length && !runtimes.includes(line.dataset.runtime)) return false;
+    if (techniques.length && !techniques.some((name) => own.includes(name))) return false;
+    return words.every((word) => text.includes(word));
   }
   function filter() {
     lines.forEach((line) => { line.hidden = !passes(line); });
     const count = lines.filter((line) => !line.hidden).length;
-    one("#shown").textContent = count === lines.length ? `${count} candidate${count === 1 ? "" : "s"}` : `${count} of ${lines.length} candidates`;
+    const all = `${count} candidate${count === 1 ? "" : "s"}`;
+    one("#shown").textContent = count === lines.length ? all : `${count} of ${lines.length} candidates`;
     return draw();
   }
   one("#search").addEventListener("input", filter);
-  all(".chip").forEach((chip) => chip.addEventListener("click", () => { chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true")); filter(); }));
+  all(".chip").forEach((chip) => chip.addEventListener("click", () => {
+    chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true"));
+    filter();
+  }));
 
   const heads = all("#table thead th");
   heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
@@ -73,14 +79,18 @@
     setTimeout(() => { button.textContent = label; }, 1500);
   }
   const visible = () => lines.filter((line) => !line.hidden).map((line) => Number(line.dataset.id));
-  one("#copy-csv").addEventListener("click", (event) => copy(event.currentTarget, [data.csv[0], ...visible().map((id) => data.csv[id + 1])].join("\n") + "\n"));
-  one("#copy-markdown").addEventListener("click", (event) => copy(event.currentTarget, [...data.markdown[0], ...visible().map((id) => data.markdown[id + 1][0])].join("\n") + "\n"));
+  const shownLines = (head, line) => [...head, ...visible().map(line)].join("\n") + "\n";
+  one("#copy-csv").addEventListener("click", (event) => copy(event.currentTarget, shownLines([data.csv[0]], (id) => data.csv[id + 1])));
+  one("#copy-markdown").addEventListener("click", (event) => {
+    copy(event.currentTarget, shownLines(data.markdown[0], (id) => data.markdown[id + 1][0]));
+  });
 
   // ---- pictures ---------------------------------------------------------------------------------------------------
   function look() {
     const style = getComputedStyle(root), colour = (name) => style.getPropertyValue(`--${name}`).trim();
-    return { size: parseFloat(style.fontSize) * 0.86, font: getComputedStyle(document.body).fontFamily, ink: colour("ink"), soft: colour("soft"), line: colour("line"), grid: colour("grid"),
-      paper: colour("paper"), shade: colour("shade"), grey: colour("grey"), limits: data.limits };
+    const names = ["ink", "soft", "line", "grid", "paper", "shade", "grey"];
+    const colours = Object.fromEntries(names.map((name) => [name, colour(name)]));
+    return { ...colours, size: parseFloat(style.fontSize) * 0.86, font: getComputedStyle(document.body).fontFamily, limits: data.limits };
   }
   function specOf(kind, rows, style, width) {
     if (kind === "size" || kind === "latency") return charts.bars(data.rows, rows, kind, style, width);
@@ -92,8 +102,10 @@
     const turn = box.turn = (box.turn || 0) + 1;
     if (!spec) { box.textContent = "Not measured."; return; }
     const inside = document.createElement("div");
-    const { view } = await vegaEmbed(inside, spec, { mode: "vega", renderer: "svg", actions: false, ast: true, hover: false, tooltip: false, defaultStyle: false,
-      config: charts.config(style), logLevel: 1 });
+    const { view } = await vegaEmbed(inside, spec, {
+      mode: "vega", renderer: "svg", actions: false, ast: true, hover: false, tooltip: false, defaultStyle: false, logLevel: 1,
+      config: charts.config(style),
+    });
     if (box.turn !== turn) { view.finalize(); return; }
     box.replaceChildren(inside);
     const svg = inside.querySelector("svg");
@@ -127,7 +139,8 @@
     const row = data.rows[id], name = document.createElement("b"), recipe = document.createElement("code");
     name.textContent = row.name;
     recipe.textContent = row.recipe;
-    const figures = [["size", row.sizeText], ["latency", row.latencyText], [data.metricName, row.qualityText], ["drop", row.dropText]].filter(([, text]) => text).map(([label, text]) => {
+    const known = [["size", row.sizeText], ["latency", row.latencyText], [data.metricName, row.qualityText], ["drop", row.dropText]];
+    const figures = known.filter(([, text]) => text).map(([label, text]) => {
       const line = document.createElement("div");
       line.textContent = `${label} ${text}`;
       return line;
@@ -154,16 +167,22 @@
       if (!step) return;
       event.preventDefault();
       const ids = visible().filter((id) => data.rows[id].size !== null), index = ids.indexOf(lit), area = box.getBoundingClientRect();
-      light(ids[index < 0 ? (step > 0 ? 0 : ids.length - 1) : (index + step + ids.length) % ids.length], { clientX: area.left + 24, clientY: area.top + 12 });
+      const next = index < 0 ? (step > 0 ? 0 : ids.length - 1) : (index + step + ids.length) % ids.length;
+      light(ids[next], { clientX: area.left + 24, clientY: area.top + 12 });
     });
     box.addEventListener("blur", quiet);
   });
-  lines.forEach((line) => { line.addEventListener("mouseenter", () => { lit = Number(line.dataset.id); mark(); }); line.addEventListener("mouseleave", quiet); });
+  lines.forEach((line) => {
+    line.addEventListener("mouseenter", () => { lit = Number(line.dataset.id); mark(); });
+    line.addEventListener("mouseleave", quiet);
+  });
   document.addEventListener("scroll", quiet, { passive: true });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") quiet(); });
 
   // ---- details ----------------------------------------------------------------------------------------------------
-  all("#details details").forEach((box) => box.addEventListener("toggle", () => { if (box.open) all(".rounds", box).forEach((rounds) => { if (!views.has(rounds)) drawRounds(rounds); }); }));
+  all("#details details").forEach((box) => box.addEventListener("toggle", () => {
+    if (box.open) all(".rounds", box).filter((rounds) => !views.has(rounds)).forEach((rounds) => drawRounds(rounds));
+  }));
   function follow() {
     const box = /^#c-\d+$/.test(location.hash) && one(location.hash);
     all("details.target").forEach((other) => other.classList.remove("target"));
@@ -174,7 +193,8 @@
   // ---- legend, first drawing, new widths --------------------------------------------------------------------------
   const legend = one("#legend");
   function entry(shape, colour, words) {
-    const item = document.createElement("li"), svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    const item = document.createElement("li");
+    const [svg, path] = ["svg", "path"].map((name) => document.createElementNS("http://www.w3.org/2000/svg", name));
     svg.setAttribute("viewBox", "-.7 -.7 1.4 1.4");
     svg.setAttribute("aria-hidden", "true");
     path.setAttribute("d", charts.symbol(shape));
@@ -191,6 +211,11 @@
   filter();
   follow();
   let wide = innerWidth, waiting = 0;
-  addEventListener("resize", () => { if (innerWidth === wide) return; wide = innerWidth; clearTimeout(waiting); waiting = setTimeout(draw, 120); });
+  addEventListener("resize", () => {
+    if (innerWidth === wide) return;
+    wide = innerWidth;
+    clearTimeout(waiting);
+    waiting = setTimeout(draw, 120);
+  });
   addEventListener("beforeprint", () => draw());
 })();
