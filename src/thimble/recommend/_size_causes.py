@@ -24,7 +24,7 @@ def float_weights(study: Study, candidate: Candidate, row: Row) -> Finding | Non
     if uses(candidate, "torch_quantize_dynamic"):
         text = f"{left}: dynamic quantization in PyTorch reaches linear and recurrent layers, and leaves convolutions as they are"
         layers: dict[str, int] = next((step.notes["float_layers"] for step in candidate.steps if "float_layers" in step.notes), {})
-        kept = [words.counted(count, kind) for kind, count in layers.items() if count]
+        kept = [f"{count} {kind}" for kind, count in layers.items() if count]
         told = f" ({words.joined(kept)} stayed in float)" if kept else ""
         return Finding("dynamic-left-convolutions", f"{text}{told}{_no_smaller(row)}.", {"bytes_by_type": size.bytes_by_type})
     return Finding("weights-still-float", f"{left}, so it is quantized by name more than by content{_no_smaller(row)}.", {
