@@ -11,6 +11,10 @@ from typing import Any
 _PUBLIC = {
     "Lab": "thimble._lab",
     "lab": "thimble._lab",
+    "Fit": "thimble._fit",
+    "fit": "thimble._fit",
+    "read_config": "thimble._config",
+    "config_text": "thimble._config",
     "Limits": "thimble.base.study",
     "Study": "thimble.base.study",
     "read_study": "thimble.base.study",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thimble._lab import available_cores
+from thimble._options import check
 from thimble.base.errors import BadInput, LimitsNotMet
 from thimble.base.study import Limits
 from thimble.base.task import ModelSpec, TaskSpec, one_sample
@@ -51,11 +52,13 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
     before anything long begins, and what `thimble.workflow.carry_out` raises. Whether the limits are met is in
     ``summarize(study).met``.
     """
+    from thimble._config import write_config
     from thimble.workflow import working
 
     begun = time.monotonic()
     deadline = None if options.budget is None else begun + options.budget * (1 - CLOSING)
     with working(plan(options), Path(out), listen or (lambda event: None), store) as work:
+        write_config(options, Path(out))
         work.open()
         _try_all(work, deadline)
         _close(work)
@@ -71,7 +74,7 @@ def plan(options: Fit) -> Plan:
     from thimble.measure.latency import Sampling
     from thimble.work import Plan
 
-    _check(options)
+    check(options)
     model = ModelSpec(options.model, options.weights, size=options.size, seed=options.seed, shapes=options.shapes)
     task = TaskSpec(options.data, options.size, options.mean, options.std, options.seed, True, preprocess_of(model))
     opened = open_task(task)
@@ -102,18 +105,6 @@ def confirmed(study: Study) -> None:
     summary = summarize(study)
     if not summary.met:
         raise LimitsNotMet(summary.recommendation)
-
-
-def _check(options: Fit) -> None:
-    limits = options.limits
-    for name in ("max_drop", "max_size", "max_latency", "max_memory"):
-        value = getattr(limits, name)
-        if value is not None and not (value > 0 or (name == "max_drop" and value == 0)):
-            raise BadInput(f"--{name.replace('_', '-')} is {value:g}; no artifact could meet it: give a number above 0")
-    if limits.minimize not in ("latency", "size", "memory"):
-        raise BadInput(f"--minimize must be latency, size or memory, not {limits.minimize!r}")
-    if options.budget is not None and options.budget <= 0:
-        raise BadInput(f"--budget is {options.budget:g} s; give a length of time above 0, such as 10m")
 
 
 def _trainable(task: object) -> bool:

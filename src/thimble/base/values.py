@@ -68,3 +68,12 @@ def first_line(error: object) -> str:
     """The first line of an error's text that says something, or the error's type where it says nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
+
+
+def seconds_of(text: str) -> float:
+    """``60``, ``60s``, ``2m`` or ``1h`` → seconds; raises ``ValueError`` for anything else, and for what is not above 0."""
+    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
+    found = float(text[:-1] if unit else text) * (unit or 1)
+    if not 0 < found < float("inf"):
+        raise ValueError(f"{text!r} is no length of time")
+    return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thimble.base.values import seconds_of
 from thimble.cli.lab import numbers
 
 if TYPE_CHECKING:
@@ -26,17 +27,13 @@ def shapes(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 
 
 def seconds(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    """``60``, ``60s`` or ``2m`` → seconds."""
+    """``60``, ``60s``, ``2m`` or ``1h`` → seconds."""
     if value is None:
         return None
-    number, unit = (value[:-1], value[-1]) if value[-1:] in ("s", "m") else (value, "s")
     try:
-        found = float(number) * (60 if unit == "m" else 1)
-    except ValueError:
-        found = 0.0
-    if not 0 < found < float("inf"):
-        raise click.BadParameter(f"{value!r} is no length of time such as 60s or 2m")
-    return found
+        return seconds_of(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is no length of time such as 60s or 2m") from error
 
 
 def precision(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
