@@ -1,6 +1,7 @@
 """No test here uses the network: whatever tries to is refused at once. The cache is each test's own."""
 
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def net():
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it keeps the proxies it first saw, for every later test of this process
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("THIMBLE_STORE", str(home / "store"))
     monkeypatch.setenv("TORCH_HOME", str(home / "torch"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import pytest
@@ -30,48 +32,88 @@ CHROMIUM = next((path for name in ("chromium", "google-chrome", "chromium-browse
 DRIVER = shutil.which("chromedriver")
 MISSING = None if CHROMIUM and DRIVER else "no Chromium with its driver is installed (Debian: apt-get install chromium chromium-driver)"
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+SWITCHES = (
+    "--headless=new",
+    "--no-sandbox",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--disable-sync",
+    "--disable-quic",
+    "--disable-component-update",
+    "--disable-background-networking",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-background-timer-throttling",
+    "--hide-scrollbars",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)
+OFFLINE = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+PATIENCE_S = 30
+"""For the driver to start, and for each command."""
+LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""The driver is on this machine: no proxy that the environment names stands between."""
 
 
 class Browser:
     """One session; a page is opened from disk, at a given width, in a given scheme."""
 
     def __init__(self) -> None:
-        self.folder = tempfile.mkdtemp(prefix="thimble-browser-")
-        self.driver = subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        for line in self.driver.stdout:
-            if "started successfully on port" in line:
-                self.root = "http://127.0.0.1:" + line.split("port")[1].strip(" .\n")
-                break
-        switches = [
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-extensions",
-            "--disable-background-networking",
-            "--disable-renderer-backgrounding",
-            "--disable-backgrounding-occluded-windows",
-            "--disable-background-timer-throttling",
-            "--hide-scrollbars",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
-            f"--user-data-dir={self.folder}",
-        ]
-        options = {"binary": CHROMIUM, "args": switches}
-        capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        self.session = self._send("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})["sessionId"]
-        self.devtools("Network.enable", {})
-        self.devtools("Network.emulateNetworkConditions", {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0})
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="thimble-browser-"))
+        self.log = self.folder / "driver.log"
+        with self.log.open("wb") as log:
+            self.driver = subprocess.Popen([DRIVER, "--port=0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
+            self.root = self._address()
+            self.session = self._new_session()
+            self.devtools("Network.enable", {})
+            self.devtools("Network.emulateNetworkConditions", OFFLINE)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the browser, then its driver, whatever state they are in."""
+        with contextlib.suppress(OSError, RuntimeError, AttributeError):
             self._send("DELETE", f"/session/{self.session}")
-        finally:
-            self.driver.terminate()
+        self.driver.terminate()
+        try:
             self.driver.wait(10)
-            shutil.rmtree(self.folder, ignore_errors=True)
+        except subprocess.TimeoutExpired:
+            self.driver.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def alive(self) -> bool:
+        """Whether the browser still answers."""
+        try:
+            return bool(self.run("return 1") == 1)
+        except (OSError, RuntimeError):
+            return False
+
+    def _address(self) -> str:
+        """Where the driver listens, once it says that it is ready."""
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until and self.driver.poll() is None:
+            if found := re.search(r"started successfully on port (\d+)", self.log.read_text(errors="replace")):
+                self.root = f"http://127.0.0.1:{found[1]}"
+                with contextlib.suppress(OSError):
+                    if self._send("GET", "/status")["ready"]:
+                        return self.root
+            time.sleep(0.02)
+        raise RuntimeError(f"chromedriver did not start ({self.driver.poll()}): {self.log.read_text(errors='replace')[-2000:]}")
+
+    def _new_session(self) -> str:
+        """A browser of its own; where a busy machine lets the first one die at its start, a second is tried."""
+        options = {"binary": CHROMIUM, "args": [*SWITCHES, f"--user-data-dir={self.folder / 'profile'}"]}
+        capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        body = {"capabilities": {"alwaysMatch": capabilities}}
+        try:
+            return str(self._send("POST", "/session", body)["sessionId"])
+        except (OSError, RuntimeError):
+            shutil.rmtree(self.folder / "profile", ignore_errors=True)
+            return str(self._send("POST", "/session", body)["sessionId"])
 
     def open(self, path: Path, width: int, height: int = 900, dark: bool = False, touch: bool = False) -> None:
         """Load the file anew with this viewport."""
@@ -127,8 +169,8 @@ class Browser:
     def shoot(self, path: Path, whole: bool = True) -> Path:
         """A picture of the whole page, or of what is in view."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        data = self.devtools("Page.captureScreenshot", {"captureBeyondViewport": whole, "format": "png"})["data"]
-        path.write_bytes(base64.b64decode(data))
+        how = {"captureBeyondViewport": whole, "format": "png", "optimizeForSpeed": True}
+        path.write_bytes(base64.b64decode(self.devtools("Page.captureScreenshot", how)["data"]))
         return path
 
     def _find(self, selector: str) -> str:
@@ -140,7 +182,7 @@ class Browser:
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         request = urllib.request.Request(self.root + path, None if body is None else json.dumps(body).encode(), method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with LOCAL.open(request, timeout=PATIENCE_S) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise RuntimeError(json.load(error)["value"]["message"].splitlines()[0]) from error
@@ -194,9 +236,20 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests; skips them where there is none."""
+def browsers() -> Iterator[list[Browser]]:
+    """The browser that all tests share; skips them where none is installed. One that can't start fails them all at once."""
     if MISSING:
         pytest.skip(MISSING)
-    with Browser() as session:
-        yield session
+    started = [Browser()]
+    yield started
+    for one in started:
+        one.close()
+
+
+@pytest.fixture
+def browser(browsers: list[Browser]) -> Browser:
+    """The shared browser, or a fresh one in the place of one that died."""
+    if not browsers[0].alive():
+        browsers[0].close()
+        browsers[0] = Browser()
+    return browsers[0]
