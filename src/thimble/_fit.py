@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thimble._lab import available_cores
-from thimble._options import check
-from thimble.base.errors import BadInput, LimitsNotMet
+from thimble._matching import matched, trainable
+from thimble._options import check, check_against
+from thimble.base.errors import LimitsNotMet
 from thimble.base.study import Limits
-from thimble.base.task import ModelSpec, TaskSpec, one_sample
 
 if TYPE_CHECKING:
     from thimble.base.study import Study
@@ -68,26 +68,19 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
 def plan(options: Fit) -> Plan:
     """The fit as a plan. Raises `BadInput` for what can't be, before anything long begins."""
     from thimble.base.model import TORCH
-    from thimble.catalog.models import preprocess_of, source_name
+    from thimble.catalog.models import source_name
     from thimble.catalog.prospects import Situation, prospects
-    from thimble.catalog.tasks import open_task
     from thimble.measure.latency import Sampling
     from thimble.work import Plan
 
     check(options)
-    model = ModelSpec(options.model, options.weights, size=options.size, seed=options.seed, shapes=options.shapes)
-    task = TaskSpec(options.data, options.size, options.mean, options.std, options.seed, True, preprocess_of(model))
-    opened = open_task(task)
-    sample = one_sample(opened)
-    shapes = options.shapes or {name: array.shape for name, array in sample.items()}
-    model = replace(model, shapes=shapes, dtypes={name: str(array.dtype) for name, array in sample.items()})
-    if options.weights is None and source_name(options.model) in ("torchvision", "timm") and opened.labels:
-        model = replace(model, classes=len(opened.labels))
-    situation = Situation("onnx" if source_name(options.model) == "onnx" else TORCH, _trainable(opened), options.student)
+    found = matched(options, options.data)
+    check_against(options, found.task)
+    situation = Situation("onnx" if source_name(options.model) == "onnx" else TORCH, trainable(found.task), options.student)
     return Plan(
         name="fit",
-        model=model,
-        task=task,
+        model=found.model,
+        task=found.spec,
         recipes=prospects(situation),
         limits=options.limits,
         seed=options.seed,
@@ -105,14 +98,6 @@ def confirmed(study: Study) -> None:
     summary = summarize(study)
     if not summary.met:
         raise LimitsNotMet(summary.recommendation)
-
-
-def _trainable(task: object) -> bool:
-    """Whether there is a train split to fine-tune on."""
-    try:
-        return len(task.split("train")) > 0  # type: ignore[attr-defined]
-    except BadInput:
-        return False
 
 
 def _try_all(work: Work, deadline: float | None) -> None:

@@ -14,6 +14,7 @@ from thimble.base.errors import BadInput
 
 if TYPE_CHECKING:
     from thimble._fit import Fit
+    from thimble.base.task import Task
 
 SHORTEST_MS = 0.001
 """A microsecond: an empty call of any runtime from Python takes longer, so no artifact can be proven below it."""
@@ -103,9 +104,26 @@ def check(options: Fit) -> None:
     for name, value in {**dataclasses.asdict(options.limits), **fields}.items():
         said = problem(name, value)
         if said:
-            raise BadInput(f"{'--' if name not in ('model',) else ''}{command_word(name)} {said}")
+            raise BadInput(f"{command_word(name)} {said}")
+
+
+def check_against(options: Fit, task: Task) -> None:
+    """Raise `BadInput` for an option that makes no sense with this model or these data."""
+    from thimble._matching import trainable
+    from thimble.base.registry import METRICS
+    from thimble.catalog.models import source_name
+
+    drop = options.limits.max_drop
+    if drop is not None and drop > 100 and METRICS.get(task.metric).unit == "%":
+        raise BadInput(f"--max-drop is {drop:g} points, and {task.metric} can't lose more than 100: leave it out for no limit")
+    if options.student and source_name(options.model) == "onnx":
+        raise BadInput(
+            f"--student {options.student} can't be taught by {options.model}: an ONNX file does not teach; give the network itself"
+        )
+    if options.student and not trainable(task):
+        raise BadInput(f"--student {options.student} needs a train split to learn from, and {task.name} has none")
 
 
 def command_word(name: str) -> str:
-    """The option's name on the command line, without its dashes."""
-    return {"shapes": "input-shape", "model": "MODEL"}.get(name, name.replace("_", "-"))
+    """The option as it is written on the command line."""
+    return {"shapes": "--input-shape", "model": "MODEL"}.get(name, f"--{name.replace('_', '-')}")
