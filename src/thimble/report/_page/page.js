@@ -111,9 +111,9 @@
     const svg = inside.querySelector("svg");
     svg.setAttribute("aria-hidden", box.getAttribute("role") === "img" ? "true" : "false");
     const at = (item) => item && item.mark && item.mark.name === "points" ? item.datum.id : null;
-    view.addEventListener("mousemove", (event, item) => { if (at(item) === null) quiet(); else light(at(item), event); });
+    view.addEventListener("mousemove", (event, item) => { if (at(item) === null) quiet(); else light(at(item), event.clientX, event.clientY); });
     view.addEventListener("mouseout", quiet);
-    view.addEventListener("click", (event, item) => { if (at(item) !== null) light(at(item), event); });
+    view.addEventListener("click", (event, item) => { if (at(item) !== null) light(at(item), event.clientX, event.clientY); });
     views.set(box, view);
   }
   async function draw() {
@@ -133,9 +133,11 @@
   }
 
   // ---- pointing at a candidate ------------------------------------------------------------------------------------
+  // The picture through which the keyboard walks: the candidate stays while the page scrolls (going to a picture may scroll it).
+  let walked = null;
   const tip = one("#tip");
-  function light(id, event) {
-    lit = id;
+  function light(id, x, y, by = null) {
+    [lit, walked] = [id, by];
     const row = data.rows[id], name = document.createElement("b"), recipe = document.createElement("code");
     name.textContent = row.name;
     recipe.textContent = row.recipe;
@@ -149,12 +151,16 @@
     runtime.textContent = row.runtime;
     tip.replaceChildren(name, recipe, runtime, ...figures);
     tip.hidden = false;
-    const x = event.clientX, y = event.clientY, box = tip.getBoundingClientRect();
-    tip.style.left = `${Math.max(6, Math.min(x + 14, innerWidth - box.width - 6))}px`;
-    tip.style.top = `${y + 16 + box.height > innerHeight ? Math.max(6, y - box.height - 12) : y + 16}px`;
+    place(x, y);
     mark();
   }
-  function quiet() { if (lit === null) return; lit = null; tip.hidden = true; mark(); }
+  function place(x, y) {
+    const box = tip.getBoundingClientRect();
+    tip.style.left = `${Math.max(6, Math.min(x + 14, innerWidth - box.width - 6))}px`;
+    tip.style.top = `${y + 16 + box.height > innerHeight ? Math.max(6, y - box.height - 12) : Math.max(6, y + 16)}px`;
+  }
+  function beside(box) { const area = box.getBoundingClientRect(); return [area.left + 24, area.top + 12]; }
+  function quiet() { walked = null; if (lit === null) return; lit = null; tip.hidden = true; mark(); }
   function mark() {
     for (const [box, view] of views) if (!box.classList.contains("rounds") && view.signal("lit") !== lit) view.signal("lit", lit).run();
     lines.forEach((line) => line.classList.toggle("lit", Number(line.dataset.id) === lit));
@@ -166,9 +172,9 @@
       if (event.key === "Enter" && lit !== null) location.hash = `c-${lit}`;
       if (!step) return;
       event.preventDefault();
-      const ids = visible().filter((id) => data.rows[id].size !== null), index = ids.indexOf(lit), area = box.getBoundingClientRect();
+      const ids = visible().filter((id) => data.rows[id].size !== null), index = ids.indexOf(lit);
       const next = index < 0 ? (step > 0 ? 0 : ids.length - 1) : (index + step + ids.length) % ids.length;
-      light(ids[next], { clientX: area.left + 24, clientY: area.top + 12 });
+      light(ids[next], ...beside(box), box);
     });
     box.addEventListener("blur", quiet);
   });
@@ -176,7 +182,7 @@
     line.addEventListener("mouseenter", () => { lit = Number(line.dataset.id); mark(); });
     line.addEventListener("mouseleave", quiet);
   });
-  document.addEventListener("scroll", quiet, { passive: true });
+  document.addEventListener("scroll", () => { if (walked) place(...beside(walked)); else quiet(); }, { passive: true });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") quiet(); });
 
   // ---- details ----------------------------------------------------------------------------------------------------
