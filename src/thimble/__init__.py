@@ -15,6 +15,8 @@ _PUBLIC = {
     "fit": "thimble._fit",
     "read_config": "thimble._config",
     "config_text": "thimble._config",
+    "Apply": "thimble._apply",
+    "apply": "thimble._apply",
     "Limits": "thimble.base.study",
     "Study": "thimble.base.study",
     "read_study": "thimble.base.study",

@@ -5,6 +5,7 @@ The command line, ``study.toml`` and the library share them.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -96,12 +97,11 @@ def _channels(name: str, values: Iterable[float]) -> str | None:
     return None
 
 
-def check(options: Fit) -> None:
-    """Raise `BadInput` for an option that can't be, in the words of the command line."""
-    import dataclasses
-
-    fields = {f.name: getattr(options, f.name) for f in dataclasses.fields(options) if f.name != "limits"}
-    for name, value in {**dataclasses.asdict(options.limits), **fields}.items():
+def check(options: Any) -> None:
+    """Raise `BadInput` for a field of options, or of the limits in them, that can't be, in the words of the command line."""
+    fields = {f.name: getattr(options, f.name) for f in dataclasses.fields(options)}
+    limits = fields.pop("limits", None)
+    for name, value in {**(dataclasses.asdict(limits) if limits else {}), **fields}.items():
         said = problem(name, value)
         if said:
             raise BadInput(f"{command_word(name)} {said}")
@@ -126,4 +126,4 @@ def check_against(options: Fit, task: Task) -> None:
 
 def command_word(name: str) -> str:
     """The option as it is written on the command line."""
-    return {"shapes": "--input-shape", "model": "MODEL"}.get(name, f"--{name.replace('_', '-')}")
+    return {"shapes": "--input-shape", "model": "MODEL", "recipe": "RECIPE"}.get(name, f"--{name.replace('_', '-')}")

@@ -64,7 +64,7 @@ class _Bench:
         model = self._model(request.parent, request, store)
         teacher = self._model(request.teacher, request, store) if request.teacher and "teacher" in step.uses else None
         context = Context(
-            task=_Blinded(self._task(request.task)),
+            task=_Blinded(self._task(request.task)) if request.task else None,
             teacher=teacher if teacher and teacher.format == TORCH else None,
             output=output,
             scratch=scratch,
@@ -77,7 +77,7 @@ class _Bench:
 
     def _student(self, spec: str, request: Request, scratch: Path) -> Model:
         given = request.model
-        classes = len(self._task(request.task).labels) or given.classes
+        classes = (len(self._task(request.task).labels) if request.task else None) or given.classes
         return open_model(replace(given, spec=spec, weights=None, classes=classes, seed=request.seed), scratch / "student")
 
     def _model(self, key: str | None, request: Request, store: Store) -> Model:

@@ -31,11 +31,12 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert", 
 class Source:
     """Where a study begins: the model as asked for, and the steps that make it the FP32 source (its training).
 
-    ``facts`` are the addresses of what steps may use: ``train``, ``calibration`` and ``validation`` fingerprints.
+    ``facts`` are the addresses of what steps may use: ``train``, ``calibration`` and ``validation`` fingerprints. Without
+    a ``task`` there are no data.
     """
 
     model: ModelSpec
-    task: TaskSpec
+    task: TaskSpec | None
     fingerprint: str
     facts: dict[str, str]
     prefix: tuple[Step, ...] = ()
@@ -81,8 +82,12 @@ class Building:
         """The model as given, before the prefix trains it. Raises what opening raises."""
         key = self._source_key
         if not self.store.has(key):
-            self.process.ask(self._request(key), progress, deadline)
+            self.store.keep_value(f"{key}-told", self.process.ask(self._request(key), progress, deadline))
         return Built(key, self.store.describe(key))
+
+    def told(self, key: str) -> dict[str, Any]:
+        """What was counted when a result was made: ``parameters`` and ``macs`` of a network in memory, ``seconds``."""
+        return self.store.value(f"{key}-told", dict) or {}
 
     def open_source(self, progress: Progress = silent, deadline: float | None = None) -> Built:
         """The source model, trained where the study has to. Raises what opening or training raises."""
@@ -116,7 +121,7 @@ class Building:
         if key in self.failures:
             raise self.failures[key]
         cached = self.store.has(key)
-        told: dict[str, Any] = self.store.value(f"{key}-told", dict) or {}
+        told = self.told(key)
         if not cached:
             words = step_text(step)
             request = replace(
@@ -149,7 +154,7 @@ class Building:
         reasons = []
         for wanted in formats:
             for name, cls in STEPS.all().items():
-                if (cls.consumes, cls.produces) != (built.model.format, wanted) or not _is_exporter(cls):
+                if not exports(cls, built.model.format, wanted):
                     continue
                 try:
                     return self._apply(built, cls(), progress, deadline)
@@ -179,8 +184,10 @@ class Building:
         return Request(str(self.store.root), key, source.model, source.task, seed=source.seed, threads=source.threads)
 
 
-def _is_exporter(cls: Any) -> bool:
-    return bool(cls.__module__.startswith("thimble.export.")) or (cls.consumes != cls.produces and cls.__name__.startswith("To"))
+def exports(cls: Any, consumed: str, produced: str) -> bool:
+    """Whether a step's class only turns one format into another, these two."""
+    exporter = cls.__module__.startswith("thimble.export.") or (cls.consumes != cls.produces and cls.__name__.startswith("To"))
+    return exporter and (cls.consumes, cls.produces) == (consumed, produced)
 
 
 def _versions(modules: tuple[str, ...]) -> dict[str, str]:

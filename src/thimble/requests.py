@@ -12,13 +12,14 @@ from thimble.base.task import ModelSpec, TaskSpec
 class Request:
     """Open ``model`` (``step`` is ``None``) or apply a step to the stored result ``parent``, and keep it as ``key``.
 
-    With ``weigh``, an artifact's folder, the answer is its size, and nothing else is done.
+    Without a ``task`` there are no data. With ``weigh``, an artifact's folder, the answer is its size, and nothing else
+    is done.
     """
 
     store: str
     key: str
     model: ModelSpec
-    task: TaskSpec
+    task: TaskSpec | None
     step: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     parent: str | None = None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from thimble.base.errors import UnknownName
+from thimble.base.model import TORCH
 from thimble.base.recipe import Recipe, parse_recipe
+from thimble.catalog.prospects import Situation, prospects
 
 QUICK = ("baseline", "int8-static", "prune30-channels", "onnx", "onnx-int8-static")
 """The lab's first look, and what its quick form in tests runs."""
@@ -76,9 +79,21 @@ def lab_recipes(only: Sequence[str] = (), quick: bool = False, opset: int | None
     return tuple(recipe for name, recipe in every.items() if name in {"baseline", *chosen})
 
 
-def recipe_names() -> Iterable[str]:
-    """Every named recipe."""
-    return [name for name, *_ in (*_LAB, *_TRAPS)]
+def named_recipes(situation: Situation) -> dict[str, Recipe]:
+    """Every recipe that has a name, as it is for one model: what `thimble.fit` tries, then the lab's and the naive ones.
+
+    The lab's export recipes leave the export out for a model that is ONNX already; what only PyTorch can do is not among
+    them then.
+    """
+    found = {recipe.name: recipe for recipe in prospects(situation)}
+    for recipe in lab_recipes(only=[name for name, *_ in (*_LAB, *_TRAPS)]):
+        steps = recipe.steps
+        if situation.format != TORCH:
+            steps = steps[1:] if steps and steps[0].produces == situation.format else steps
+            if any(step.consumes != situation.format for step in steps) or recipe.runtime == "pytorch":
+                continue
+        found.setdefault(recipe.name, replace(recipe, steps=steps))
+    return found
 
 
 def _made(name: str, text: str, runtime: str, title: str, fills: dict[str, str]) -> Recipe:

@@ -1,0 +1,137 @@
+"""``thimble apply``."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from thimble._options import OPTIONS
+from thimble.base.values import MB
+from thimble.cli.lab import numbers
+from thimble.cli.measure import shapes
+
+if TYPE_CHECKING:
+    from thimble._apply import Applied, Change
+
+TOLD = ("output_shapes", "parameters_before", "parameters_after", "weights")
+"""Notes that the figures say already, or that say where the model came from."""
+
+
+@click.command("apply")
+@click.argument("recipe")
+@click.argument("model")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder of the artifact; an older one is replaced."
+)
+@click.option("--data", metavar="SPEC", help=OPTIONS["data"].help + " Where a step needs data.")
+@click.option("--runtime", metavar="NAME", help="What is to open it; default: the last step's own. See thimble list runtimes.")
+@click.option("--weights", metavar="FILE", help=OPTIONS["weights"].help)
+@click.option("--size", type=int, metavar="PIXELS", help=OPTIONS["size"].help)
+@click.option("--mean", callback=numbers, metavar="R,G,B", help=OPTIONS["mean"].help)
+@click.option("--std", callback=numbers, metavar="R,G,B", help=OPTIONS["std"].help)
+@click.option("--input-shape", "shapes", multiple=True, callback=shapes, metavar="NAME=1,3,224,224", help=OPTIONS["shapes"].help)
+@click.option("--threads", type=int, metavar="N", help="Threads for the steps; default: the cores at hand.")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Of splits, weights and training.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def command(out: Path, as_json: bool, **given: Any) -> None:
+    """Build RECIPE on MODEL, and leave the artifact in a folder that can be copied away and still runs.
+
+    RECIPE is steps with their settings, joined by +, or the name of a known one: see thimble list steps, thimble list
+    recipes. MODEL is torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive. Where two steps'
+    formats do not meet, the exporter between them is put in. Finished steps are kept: a second run takes them.
+
+    \b
+    thimble apply "prune_channels(0.5) + finetune(2) + onnx_quantize_static()" \\
+        torchvision:resnet18 --data digits --out small
+    thimble apply "onnx_quantize_dynamic()" model.onnx --out dynamic
+    thimble apply onnx-int8 net.py:network --weights net.pt --data npz:sensors.npz --out int8
+    """
+    import msgspec
+
+    from thimble._apply import Apply, apply
+    from thimble.cli._progress import Show
+
+    options = Apply(**{**given, "shapes": given["shapes"] or None})
+    with Show() as show:
+        applied = apply(options, out, show)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(applied, enc_hook=str), indent=1).decode())
+    else:
+        click.echo("\n".join(told(applied)))
+
+
+def told(applied: Applied) -> list[str]:
+    """The steps with what each one changed, and what the artifact is."""
+    lines: list[str] = []
+    before: Change | None = None
+    for change in applied.changes:
+        lines += _lines(change, before)
+        before = change
+    size = applied.size
+    counts = (("parameters", size.parameters), ("MACs", size.macs))
+    said = [f"{size.bytes / MB:.3g} MB ({size.deflated_bytes / MB:.3g} deflated)", *(f"{_count(n)} {name}" for name, n in counts if n)]
+    lines += ["", f"{applied.folder}: {', '.join(said)}", f"  {applied.artifact.main}, for {_title(applied.runtime)}"]
+    return [*lines, f"  next: thimble measure {applied.folder}" + _hint(applied)]
+
+
+def _lines(change: Change, before: Change | None) -> list[str]:
+    """One step: its text and time, then its figures beside those before it, then what it noted."""
+    time = "" if before is None else "kept from before" if change.cached else f"{change.seconds:.1f} s"
+    put_in = "  (put in)" if change.inserted else ""
+    lines = [f"{'' if before is None else '+ '}{change.text}{put_in}{f'  [{time}]' if time else ''}"]
+    was = before or replace(change, parameters=None, macs=None, bytes=None)
+    figures = [
+        _figure("parameters", change.parameters, was.parameters, _count),
+        _figure("MACs", change.macs, was.macs, _count),
+        _figure("", change.bytes, was.bytes, lambda n: f"{n / MB:.3g} MB"),
+    ]
+    format = change.format if was.format == change.format else f"{was.format} -> {change.format}"
+    source = [str(change.notes["weights"])] if "weights" in change.notes else []
+    notes = [f"{name.replace('_', ' ')} {_note(value)}" for name, value in change.notes.items() if _telling(name, value)]
+    for told in (", ".join(filter(None, [format, *figures])), "; ".join([*source, *notes])):
+        lines += textwrap.wrap(told, 80, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
+    return lines
+
+
+def _telling(name: str, value: Any) -> bool:
+    """Whether a note says what the figures don't, briefly."""
+    return name not in TOLD and value not in ({}, [], "") and len(_note(value)) < 300
+
+
+def _figure(name: str, now: int | None, before: int | None, text: Any) -> str:
+    if now is None:
+        return ""
+    if not before or now == before:
+        return f"{name} {text(now)}".strip()
+    return f"{name} {text(before)} -> {text(now)} ({now / before:.0%})".strip()
+
+
+def _note(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {one}" for key, one in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _count(number: int) -> str:
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            return f"{number / limit:.3g} {unit}"
+    return str(number)
+
+
+def _title(runtime: str) -> str:
+    from thimble.base.registry import RUNTIMES
+
+    return str(RUNTIMES.get(runtime).title)
+
+
+def _hint(applied: Applied) -> str:
+    """What a folder's own runtime would not be."""
+    from thimble.base.registry import RUNTIMES
+
+    native = RUNTIMES.get(applied.runtime).formats[0] == applied.artifact.format
+    return "" if native else f" --runtime {applied.runtime}"
