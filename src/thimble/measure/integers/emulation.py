@@ -71,7 +71,7 @@ class Emulation:
 
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
         attributes = {name: value.decode() if isinstance(value, bytes) else value for name, value in attributes.items()}
-        inputs = [None if not name else self.constants[name] if name in self.constants else values[name] for name in node.input]
+        inputs: list[Any] = [None if not name else self.constants[name] if name in self.constants else values[name] for name in node.input]
         operator, _, weights = OPERATORS[node.op_type]
         output, cut = operator(attributes, inputs, self.saturating)
         values[node.output[0]] = output

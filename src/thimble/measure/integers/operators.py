@@ -160,7 +160,8 @@ def _requantized(total: NDArray[np.int32], scale: Any, zero: Any) -> NDArray[Any
     zero = np.asarray(0 if zero is None else zero)
     kind = zero.dtype if zero.dtype.kind in "iu" and zero.dtype.itemsize == 1 else np.dtype(np.uint8)
     limits = np.iinfo(kind)
-    return (np.rint(total.astype(np.float32) * scale) + zero.astype(np.float32)).clip(limits.min, limits.max).astype(kind)
+    found: NDArray[Any] = (np.rint(total.astype(np.float32) * scale) + zero.astype(np.float32)).clip(limits.min, limits.max).astype(kind)
+    return found
 
 
 def _per_channel(values: Any, dimensions: int) -> Any:
