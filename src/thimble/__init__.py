@@ -17,6 +17,7 @@ _PUBLIC = {
     "config_text": "thimble._config",
     "Apply": "thimble._apply",
     "apply": "thimble._apply",
+    "listing": "thimble._listing",
     "Limits": "thimble.base.study",
     "Study": "thimble.base.study",
     "read_study": "thimble.base.study",

@@ -50,7 +50,8 @@ class Step(Protocol):
     result. ``uses`` names what in the context changes the result, among ``train``, ``calibration``,
     ``validation``, ``teacher``, ``seed`` and ``threads``: it is part of the result's address in the store.
     ``needs`` are the importable modules that `apply` imports, ``extra`` the extra that brings them
-    (``None``: they are always there).
+    (``None``: they are always there). A step may also have ``choices``: the values of a setting, by its name, where they
+    are few.
     """
 
     consumes: ClassVar[str]

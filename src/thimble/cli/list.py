@@ -2,50 +2,100 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.util
-from typing import Any
+import textwrap
+from typing import TYPE_CHECKING
 
 import click
 
-from thimble.base.registry import METRICS, MODELS, RUNTIMES, STEPS, TASKS, Registry
+if TYPE_CHECKING:
+    from thimble._listing import Listed
 
-KINDS = {"steps": STEPS, "runtimes": RUNTIMES, "models": MODELS, "tasks": TASKS, "metrics": METRICS}
+KINDS = ("steps", "runtimes", "models", "tasks", "metrics", "recipes")
+WIDTH = 80
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice([*KINDS, "recipes"]))
-def command(kind: str) -> None:
-    """List what is registered: steps, runtimes, models, tasks, metrics or recipes, with settings and needs."""
-    if kind == "recipes":
-        from thimble.catalog.recipes import lab_recipes
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(kind: str, name: str | None, as_json: bool) -> None:
+    """List what there is of KIND: steps, runtimes, models, tasks, metrics or recipes, with settings and needs.
 
-        for recipe in lab_recipes(only=[*(r.name for r in lab_recipes()), "traps"]):
-            click.echo(f"{recipe.name}\n    {recipe.title}\n    {recipe.text}   [{recipe.runtime}]")
-        return
-    for name, cls in KINDS[kind].all().items():
-        click.echo(f"{_signature(kind, name, cls)}{_absent(cls)}")
-        click.echo(f"    {_about(KINDS[kind], name, cls)}")
-        if kind == "steps":
-            click.echo(f"    {cls.consumes} -> {cls.produces}")
-        if kind == "runtimes":
-            click.echo(f"    opens {', '.join(cls.formats)}")
+    With NAME, all that there is to say of one of them; for torchvision and timm, every model's name, one a line.
+
+    \b
+    thimble list steps
+    thimble list steps prune_channels
+    thimble list models torchvision | grep mobilenet
+    thimble list recipes --json
+    """
+    import msgspec
+
+    from thimble._listing import listing, model_names
+
+    found = listing(kind, name)
+    names = model_names(name) if kind == "models" and name and not found[0].missing else []
+    if as_json:
+        told = [{**msgspec.to_builtins(one, enc_hook=repr), **({"names": names} if names else {})} for one in found]
+        click.echo(msgspec.json.format(msgspec.json.encode(told), indent=1).decode())
+    elif names:
+        click.echo("\n".join(names))
+    else:
+        click.echo("\n".join(line for one in _grouped(found) for line in one))
 
 
-def _signature(kind: str, name: str, cls: Any) -> str:
-    if kind == "steps":
-        settings = (f"{f.name}={f.default!r}" for f in dataclasses.fields(cls))
-        return f"{name}({', '.join(settings)})"
-    return str(getattr(cls, "form", name))
+def _grouped(found: tuple[Listed, ...]) -> list[list[str]]:
+    """The lines of each, a blank one before a heading, and between things that take more than a few lines."""
+    parts: list[list[str]] = []
+    group = ""
+    for one in found:
+        if one.group != group:
+            parts.append([*([""] if parts else []), f"{one.group[:1].upper()}{one.group[1:]}:"])
+            group = one.group
+        parts.append([*([""] if parts and one.kind == "steps" else []), *lines_of(one, alone=len(found) == 1)])
+    return parts
 
 
-def _about(registry: Registry, name: str, cls: Any) -> str:
-    """The first line of the class's documentation, without its markup."""
-    return (cls.__doc__ or registry.module(name).__doc__ or "").strip().splitlines()[0].replace("``", "")
+def lines_of(one: Listed, alone: bool) -> list[str]:
+    """One thing in at most 80 columns: what to write, what it is, its settings, what it needs."""
+    lines = [one.name] if one.kind == "recipes" else _wrapped(one.form, 0, hanging=4)
+    for paragraph in one.about if alone else one.about[:1]:
+        lines += _wrapped(paragraph)
+    if one.kind == "recipes":
+        lines += _wrapped(one.form, hanging=4)
+    lines += _settings(one)
+    if one.kind == "steps":
+        lines += _wrapped(f"takes {one.formats[0]}, gives {one.formats[1]}" + _used(one))
+    elif one.kind == "runtimes":
+        lines += _wrapped(f"opens {', '.join(one.formats)}")
+    elif one.kind == "recipes":
+        lines += _wrapped(f"runs in {one.runtime}{_used(one)}")
+    if one.kind == "models" and one.name in ("torchvision", "timm"):
+        lines += _wrapped(f"names: thimble list models {one.name}")
+    if one.missing:
+        lines += _wrapped(f"not installed: {one.missing}")
+    return lines
 
 
-def _absent(cls: Any) -> str:
-    """What to install where something that the class needs is missing."""
-    missing = [module for module in getattr(cls, "needs", ()) if importlib.util.find_spec(module.partition(".")[0]) is None]
-    extra = getattr(cls, "extra", None)
-    return f"   (needs: pip install 'thimble[{extra}]')" if missing and extra else ""
+def _used(one: Listed) -> str:
+    """The data that it learns from."""
+    splits = [name for name in one.uses if name != "teacher"]
+    teacher = ", and the model as given as a teacher" if "teacher" in one.uses else ""
+    return f"; learns from the {' and '.join(splits)} split{'s' if len(splits) > 1 else ''}{teacher}" if splits else ""
+
+
+def _settings(one: Listed) -> list[str]:
+    lines = []
+    longest = max((len(setting.name) for setting in one.settings), default=0)
+    for setting in one.settings:
+        what = " | ".join(setting.choices) or setting.type
+        lines += _wrapped(f"{setting.name:<{longest}}  {what}  [{setting.default!r}]", 6, hanging=longest + 2)
+    return lines
+
+
+def _wrapped(text: str, indent: int = 4, hanging: int = 0) -> list[str]:
+    """The text in lines of at most 80 columns."""
+    first, rest = " " * indent, " " * (indent + hanging)
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False, drop_whitespace=True
+    )

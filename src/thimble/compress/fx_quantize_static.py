@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,6 +29,7 @@ class FxQuantizeStatic:
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     extra: ClassVar[str | None] = None
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"calibration": ("data", "noise")}
 
     def apply(self, model: Model, context: Context) -> Model:
         """The quantized network as TorchScript. Raises `NotApplicable` where FX can't trace or nothing was quantized."""

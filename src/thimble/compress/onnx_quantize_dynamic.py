@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,6 +28,7 @@ class OnnxQuantizeDynamic:
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
     extra: ClassVar[str | None] = None
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"weights": ("uint8", "int8")}
 
     def __post_init__(self) -> None:
         if self.weights not in ("int8", "uint8"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -40,6 +40,12 @@ class OnnxQuantizeStatic:
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
     extra: ClassVar[str | None] = None
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "activations": TYPES,
+        "weights": TYPES,
+        "method": tuple(METHODS),
+        "calibration": ("data", "noise"),
+    }
 
     def __post_init__(self) -> None:
         for name in ("activations", "weights"):

@@ -49,6 +49,10 @@ class Timm:
         inputs = ordered_as_taken(network, given_inputs(spec)) or (usual,)
         return torch_model(network.eval(), inputs, spec, {"weights": spec.weights or f"initialised from seed {spec.seed}"})
 
+    def names(self) -> list[str]:
+        """Every architecture; a suffix such as ``.a1_in1k`` picks published weights."""
+        return list(_timm().list_models())
+
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:
         """The transform that the published weights were evaluated with; ``None`` for other weights."""
         if spec.weights != IMAGENET:

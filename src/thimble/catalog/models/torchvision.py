@@ -43,6 +43,12 @@ class Torchvision:
         inputs = ordered_as_taken(network, given_inputs(spec)) or (TensorSpec("input", (None, 3, size, size)),)
         return torch_model(network.eval(), inputs, spec, {"weights": source})
 
+    def names(self) -> list[str]:
+        """Every architecture that can be opened: all but the detectors, whose outputs have no fixed number."""
+        from thimble.catalog.models._torchvision_import import import_torchvision
+
+        return sorted(set(import_torchvision().models.list_models()) - set(_names("detection")))
+
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:
         """The transform published with the ImageNet weights; ``None`` for other weights."""
         return transform_of(_imagenet_weights(known_name(spec))) if spec.weights == IMAGENET else None
