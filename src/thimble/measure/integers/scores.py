@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +68,8 @@ def reading(split: Split, name: str, subject: Subject, samples: int, kept: Path 
     if kept is None:
         return Reading(found, None, name)
     outputs = first_output(kept)
-    ends = np.cumsum([0, *map(len, found)])
-    wanted = tuple(np.asarray(outputs[positions[a:b]]) for a, b in zip(ends, ends[1:], strict=False))
+    ends = np.cumsum([0, *map(len, found)]).tolist()
+    wanted = tuple(np.asarray(outputs[positions[a:b]]) for a, b in pairwise(ends))
     return Reading(found, wanted, name)
 
 

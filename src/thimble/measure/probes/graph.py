@@ -88,8 +88,8 @@ def file_facts(path: Any) -> dict[str, Any]:
     made_by = {name: node for node in nodes for name in node.output}
     fed = [n for n in nodes if n.op_type in FLOAT and len(n.input) > 1 and _kind_of(made_by.get(n.input[1])) == "DequantizeLinear"]
     fake = [n.input[0] for n in nodes if n.op_type == "QuantizeLinear" and n.input[0] in tensors]
-    filters = [_filters(node, tensors, made_by) for node in nodes if node.op_type in CONVOLUTIONS]
-    filters = [count for count in filters if count]
+    counted = (_filters(node, tensors, made_by) for node in nodes if node.op_type in CONVOLUTIONS)
+    filters = [count for count in counted if count]
     return {
         "quantized": len(fed) + sum(node.op_type in INTEGER for node in nodes),
         "activations": _activations(nodes, tensors),
