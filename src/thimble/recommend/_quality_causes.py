@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from thimble.base.processor import int8_support
-from thimble.base.study import Candidate, Finding, Study
+from thimble.base.study import Candidate, Finding, Quality, Study
 from thimble.base.summary import Interval, Row
 from thimble.recommend import _words as words
 from thimble.recommend._family import essence, name_of, uses
 from thimble.recommend.pairs import loss_against
+from thimble.recommend.rows import metric_of
+from thimble.stats import drop_interval, quality_interval
 
 FEW_SAMPLES = 64
 """Calibration samples below which ranges are often wrong."""
+
+SAME_DB = 30.0
+"""Above this, outputs on two processors differ by less than INT8 itself costs."""
+
+CLIPPED_INPUT, USED_INPUT, CLIPPED_INSIDE = 0.01, 0.5, 0.005
+"""Shares from which ranges are not those of the data at hand."""
 
 NOTABLE_DB = 1.0
 """A difference in signal-to-noise ratio that is worth telling."""
@@ -106,6 +116,89 @@ def _same_but_range(candidate: Candidate, other: Candidate) -> bool:
     for settings in (last, other_last):
         settings.pop("reduce_range", None)
     return last == other_last
+
+
+def processor_dependent(study: Study, candidate: Candidate, row: Row) -> Finding | None:
+    """The same file on a processor with VNNI and on one without: how far apart its outputs and its scores are."""
+    found = candidate.probes.get("processors", {})
+    if "here" not in found or found["between_db"] > SAME_DB:
+        return None
+    samples = words.counted(found["samples"], f"{found['split']} sample")
+    loss = _loss_without(study, found)
+    proven = f": {words.points(loss, study.task)} lost" if loss and loss.low > 0 else ""
+    worst = words.joined(f"{name} ({words.figure(100 * share)} % of the pairs)" for name, share in list(found["cut"].items())[:3])
+    return Finding(
+        "processor-dependent",
+        f"{_on_both(study, found)}, on {samples}{proven}. Without VNNI pairs of 8-bit products are added in 16 bits, which full-range "
+        f"signed weights overflow, here in {worst}: keep weights to 7 bits (reduce_range=True) for such processors.",
+        {key: found[key] for key in ("between_db", "cut", "samples", "split")} | ({"loss": _numbers(loss)} if loss else {}),
+    )
+
+
+VNNI = ("with VNNI", "without VNNI")
+
+
+def _on_both(study: Study, found: dict[str, Any]) -> str:
+    """What the file gives on both kinds of processors, and how each is known."""
+    where = {kind: f"{found[kind]['how']}{' here' if kind == found['here'] else ''}" for kind in VNNI}
+    told = {kind: _scores_on(study, found[kind]) for kind in VNNI}
+    if all(told.values()):
+        return f"The same file gives {words.joined(f'{told[kind]} {kind} ({where[kind]})' for kind in VNNI)}"
+    ways = words.joined(f"{kind} ({where[kind]})" for kind in VNNI)
+    return f"The same file's outputs {ways} agree to no more than {found['between_db']:.1f} dB"
+
+
+def _scores_on(study: Study, found: dict[str, Any]) -> str:
+    """``92.3 % and 28.1 dB``: its quality on the samples, and how its outputs follow the float model's, as far as known."""
+    parts = []
+    scored = Quality("", "", study.task.metric, tuple(found["scores"]))
+    metric = metric_of(study.task, scored) if found["scores"] else None
+    if metric is not None:
+        parts.append(f"{words.figure(quality_interval(scored.scores, metric, study.seed).value)}{' %' if study.task.unit == '%' else ''}")
+    if found["sqnr_db"] is not None:
+        parts.append(f"{found['sqnr_db']:.1f} dB")
+    return words.joined(parts)
+
+
+def _loss_without(study: Study, found: dict[str, Any]) -> Interval | None:
+    """What the file loses on a processor without VNNI, on the same samples."""
+    scores = [tuple(found[kind]["scores"]) for kind in VNNI]
+    metric = metric_of(study.task, Quality("", "", study.task.metric, scores[0])) if all(scores) else None
+    return None if metric is None else drop_interval(scores[0], scores[1], metric, study.seed)
+
+
+def other_inputs(study: Study, candidate: Candidate, row: Row) -> Finding | None:
+    """Inputs that lie beyond the range, or use little of it, that the file was calibrated for."""
+    for name, shares in candidate.probes.get("ranges", {}).get("input", {}).items():
+        if shares["clipped"] <= CLIPPED_INPUT and shares["used"] >= USED_INPUT:
+            continue
+        span = f"{shares['low']:.2f} to {shares['high']:.2f}"
+        what = (
+            f"{words.figure(100 * shares['clipped'])} % of the values lie beyond it"
+            if shares["clipped"] > CLIPPED_INPUT
+            else f"they use {words.figure(100 * shares['used'])} % of it"
+        )
+        return Finding(
+            "other-inputs",
+            f"Its input {name} was calibrated for values from {span}, and of the data at hand {what}: calibration and evaluation "
+            "preprocess their inputs differently (scale, mean, standard deviation), so calibrate on the inputs it will get.",
+            {"input": {name: shares}},
+        )
+    return None
+
+
+def narrow_ranges(study: Study, candidate: Candidate, row: Row) -> Finding | None:
+    """Activations beyond the ranges that calibration found, inside the network."""
+    found = candidate.probes.get("ranges", {})
+    if "tensors" not in found or found["clipped"] <= CLIPPED_INSIDE or other_inputs(study, candidate, row):
+        return None
+    worst = [f"{name} ({words.figure(100 * shares['clipped'])} %)" for name, shares in list(found["inside"].items())[:3]]
+    return Finding(
+        "narrow-ranges",
+        f"{words.figure(100 * found['clipped'])} % of its activations lie beyond the ranges that calibration found, most in "
+        f"{words.joined(worst)}: calibrate on more samples, or on such as it will get.",
+        {"clipped": found["clipped"], "inside": found["inside"]},
+    )
 
 
 def sensitive_layers(study: Study, candidate: Candidate, row: Row) -> Finding | None:

@@ -10,6 +10,8 @@ from thimble.recommend._family import untouched, uses
 from thimble.recommend.pairs import speedup_over
 
 FLOATS = ("float64", "float32")
+GIVEN_ZEROS = 20.0
+"""Percent of zeros from which a network that is given counts as pruned: rounding to 8 bits alone leaves less."""
 
 
 def float_weights(study: Study, candidate: Candidate, row: Row) -> Finding | None:
@@ -32,6 +34,19 @@ def float_weights(study: Study, candidate: Candidate, row: Row) -> Finding | Non
     })  # fmt: skip
 
 
+def fake_quantized(study: Study, candidate: Candidate, row: Row) -> Finding | None:
+    """Weights stored in float with quantization around them."""
+    held = candidate.probes.get("graph", {}).get("fake_quantized", 0)
+    if not held or candidate.size is None:
+        return None
+    return Finding(
+        "fake-quantized",
+        f"{words.figure(held / MB)} of its {words.figure(candidate.size.bytes / MB)} MB are weights that are stored in float32 and "
+        "quantized when the file is opened (a quantizer's simulation, exported as it was): store the integers instead, a quarter of that.",
+        {"bytes": held},
+    )
+
+
 def _no_smaller(row: Row) -> str:
     if row.compression is None:
         return ""
@@ -42,7 +57,10 @@ def zeros_stored(study: Study, candidate: Candidate, row: Row) -> Finding | None
     """Zeroed weights that are shipped and multiplied like any others."""
     before = study.candidates[0].size
     size = candidate.size
-    if not uses(candidate, "prune") or size is None or before is None or row.sparsity is None or row.compression is None:
+    if candidate is study.candidates[0]:
+        return _zeros_given(candidate, row)
+    zeroed = uses(candidate, "prune") or candidate.recipe == "as given"
+    if not zeroed or size is None or before is None or row.sparsity is None or row.compression is None:
         return None
     dense = 100 * (1 - (before.nonzero_parameters or 0) / before.parameters) if before.parameters else 0.0
     if row.sparsity < dense + 5 or row.compression > 1.05:
@@ -54,6 +72,19 @@ def zeros_stored(study: Study, candidate: Candidate, row: Row) -> Finding | None
     )
     shrinks = shrinks if size.deflated_bytes < 0.98 * before.deflated_bytes else ""
     return Finding("zeros-stored", f"{told}{shrinks}{_no_faster(study, candidate)}.", {"zeros": {"percent": row.sparsity}})
+
+
+def _zeros_given(candidate: Candidate, row: Row) -> Finding | None:
+    """The same of a network that came with zeros."""
+    size = candidate.size
+    if size is None or row.sparsity is None or row.sparsity < GIVEN_ZEROS or size.bytes < 2 * (size.nonzero_parameters or 0):
+        return None
+    return Finding(
+        "zeros-stored",
+        f"{words.figure(row.sparsity)} % of its weights are zero, but zeros are stored and multiplied like any other number: "
+        f"{words.figure(size.bytes / MB)} MB; only deflated it shrinks, to {words.figure(size.deflated_bytes / MB)} MB.",
+        {"zeros": {"percent": row.sparsity}},
+    )
 
 
 def _no_faster(study: Study, candidate: Candidate) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from thimble.base.processor import int8_support
 from thimble.base.study import Candidate, Finding, Study
 from thimble.base.summary import Interval, Row
+from thimble.recommend import _graph_causes as graphs
 from thimble.recommend import _words as words
 from thimble.recommend._family import essence, float_sibling, name_of, untouched, uses
 from thimble.recommend.pairs import speedup_over
@@ -64,18 +65,22 @@ def _unsigned_twin(candidate: Candidate, other: Candidate) -> bool:
 
 def int8_not_faster(study: Study, candidate: Candidate, row: Row) -> Finding | None:
     """Static INT8 that is at most hardly faster than FP32 in the same runtime, with what may cause it here."""
-    if not uses(candidate, "quantize") or uses(candidate, "quantize_dynamic"):
+    if not integers(candidate) or uses(candidate, "quantize_dynamic"):
         return None
-    other, ratio = _against(study, candidate, float_sibling(study, candidate))
+    other, ratio = _against(study, candidate, float_sibling(study, candidate) or float_baseline(study, candidate))
     if other is None or ratio is None or ratio.high > HARDLY:
         return None
     support = int8_support(study.environment.features)
     reasons = []
     if support in ("saturating", "none"):
         reasons.append("this processor has no instruction that adds up 8-bit products in 32 bits (VNNI, dot product)")
+    if left := graphs.unfused(candidate):
+        reasons.append(f"{words.counted(left, 'quantized layer')} are executed in float all the same")
     if floats := _note(candidate, "float_operators"):
         reasons.append(f"{words.counted(floats, 'operator')} stayed in float")
-    if candidate.size and candidate.size.macs and candidate.size.macs < SMALL_MACS:
+    if costs := graphs.fixed_costs(candidate):
+        reasons.append(costs)
+    elif candidate.size and candidate.size.macs and candidate.size.macs < SMALL_MACS:
         millions = words.figure(candidate.size.macs / 1e6)
         reasons.append(f"with {millions} million MACs, fixed costs per operator weigh as much as the arithmetic that INT8 saves")
     why = f"; what may cause it: {words.joined(reasons)}" if reasons else ""
@@ -90,17 +95,21 @@ def int8_not_faster(study: Study, candidate: Candidate, row: Row) -> Finding | N
 def macs_not_time(study: Study, candidate: Candidate, row: Row) -> Finding | None:
     """A network with fewer MACs whose time shrank less."""
     other = untouched(study, candidate)
-    if other is None or uses(candidate, "quantize") or not candidate.size or not other.size:
+    other = other or (float_baseline(study, candidate) if not integers(candidate) else None)
+    if other is None or integers(candidate) or not candidate.size or not other.size:
         return None
     ours, theirs = candidate.size.macs, other.size.macs
     ratio = speedup_over(study, candidate.name, other.name)
     if not ours or not theirs or ratio is None or theirs < 1.15 * ours or ratio.high > 0.9 * theirs / ours:
         return None
+    odd = graphs.odd_channels(candidate)
+    rest = "moving data and starting operators cost time that MACs don't count" + (
+        f", and {odd}: vector instructions compute the missing ones too; prune in steps of 16" if odd else ", as odd channel counts do"
+    )
     return Finding(
         "macs-not-time",
-        f"It does {words.figure(theirs / ours)}x fewer MACs than {other.name}, and is {words.speed(ratio, other.name)}: moving data, "
-        "starting operators and odd channel counts cost time that MACs don't count.",
-        {"macs": {"candidate": ours, "before": theirs}, "ratio": _numbers(ratio)},
+        f"It does {words.figure(theirs / ours)}x fewer MACs than {other.name}, and is {words.speed(ratio, other.name)}: {rest}.",
+        {"macs": {"candidate": ours, "before": theirs}, "ratio": _numbers(ratio), "graph": graphs.graph_of(candidate)},
     )
 
 
@@ -123,6 +132,18 @@ def runtime_share(study: Study, candidate: Candidate, row: Row) -> Finding | Non
         f"Of its {words.figure(row.speedup.value)}x, {words.times(ratio)} come with {runtime} alone ({other.name}, FP32); {rest}.",
         {"runtime": _numbers(ratio), "rest": _numbers(own)},
     )
+
+
+def integers(candidate: Candidate) -> bool:
+    """Whether it is quantized: by its recipe, or, as it was given, by its own graph."""
+    return uses(candidate, "quantize") or (candidate.recipe == "as given" and bool(graphs.graph_of(candidate).get("quantized")))
+
+
+def float_baseline(study: Study, candidate: Candidate) -> Candidate | None:
+    """The baseline, where it was given as the float form of an artifact that was given quantized, in the same runtime."""
+    first = study.candidates[0]
+    given = candidate.recipe == first.recipe == "as given" and candidate.name != first.name and candidate.runtime == first.runtime
+    return first if given and first.ok and not integers(first) else None
 
 
 def _against(study: Study, candidate: Candidate, other: Candidate | None) -> tuple[Candidate | None, Interval | None]:

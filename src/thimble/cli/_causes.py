@@ -1,0 +1,87 @@
+"""What was found in artifacts, as ``thimble doctor`` shows it."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Sequence
+
+from thimble.base.study import Candidate, Study
+from thimble.base.summary import Row
+from thimble.cli._figures import number
+
+Lines = list[tuple[str, str]]
+
+
+def lines(rows: Sequence[tuple[str, str]], indent: str = "") -> str:
+    """Names and texts in two columns, as wide as the terminal, at most 100."""
+    width = min(100, shutil.get_terminal_size((80, 24)).columns)
+    gap = max((len(name) for name, _ in rows), default=0) + 2
+    told = []
+    for name, text in rows:
+        inner = textwrap.wrap(text, max(30, width - gap - len(indent)), break_long_words=True, break_on_hyphens=False) or [""]
+        told += [f"{indent}{name:<{gap}}{inner[0]}", *(f"{indent}{'':<{gap}}{line}" for line in inner[1:])]
+    return "\n".join(told)
+
+
+def explained(study: Study) -> str:
+    """Each candidate that something is known of: the evidence, then the causes."""
+    from thimble.recommend.summarize import summarize
+
+    summary = summarize(study)
+    parts = []
+    for row, candidate in zip(summary.rows, study.candidates, strict=True):
+        if candidate.status == "failed" and candidate.reason:
+            parts.append(f"{row.name}\n{lines([('failed', candidate.reason)], '  ')}")
+            continue
+        evidence = evidence_lines(candidate, row)
+        causes = [(finding.code, finding.text) for finding in row.findings]
+        if not evidence and not causes:
+            continue
+        told = [row.name, *([lines(evidence, "  ")] if evidence else [])]
+        told += [lines([("*", text)], "  ") for _, text in causes] or (["  nothing disappoints that is known of here"] if evidence else [])
+        parts.append("\n".join(told))
+    return "\n\n".join(parts) or "Nothing is known of these artifacts that explains anything."
+
+
+def evidence_lines(candidate: Candidate, row: Row) -> Lines:
+    """What the file shows by itself."""
+    graph, found = candidate.probes.get("graph", {}), []
+    if graph.get("quantized"):
+        many = graph["integer"] + graph["float"]
+        left = f", {graph['quantize']} quantize and {graph['dequantize']} dequantize nodes left" if graph["quantize"] else ""
+        found.append(("integers", f"{graph['integer']} of {many} convolutions and matrix products run in INT8{left}"))
+    total = sum(candidate.operators_ms.values())
+    if total:
+        top = sorted(candidate.operators_ms.items(), key=lambda pair: -pair[1])[:4]
+        found.append(("time in", ", ".join(f"{name} {100 * ms / total:.0f} %" for name, ms in top)))
+    if found and candidate.size and candidate.size.bytes_by_type:
+        stored = sum(candidate.size.bytes_by_type.values())
+        told = (f"{kind} {100 * count / stored:.0f} %" for kind, count in candidate.size.bytes_by_type.items() if count > stored / 200)
+        found.append(("stored", f"{number(row.size_mb)} MB: {', '.join(told)}"))
+    if graph.get("not_by_16"):
+        found.append(("filters", f"{graph['not_by_16']} of {graph['convolutions']} convolutions have a number that 16 doesn't divide"))
+    found += _processors(candidate)
+    if candidate.sensitivity_db:
+        worst = sorted(candidate.sensitivity_db.items(), key=lambda pair: pair[1])[:5]
+        found.append(("sensitive", ", ".join(f"{name} {db:.1f} dB" for name, db in worst)))
+    return found
+
+
+def _processors(candidate: Candidate) -> Lines:
+    """The file on both kinds of processors."""
+    both = candidate.probes.get("processors", {})
+    if "here" not in both:
+        return []
+    told = []
+    for kind in ("with VNNI", "without VNNI"):
+        one, parts = both[kind], []
+        if one["scores"] and not isinstance(one["scores"][0], list):
+            parts.append(f"mean score {number(sum(one['scores']) / len(one['scores']), 4)}")
+        if one["sqnr_db"] is not None:
+            parts.append(f"{one['sqnr_db']:.1f} dB")
+        elif kind != both["here"] and both["between_db"] < 200:
+            parts.append(f"{both['between_db']:.1f} dB away from here")
+        told.append((kind, f"{', '.join(parts) or 'as in the file'} ({one['how']}{' here' if kind == both['here'] else ''})"))
+    samples = f"{both['samples']} {both['split']} samples"
+    return [(told[0][0], f"{told[0][1]}, on {samples}"), told[1]]

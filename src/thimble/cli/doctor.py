@@ -1,0 +1,73 @@
+"""``thimble doctor``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from thimble.cli.lab import numbers
+from thimble.cli.measure import shapes
+
+if TYPE_CHECKING:
+    from thimble.machine import Machine
+
+
+@click.command("doctor")
+@click.argument("artifact", required=False, metavar="[MODEL_OR_DIR]")
+@click.option(
+    "--data", metavar="SPEC", help="digits, imagefolder:DIR, npz:FILE, ...: look at MODEL on real inputs (calibration, validation)."
+)
+@click.option("--against", metavar="MODEL", help="The float form of MODEL: what it is compared with in time, size and outputs.")
+@click.option("--threads", type=click.IntRange(1), help="Threads; default: the cores at hand.")
+@click.option("--input-shape", "shapes", multiple=True, callback=shapes, metavar="NAME=1,3,224,224", help="What a file leaves open.")
+@click.option("--size", type=click.IntRange(8, 4096), help="Pixels each way, for images of --data.")
+@click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of each channel, for images of --data.")
+@click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of each channel.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def command(artifact: str | None, as_json: bool, **options: Any) -> None:
+    """Describe this machine; or explain an artifact: why it is not faster, not smaller, less accurate.
+
+    MODEL_OR_DIR is a study's folder, an artifact's folder, a .onnx or .pt2 file, or a model such as
+    torchvision:resnet18.
+    """
+    import msgspec
+
+    if artifact is None:
+        from thimble.machine import machine
+
+        found = machine()
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode() if as_json else described(found))
+        return
+    from thimble.cli._causes import explained
+    from thimble.cli._progress import Show
+    from thimble.doctor import Doctor, examine
+    from thimble.workflow import Event
+
+    with Show() as show:
+        study = examine(artifact, Doctor(**options), lambda done, words: show(Event(done, words)))
+    click.echo(msgspec.json.format(msgspec.json.encode(study), indent=1).decode() if as_json else explained(study))
+
+
+def described(found: Machine) -> str:
+    """The machine in lines."""
+    from thimble.cli._causes import lines
+
+    conditions = found.environment
+    clock = f", {found.clock_mhz:,.0f} MHz" if found.clock_mhz else ""
+    free = f", {found.available_mb / 1000:.1f} GB of it free" if found.available_mb is not None else ""
+    load = "not told by this system" if found.load is None else f"{100 * found.load:.0f} % of all cores in use"
+    rows = [
+        ("processor", f"{conditions.processor}{clock}"),
+        ("instructions", " ".join(conditions.features) or "none known"),
+        ("INT8", found.int8_means),
+        ("cores", f"{found.cores} at hand, {found.threads} hardware threads in all"),
+        ("governor", conditions.governor),
+        ("memory", f"{conditions.memory_mb / 1000:.1f} GB{free}"),
+        ("load now", load),
+        ("energy", found.energy),
+        ("system", f"{conditions.system}, Python {conditions.python}"),
+    ]
+    rows += [(runtime.title, runtime.version or f"missing: {runtime.install}") for runtime in found.runtimes]
+    rows += [("advice", text) for text in found.advice]
+    return lines(rows)
