@@ -16,6 +16,7 @@ from thimble.base.registry import REPORTS
 from thimble.base.step import Step
 from thimble.base.study import Study
 from thimble.base.summary import Summary
+from thimble.examining import explain
 from thimble.recommend.choose import choose
 from thimble.recommend.summarize import summarize
 from thimble.steps_process import StepsProcess
@@ -47,6 +48,8 @@ def carry_out(plan: Plan, folder: Path, listen: Listen = lambda event: None, sto
         work.study = replace(work.study, chosen=choose(work.study))
         with work.part(0.05):
             work.test(work.ready if plan.test_all else [n for n in work.ready if n in (work.first, work.study.chosen)])
+        with work.part(0.0):
+            explain(work, work.ready)
         work.study = replace(work.study, complete=True)
     return work.study
 

@@ -40,12 +40,12 @@ def float_islands(study: Study, candidate: Candidate, row: Row) -> Finding | Non
     share = share_of(candidate, "QuantizeLinear", "DequantizeLinear")
     if not graph or not graph["quantized"] or (not left and share < ISLANDS):
         return None
-    conversions = f"{words.counted(graph['dequantize'], 'dequantize')} and {words.counted(graph['quantize'], 'quantize node')}"
+    conversions = f"{graph['dequantize']} dequantize and {graph['quantize']} quantize nodes"
     spent = f", which take {words.figure(100 * share)} % of the time" if share else ""
     if left:
         text = (
-            f"Of the {words.counted(graph['quantized'], 'convolution')} and matrix products with 8-bit weights ONNX Runtime executes "
-            f"{left} in float and {graph['integer']} in integers: its optimised graph still has {conversions}{spent}"
+            f"Of the {graph['quantized']} convolutions and matrix products with 8-bit weights ONNX Runtime executes {left} in float and "
+            f"{graph['integer']} in integers: its optimised graph still has {conversions}{spent}"
         )
     else:
         text = f"All its {graph['integer']} quantized layers run in integers, but {conversions} are left{spent}"
@@ -63,15 +63,12 @@ def dynamic_convolutions(study: Study, candidate: Candidate, row: Row) -> Findin
         return None
     share = share_of(candidate, "ConvInteger")
     around = share_of(candidate, "DynamicQuantizeLinear", "Cast", "Mul", "Add")
-    spent = (
-        f" and takes {words.figure(100 * share)} % of the time, finding ranges and scaling back {words.figure(100 * around)} %"
-        if share
-        else ""
-    )
+    shares = f"{words.figure(100 * share)} % of the time; finding ranges and scaling back take {words.figure(100 * around)} %"
+    many = words.counted(graph["conv_integer"], "convolution")
     return Finding(
         "dynamic-convolutions",
-        f"Dynamic quantization turned {words.counted(graph['conv_integer'], 'convolution')} into ConvInteger, for which ONNX Runtime has "
-        f"no fast kernel{spent}: quantize convolutions statically.",
+        f"Dynamic quantization turned {many} into ConvInteger{f' ({shares})' if share else ''}, for which ONNX Runtime has no fast kernel: "
+        "quantize convolutions statically.",
         {"conv_integer": graph["conv_integer"], "share": share},
     )
 
