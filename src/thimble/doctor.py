@@ -12,7 +12,7 @@ from thimble._artifacts import Opening, made_inputs, open_subjects
 from thimble.base.errors import BadInput, ThimbleError
 from thimble.base.registry import METRICS, RUNTIMES
 from thimble.base.step import Progress, silent
-from thimble.base.study import Candidate, Limits, Run, Study, TaskInfo, read_study
+from thimble.base.study import Candidate, Limits, Quality, Run, Study, TaskInfo, read_study
 from thimble.base.task import TaskSpec, one_sample
 from thimble.examining import Evidence, Known, artifact_subject, evidence_of
 
@@ -85,10 +85,26 @@ def _artifact(spec: str, options: Doctor, folder: Path, progress: Progress) -> S
         progress(0.7, "measuring it beside its float form")
         with measuring_lock():
             runs = (measure_latency(subjects, inputs, Sampling(rounds=ROUNDS), lambda done, words: progress(0.7 + 0.3 * done, words)),)
+    if task and len(candidates) > 1:
+        candidates = _with_qualities(candidates, task)
     versions = {RUNTIMES.get(subject.runtime).distribution for subject in subjects}
     joint = runs[0].id if runs else None
     info = _info(options.data, task)
     return Study("doctor", spec, info, environment(versions), threads, 0, Limits(), tuple(candidates), runs, joint, complete=True)
+
+
+def _with_qualities(candidates: list[Candidate], task: Task) -> list[Candidate]:
+    """Both forms' scores on the samples that were looked at, so that what was lost can be told."""
+    first, second = candidates
+    both = second.probes.get("processors", {})
+    if not both.get("original", {}).get("scores"):
+        return candidates
+    samples = f"{task.split('validation').fingerprint()} {both['samples']}"
+    own, here = both["original"], both[both["here"]]
+    scored = [
+        Quality("validation", samples, task.metric, tuple(one["scores"]), sqnr_db=db) for one, db in ((own, None), (here, here["sqnr_db"]))
+    ]
+    return [replace(first, quality={"validation": scored[0]}), replace(second, quality={"validation": scored[1]})]
 
 
 def _looked_at(subject: Subject, known: Known) -> Candidate:

@@ -77,11 +77,19 @@ def _processors(candidate: Candidate) -> Lines:
     for kind in ("with VNNI", "without VNNI"):
         one, parts = both[kind], []
         if one["scores"] and not isinstance(one["scores"][0], list):
-            parts.append(f"mean score {number(sum(one['scores']) / len(one['scores']), 4)}")
+            parts.append(_mean(one["scores"]))
         if one["sqnr_db"] is not None:
             parts.append(f"{one['sqnr_db']:.1f} dB")
         elif kind != both["here"] and both["between_db"] < 200:
             parts.append(f"{both['between_db']:.1f} dB away from here")
         told.append((kind, f"{', '.join(parts) or 'as in the file'} ({one['how']}{' here' if kind == both['here'] else ''})"))
     samples = f"{both['samples']} {both['split']} samples"
-    return [(told[0][0], f"{told[0][1]}, on {samples}"), told[1]]
+    whole = both.get("original", {}).get("scores", [])
+    beside = [("float form", f"{_mean(whole)} on the same samples")] if whole and not isinstance(whole[0], list) else []
+    return [(told[0][0], f"{told[0][1]}, on {samples}"), told[1], *beside]
+
+
+def _mean(scores: list[float]) -> str:
+    """The mean of per-sample scores, in percent where they are right or wrong."""
+    mean = sum(scores) / len(scores)
+    return f"{100 * mean:.1f} %" if set(scores) <= {0.0, 1.0} else f"mean score {number(mean, 4)}"

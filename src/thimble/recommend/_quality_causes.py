@@ -126,7 +126,9 @@ def processor_dependent(study: Study, candidate: Candidate, row: Row) -> Finding
     samples = words.counted(found["samples"], f"{found['split']} sample")
     loss = _loss_without(study, found)
     proven = f": {words.points(loss, study.task)} lost" if loss and loss.low > 0 else ""
-    worst = words.joined(f"{name} ({words.figure(100 * share)} % of the pairs)" for name, share in list(found["cut"].items())[:3])
+    most = max(found["cut"].values(), default=0.0)
+    layers = [(name, share) for name, share in found["cut"].items() if share > most / 100][:3]
+    worst = words.joined(f"{name} ({words.figure(100 * share)} % of the pairs)" for name, share in layers)
     return Finding(
         "processor-dependent",
         f"{_on_both(study, found)}, on {samples}{proven}. Without VNNI pairs of 8-bit products are added in 16 bits, which full-range "

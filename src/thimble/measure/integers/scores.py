@@ -77,7 +77,8 @@ def on_both(subject: Subject, given: Reading, metric: Metric | None, threads: in
     """Scores and signal-to-noise ratios of one ONNX file on both kinds of processors.
 
     ``here`` is the kind at hand. Under each of ``with VNNI`` and ``without VNNI``: ``how`` (``measured`` or ``emulated``),
-    ``scores`` sample by sample, ``sqnr_db`` against the float model. ``between_db`` compares the two with each other;
+    ``scores`` sample by sample, ``sqnr_db`` against the float model; ``original`` has the float model's own scores.
+    ``between_db`` compares the two with each other;
     ``cut`` is the share of pairs of products that 16 bits don't hold, by layer, largest first.
     """
     from thimble.measure.integers.emulation import Emulation
@@ -87,6 +88,8 @@ def on_both(subject: Subject, given: Reading, metric: Metric | None, threads: in
     path = subject.folder / subject.artifact.main
     risky = at_risk(path)
     found: dict[str, Any] = {"here": here, "split": given.split, "samples": given.samples, "risky_layers": len(risky)}
+    if given.wanted is not None:
+        found["original"] = _scored([{"output": one} for one in given.wanted], given, metric)
     with Worker(subject) as worker:
         real = [run_batch(worker, batch, subject) for batch in given.batches]
     found[here] = _scored(real, given, metric) | {"how": "measured"}
