@@ -68,7 +68,7 @@ def evidence_of(subject: Subject, known: Known) -> Evidence:
     if known.task is not None:
         probes["ranges"] = PROBES.get("ranges")().observe(subject, _first(known.task, "validation", 16))
     try:
-        probes["processors"] = _on_both(subject, known)
+        probes["processors"] = _on_both(subject, known, bool(probes["graph"]["dynamic"]))
     except RuntimeFailed as error:
         probes["processors"] = {"not available": str(error)}
     return Evidence(operators, _ranking(subject, known) if known.rank else {}, probes)
@@ -78,7 +78,7 @@ def _first(task: Task, split: str, samples: int) -> Arrays:
     return next(iter(task.split(split).batches(samples))).inputs
 
 
-def _on_both(subject: Subject, known: Known) -> dict[str, Any]:
+def _on_both(subject: Subject, known: Known, alone: bool) -> dict[str, Any]:
     """Scores with and without VNNI, on validation samples or on the inputs at hand."""
     from thimble.base.task import Batch
     from thimble.measure.integers.scores import Reading, on_both, reading
@@ -86,7 +86,7 @@ def _on_both(subject: Subject, known: Known) -> dict[str, Any]:
     if known.task is None:
         given = Reading((Batch(known.inputs, None),), None, "made-up")
         return on_both(subject, _with_original(given, known.original), None, subject.threads)
-    given = reading(known.task.split("validation"), "validation", subject, known.samples)
+    given = reading(known.task.split("validation"), "validation", subject, known.samples, alone)
     metric = None if known.task.metric == "agreement" else METRICS.get(known.task.metric)()
     return on_both(subject, _with_original(given, known.original), metric, subject.threads)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,20 +56,13 @@ class Reading:
         return sum(map(len, self.batches))
 
 
-def reading(split: Split, name: str, subject: Subject, samples: int, kept: Path | None = None) -> Reading:
-    """Samples spread over a split; ``kept`` are the float model's outputs of the whole split, as `measure.outputs.keeping` left them."""
-    from thimble.measure.outputs import first_output
-
+def reading(split: Split, name: str, subject: Subject, samples: int, alone: bool = False) -> Reading:
+    """Samples spread over a split; ``alone`` gives them one by one, for files whose outputs depend on who shares the batch."""
     positions = spread(split, samples)
     one = next(iter(split.batches(1))).inputs
-    size = fixed_batch(subject.artifact) or max(1, min(BATCH, BATCH_BYTES // max(1, sum(a.nbytes for a in one.values()))))
-    found = tuple(batches_at(split, positions, size))
-    if kept is None:
-        return Reading(found, None, name)
-    outputs = first_output(kept)
-    ends = np.cumsum([0, *map(len, found)]).tolist()
-    wanted = tuple(np.asarray(outputs[positions[a:b]]) for a, b in pairwise(ends))
-    return Reading(found, wanted, name)
+    together = 1 if alone else max(1, min(BATCH, BATCH_BYTES // max(1, sum(a.nbytes for a in one.values()))))
+    size = fixed_batch(subject.artifact) or together
+    return Reading(tuple(batches_at(split, positions, size)), None, name)
 
 
 def on_both(subject: Subject, given: Reading, metric: Metric | None, threads: int = 1) -> dict[str, Any]:
@@ -78,8 +70,8 @@ def on_both(subject: Subject, given: Reading, metric: Metric | None, threads: in
 
     ``here`` is the kind at hand. Under each of ``with VNNI`` and ``without VNNI``: ``how`` (``measured`` or ``emulated``),
     ``scores`` sample by sample, ``sqnr_db`` against the float model; ``original`` has the float model's own scores.
-    ``between_db`` compares the two with each other;
-    ``cut`` is the share of pairs of products that 16 bits don't hold, by layer, largest first.
+    ``between_db`` compares the two with each other; ``cut`` is the share of pairs of products that 16 bits don't hold, by
+    layer, largest first.
     """
     from thimble.measure.integers.emulation import Emulation
 

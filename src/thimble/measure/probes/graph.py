@@ -30,10 +30,10 @@ class Graph:
     """How many convolutions and matrix products of the file really run in INT8, and what stands between them.
 
     Of the optimised graph: ``integer``, ``float`` and ``float_layers``; ``quantize`` and ``dequantize`` that are left;
-    ``conv_integer``; ``batch_norms`` that no convolution took in; ``nodes`` in all. Of the file: ``quantized``
-    convolutions and matrix products with 8-bit weights; ``activations`` by integer type; ``fake_quantized`` bytes of
-    weights that are stored in float and quantized at every start; ``convolutions``, and how many of them have a number of
-    filters that 8, or 16, doesn't divide.
+    ``conv_integer``; ``dynamic`` operators that find ranges while they run; ``batch_norms`` that no convolution took in;
+    ``nodes`` in all. Of the file: ``quantized`` convolutions and matrix products with 8-bit weights; ``activations`` by
+    integer type; ``fake_quantized`` bytes of weights that are stored in float and quantized at every start;
+    ``convolutions``, and how many of them have a number of filters that 8, or 16, doesn't divide.
     """
 
     title: ClassVar[str] = "what is executed in integers"
@@ -69,6 +69,7 @@ def execution_facts(model: Any) -> dict[str, Any]:
         "quantize": kinds["QuantizeLinear"],
         "dequantize": kinds["DequantizeLinear"],
         "conv_integer": kinds["ConvInteger"],
+        "dynamic": kinds["DynamicQuantizeLinear"] + kinds["DynamicQuantizeMatMul"] + kinds["DynamicQuantizeLSTM"],
         "batch_norms": kinds["BatchNormalization"],
     }
 
