@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from thimble.base.study import Candidate, Study
 
-EXPORTS = ("to_",)
-"""How steps that only change the format are called."""
+EXPORTS = ("to_", "onnx_rank_layers")
+"""How steps are called that change the format alone, or nothing."""
 
 
 def terms(recipe: str) -> list[str]:
@@ -26,7 +26,7 @@ def uses(candidate: Candidate, word: str) -> bool:
 
 
 def essence(candidate: Candidate) -> tuple[str, ...]:
-    """The steps that change the network, without those that only change its format."""
+    """The steps that change the network, without those that change its format alone, or nothing."""
     return tuple(term for term in terms(candidate.recipe) if not name_of(term).startswith(EXPORTS))
 
 
