@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,7 @@ from thimble.base.study import Limits
 if TYPE_CHECKING:
     from thimble.base.study import Study
     from thimble.store import Store
-    from thimble.work import Listen, Plan, Work
-
-CLOSING = 0.25
-"""Share of the time budget that is kept for the closing joint run and the test split."""
+    from thimble.work import Listen, Plan
 
 
 @dataclass(frozen=True)
@@ -53,15 +50,13 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
     ``summarize(study).met``.
     """
     from thimble._config import write_config
+    from thimble.searching import Clock, Search
     from thimble.workflow import working
 
-    begun = time.monotonic()
-    deadline = None if options.budget is None else begun + options.budget * (1 - CLOSING)
+    clock = Clock(options.budget, time.monotonic())
     with working(plan(options), Path(out), listen or (lambda event: None), store) as work:
         write_config(options, Path(out))
-        work.open()
-        _try_all(work, deadline)
-        _close(work)
+        Search(work, clock).run()
     return work.study
 
 
@@ -76,7 +71,9 @@ def plan(options: Fit) -> Plan:
     check(options)
     found = matched(options, options.data)
     check_against(options, found.task)
-    situation = Situation("onnx" if source_name(options.model) == "onnx" else TORCH, trainable(found.task), options.student)
+    format = "onnx" if source_name(options.model) == "onnx" else TORCH
+    samples = len(found.task.split("train")) if trainable(found.task) else 0
+    situation = Situation(format, samples, found.task.metric, options.student)
     return Plan(
         name="fit",
         model=found.model,
@@ -92,50 +89,13 @@ def plan(options: Fit) -> Plan:
 
 
 def confirmed(study: Study) -> None:
-    """Raise `LimitsNotMet` with the nearest candidate unless the study's choice is proven to meet its limits."""
+    """Raise `LimitsNotMet` unless the study's choice is proven to meet its limits: what fails, by how much, and the nearest."""
+    from thimble.recommend.search import nearest
     from thimble.recommend.summarize import summarize
 
     summary = summarize(study)
-    if not summary.met:
-        raise LimitsNotMet(summary.recommendation)
-
-
-def _try_all(work: Work, deadline: float | None) -> None:
-    """Build, score and time the candidates one by one, while there is time; drop those that can't meet the limits."""
-    from thimble.measure.latency import Sampling
-    from thimble.recommend.choose import choose
-    from thimble.recommend.search import hopeless
-
-    look = Sampling(rounds=8, seed=work.plan.seed)
-    for recipe in work.plan.recipes:
-        name = recipe.name
-        with work.part(0.8 / len(work.plan.recipes)):
-            if deadline is not None and time.monotonic() > deadline and name != work.first:
-                work.change(name, reason="the time budget was used up before its turn")
-                continue
-            if not work.build(recipe, None if name == work.first else deadline):
-                continue
-            if (reason := hopeless(work.study, name)) and name != work.first:
-                work.drop(name, "dropped", reason)
-                continue
-            work.observe(name)
-            if (reason := hopeless(work.study, name)) and name != work.first:
-                work.drop(name, "dropped", reason)
-            elif name in work.ready and name != work.first:
-                work.measure([work.first, name], look, joint=False)
-            work.study = replace(work.study, chosen=choose(work.study))
-            work.save()
-
-
-def _close(work: Work) -> None:
-    """Measure the best ones together, choose, and open the test split for the baseline and the chosen one."""
-    from thimble.recommend.choose import choose
-    from thimble.recommend.search import shortlist
-
-    with work.part(0.15):
-        work.measure(shortlist(work.study), work.plan.sampling, joint=True)
-    work.study = replace(work.study, chosen=choose(work.study))
-    with work.part(0.05):
-        chosen = work.study.chosen
-        work.test([work.first, *([chosen] if chosen and chosen != work.first else [])])
-    work.study = replace(work.study, complete=True)
+    if summary.met:
+        return
+    fails = any("broken" in row.limits.values() for row in summary.rows if row.name == summary.chosen)
+    near = "; ".join(f"{name}: {why}" for name, why in nearest(study)) if fails or summary.chosen is None else ""
+    raise LimitsNotMet(summary.recommendation + (f" Nearest: {near}." if near else ""))

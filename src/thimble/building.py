@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from thimble.base.errors import MissingExtra, NotApplicable, StepFailed
+from thimble.base.errors import MissingExtra, NotApplicable, OutOfTime, StepFailed
 from thimble.base.model import Model
 from thimble.base.processor import features
 from thimble.base.recipe import Recipe
@@ -54,11 +54,11 @@ class Built:
 
 
 class Failed(StepFailed):
-    """A recipe that could not be carried out to its end; ``steps`` are those that were, ``applies`` whether it makes sense."""
+    """A recipe that could not be carried out to its end; ``steps`` are those that were, ``status`` is the candidate's."""
 
-    def __init__(self, text: str, steps: tuple[StepRecord, ...], applies: bool) -> None:
+    def __init__(self, text: str, steps: tuple[StepRecord, ...], status: str) -> None:
         super().__init__(text)
-        self.steps, self.applies = steps, applies
+        self.steps, self.status = steps, status
 
 
 @dataclass
@@ -108,7 +108,7 @@ class Building:
             if built.model.format not in formats:
                 built = self._export(built, formats, recipe.runtime, progress, deadline)
         except (StepFailed, MissingExtra) as error:
-            raise Failed(str(error), built.steps, not isinstance(error, NotApplicable)) from error
+            raise Failed(str(error), built.steps, _status(error)) from error
         return built
 
     def weigh(self, folder: Path) -> Size:
@@ -182,6 +182,10 @@ class Building:
     def _request(self, key: str) -> Request:
         source = self.source
         return Request(str(self.store.root), key, source.model, source.task, seed=source.seed, threads=source.threads)
+
+
+def _status(error: Exception) -> str:
+    return "not tried" if isinstance(error, OutOfTime) else "not applicable" if isinstance(error, NotApplicable) else "failed"
 
 
 def exports(cls: Any, consumed: str, produced: str) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,19 +13,74 @@ from thimble.base.registry import METRICS, RUNTIMES
 from thimble.base.step import Progress, silent
 from thimble.base.study import Cold, Environment, Quality, Run, Size
 from thimble.base.subject import Subject
-from thimble.base.task import Arrays, Task
+from thimble.base.task import Arrays, Batch, Split, Task
 from thimble.base.values import digest_of
 from thimble.measure.cold import cold_of
 from thimble.measure.latency import Sampling, measure_latency
 from thimble.measure.process import Worker
 from thimble.measure.processor import available_memory_mb
-from thimble.measure.quality import quality_of
+from thimble.measure.quality import Scoring, scoring
 from thimble.store import Store
 
 T = TypeVar("T")
 
+FIRST_LOOK = 128
+"""Samples after which scores are looked at for the first time; then after twice as many, and so on."""
+
 KEPT_FREE = 0.4
 """Share of the machine's memory that must be free for processes to be kept open."""
+
+
+@dataclass
+class Watch:
+    """Looks at scores while they come in, after 128 samples, 256, 512, ...: ``enough`` says whether to stop there.
+
+    ``question`` is what else the answer depends on, a part of its address in the store. ``each`` is called after every
+    batch, with the number of samples so far; it may raise, and nothing is kept then.
+    """
+
+    enough: Callable[[Quality], bool] = lambda quality: False
+    question: Any = None
+    each: Callable[[int], None] = lambda seen: None
+    _next: int = FIRST_LOOK
+
+    def __call__(self, so_far: Scoring) -> bool:
+        """Whether what is known so far is enough."""
+        self.each(so_far.seen)
+        if so_far.seen < self._next:
+            return False
+        while self._next <= so_far.seen:
+            self._next *= 2
+        return self.enough(so_far.quality())
+
+
+class Beginning:
+    """The first samples of a split, as a split."""
+
+    def __init__(self, whole: Split, samples: int) -> None:
+        self._whole, self._samples = whole, samples
+
+    def __len__(self) -> int:
+        return self._samples
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """The first samples, ``size`` at a time."""
+        left = self._samples
+        for batch in self._whole.batches(size):
+            short = len(batch) > left
+            targets = batch.targets if batch.targets is None or not short else batch.targets[:left]
+            yield Batch({k: v[:left] for k, v in batch.inputs.items()}, targets) if short else batch
+            left -= len(batch)
+            if left <= 0:
+                return
+
+    def fingerprint(self) -> str:
+        """A digest of the whole's and of how many samples there are."""
+        return digest_of(self._whole.fingerprint(), self._samples)
+
+    def sample_ids(self) -> tuple[str, ...]:
+        """The first samples' digests."""
+        return self._whole.sample_ids()[: self._samples]
 
 
 @dataclass
@@ -35,40 +91,59 @@ class Observing:
     task: Task
     environment: Environment
     _workers: dict[str, Worker] = field(default_factory=dict)
+    _short: dict[str, Split] = field(default_factory=dict)
 
     def size(self, folder: Path, artifact: Artifact, weigh: Callable[[Path], Size]) -> Size:
         """What must be shipped. ``weigh`` reads the folder, in a process that may load the format's library."""
         return self._once("size", (_identity(artifact),), Size, lambda: weigh(folder))
 
-    def look(self, subject: Subject, reference: Subject | None, splits: tuple[str, ...], inputs: Arrays) -> tuple[Cold, list[Quality]]:
-        """A cold start and the scores on some splits, all from one fresh process.
-
-        Outputs are compared with those of ``reference``, which must have been looked at before; without one they
-        are kept for others to be compared with.
-        """
+    def cold(self, subject: Subject, inputs: Arrays) -> Cold:
+        """A cold start; its process stays open for the scores."""
         facts = (self._conditions(subject), self.environment.comparable)
-        cold = self._once("cold", facts, Cold, lambda: cold_of(self._fresh(subject), inputs))
-        return cold, [self.quality(subject, split, reference) for split in splits]
+        return self._once("cold", facts, Cold, lambda: cold_of(self._fresh(subject), inputs))
 
-    def quality(self, subject: Subject, split: str, reference: Subject | None) -> Quality:
-        """Scores on one split."""
-        samples = self.task.split(split)
+    def quality(self, subject: Subject, split: str, reference: Subject | None, watch: Watch | None = None) -> Quality:
+        """Scores on one split, or on the first part of it where ``watch`` says that this is enough.
+
+        Outputs are compared with those of ``reference``, which must have been scored before; without one they are kept
+        for others to be compared with.
+        """
+        samples = self.split(split)
         facts = (split, samples.fingerprint(), self.task.metric, self.task.preprocess)
         own = self._outputs(subject, facts)
         against = self._outputs(reference, facts) if reference else None
+        address = (own.name, against.name if against else None)
+        found = self.store.value(_address("quality", address), Quality)
+        if found is not None and (reference or own.exists()):
+            return found
+        if watch and watch.question and (found := self.store.value(_address("part", (*address, watch.question)), Quality)):
+            return found
         metric = METRICS.get(self.task.metric)()
+        for so_far in scoring(self._worker(subject), samples, split, metric, against, None if reference else own):
+            if watch and so_far.seen < len(samples) and watch(so_far):
+                return self._keep("part", (*address, watch.question), so_far.quality())
+        return self._keep("quality", address, so_far.quality())
 
-        def measure() -> Quality:
-            return quality_of(self._worker(subject), samples, split, metric, against, None if reference else own)
+    def split(self, name: str) -> Split:
+        """The task's split, or its beginning where `shorten` said that there is no time for more."""
+        return self._short.get(name) or self.task.split(name)
 
-        if reference is None and not own.exists():
-            return self._keep("quality", (own.name, None), measure())
-        return self._once("quality", (own.name, against.name if against else None), Quality, measure)
+    def shorten(self, name: str, samples: int) -> Split:
+        """Score the first samples of a split only, for every candidate alike."""
+        self._short[name] = Beginning(self.task.split(name), samples)
+        return self._short[name]
 
     def joint(self, subjects: list[Subject], inputs: Arrays, sampling: Sampling, progress: Progress = silent) -> Run:
         """One interleaved run of all subjects, the first of them the reference; in the processes that are open already."""
-        facts = ([self._conditions(s) for s in subjects], [s.name for s in subjects], sampling, self.environment.comparable)
-        return self._once("run", facts, Run, lambda: measure_latency(subjects, inputs, sampling, progress, self._alive()))
+        run = partial(measure_latency, subjects, inputs, sampling, progress, self._alive())
+        return self._once("run", self._run_facts(subjects, sampling), Run, run)
+
+    def joined(self, subjects: list[Subject], sampling: Sampling) -> bool:
+        """Whether `joint` would find that run in the store."""
+        return self.store.value(_address("run", self._run_facts(subjects, sampling)), Run) is not None
+
+    def _run_facts(self, subjects: list[Subject], sampling: Sampling) -> tuple[Any, ...]:
+        return [self._conditions(s) for s in subjects], [s.name for s in subjects], sampling, self.environment.comparable
 
     def close(self) -> None:
         """End every process that was kept open."""

@@ -14,7 +14,7 @@ from typing import IO, Any
 import msgspec
 
 from thimble.base import errors
-from thimble.base.errors import StepFailed, ThimbleError
+from thimble.base.errors import OutOfTime, StepFailed, ThimbleError
 from thimble.base.step import Progress, silent
 from thimble.requests import Request
 
@@ -37,8 +37,8 @@ class StepsProcess:
     def ask(self, request: Request, progress: Progress = silent, deadline: float | None = None) -> dict[str, Any]:
         """Carry out the request; gives what the child tells of the result.
 
-        ``deadline`` is a time of `time.monotonic` after which the child is ended. Raises the error that the child
-        reported, or `StepFailed` where it crashed or ran out of time.
+        ``deadline`` is a time of `time.monotonic` after which the child is ended, and so it is where ``progress`` raises
+        `OutOfTime`. Raises the error that the child reported, `StepFailed` where it crashed, `OutOfTime` where it was ended.
         """
         child = self._started()
         assert child.stdin is not None
@@ -56,7 +56,7 @@ class StepsProcess:
                     raise _error_of(message)
         except BrokenPipeError as error:
             raise self._crashed(child) from error
-        except (KeyboardInterrupt, GeneratorExit):
+        except (KeyboardInterrupt, GeneratorExit, OutOfTime):
             self.stop()
             raise
 
@@ -90,7 +90,7 @@ class StepsProcess:
                 left = None if deadline is None else max(0.0, deadline - time.monotonic())
                 if not ready.select(left):
                     self.stop()
-                    raise StepFailed("the step was ended: its time budget is used up")
+                    raise OutOfTime("the step was ended: the time budget was used up")
                 data = os.read(child.stdout.fileno(), 65536)
                 if not data:
                     raise self._crashed(child)

@@ -5,6 +5,8 @@ The order in which these things are done is `thimble.workflow`'s.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,22 +16,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from thimble.base.artifact import describe, write_manifest
-from thimble.base.errors import BadInput, MissingExtra, RuntimeFailed, ThimbleError
+from thimble.base.errors import MissingExtra, OutOfTime, RuntimeFailed, ThimbleError
 from thimble.base.recipe import Recipe
 from thimble.base.registry import METRICS
 from thimble.base.step import Step
-from thimble.base.study import Candidate, Environment, Limits, Study, TaskInfo, read_study, write_study
+from thimble.base.study import Candidate, Environment, Limits, SplitInfo, Study, TaskInfo, write_study
 from thimble.base.subject import Subject
 from thimble.base.task import ModelSpec, TaskSpec, one_sample
 from thimble.building import Building, Built, Failed, Source
 from thimble.catalog.models import fingerprint, head_of
 from thimble.catalog.tasks import check_task, open_task, split_info
+from thimble.forecast import Forecast
 from thimble.measure.environment import environment
 from thimble.measure.latency import Sampling
-from thimble.observing import Observing
+from thimble.observing import Observing, Watch
+from thimble.resuming import behind, earlier, timeless
 from thimble.steps_process import StepsProcess
 from thimble.store import Store, writing
 
@@ -84,7 +86,7 @@ class Work:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "artifacts").mkdir(exist_ok=True)
-        self.before = _read(folder)
+        self.before = earlier(folder)
         self.task = open_task(plan.task)
         conditions = environment(DISTRIBUTIONS)
         self.study = self._empty(conditions)
@@ -114,39 +116,67 @@ class Work:
         """Say what is going on, and how much of the present part is done."""
         self.listen(Event(min(1.0, self.at + self.span * done), f"{name}: {words}"))
 
-    def open(self) -> None:
+    def open(self, deadline: float | None = None) -> None:
         """Open the model as given, and refuse data that don't fit it, before anything long begins."""
         self.tell(self.first, "opening the model")
-        opened = self.building.open_untrained()
+        opened = self.building.open_untrained(deadline=deadline)
         check_task(self.task, head_of(opened.model.notes.get("output_shapes", {})))
 
     def build(self, recipe: Recipe, deadline: float | None = None) -> bool:
-        """Build the candidate and weigh it; says whether it is there. A baseline that can't be built is raised."""
+        """Build the candidate and weigh it; says whether it is there. A baseline that can't be built is raised.
+
+        Raises nothing for one that runs out of time: what it has done is kept, and goes on at the next start.
+        """
         self.tell(recipe.name, "building")
+        forecast = Forecast(deadline)
+
+        def progress(done: float, words: str) -> None:
+            self.tell(recipe.name, words, done)
+            forecast(done, words)
+
         try:
-            built = self.building.build(recipe, lambda done, words: self.tell(recipe.name, words, done), deadline)
-            self._place(recipe.name, built)
+            self._place(recipe.name, self.building.build(recipe, progress, deadline))
         except Failed as error:
             if recipe.name == self.first:
                 raise
             self.change(recipe.name, steps=error.steps)
-            self.drop(recipe.name, "failed" if error.applies else "not applicable", str(error))
+            self.drop(recipe.name, error.status, str(error))
         self.save()
         return recipe.name in self.ready
 
-    def observe(self, name: str, splits: tuple[str, ...] = ("validation",)) -> None:
-        """A cold start, and scores on the first of ``splits``.
+    def add(self, recipe: Recipe, after: str) -> None:
+        """One more candidate, which stands behind another one; where it is there already, nothing happens."""
+        found = list(self.study.candidates)
+        if all(candidate.name != recipe.name for candidate in found):
+            place = 1 + next(i for i, candidate in enumerate(found) if candidate.name == after)
+            self.study = replace(self.study, candidates=(*found[:place], _blank(recipe), *found[place:]))
+
+    def observe(self, name: str, splits: tuple[str, ...] = ("validation",), watch: Watch | None = None) -> None:
+        """A cold start, and scores on the first of ``splits``, as far as ``watch`` wants them.
 
         The same process answers the others as well; their scores are put away for `test`, and are no part of the
         study until then.
         """
         self.tell(name, "starting it, scoring it")
         try:
-            cold, (quality, *_) = self.observing.look(self.subject(name), self.reference(name), splits, self.inputs)
-            self.change(name, cold=cold, quality={splits[0]: quality})
-        except (RuntimeFailed, MissingExtra) as error:
+            self.change(name, cold=self.observing.cold(self.subject(name), self.inputs))
+            qualities = [self.observing.quality(self.subject(name), split, self.reference(name), watch) for split in splits]
+            self.change(name, quality={splits[0]: qualities[0]})
+        except (RuntimeFailed, MissingExtra, OutOfTime) as error:
             self._failed(name, error)
         self.save()
+
+    def shorten(self, split: str, samples: int) -> None:
+        """Score only the first samples of a split, all candidates alike, and say so in the study."""
+        whole, info = self.study.task.splits[split], self.study.task
+        part = self.observing.shorten(split, samples)
+        note = f"scored are the first {samples:,} of {whole.samples:,} {split} samples: the time budget allows no more"
+        splits = {**info.splits, split: SplitInfo(samples, part.fingerprint())}
+        self.study = replace(self.study, task=replace(info, splits=splits, notes=(*info.notes, note)))
+
+    def measured(self, names: Sequence[str], sampling: Sampling) -> bool:
+        """Whether the store has this run already."""
+        return self.observing.joined([self.subject(name) for name in names], sampling)
 
     def measure(self, names: Sequence[str], sampling: Sampling, joint: bool) -> None:
         """One interleaved run of some candidates, the baseline first; ``joint`` says that its ratios are reported."""
@@ -201,7 +231,9 @@ class Work:
         Where all of it came from the store and says what the folder's study says, that one stays, with the time
         that the work really took.
         """
-        new = self.before is None or _timeless(self.before) != _timeless(self.study)
+        if self.before is not None and behind(self.study, self.before):
+            return False
+        new = self.before is None or timeless(self.before) != timeless(self.study)
         if self.before is not None and not new:
             self.study = self.before
             write_study(self.study, self.folder)
@@ -210,14 +242,25 @@ class Work:
         return new
 
     def save(self) -> None:
-        """Write what is known."""
+        """Write what is known; while a new start only catches up with an earlier one, that one's stays."""
         self.study = replace(self.study, seconds=round(time.monotonic() - self.begun, 1))
-        write_study(self.study, self.folder)
+        if self.before is None or not behind(self.study, self.before):
+            write_study(self.study, self.folder)
+
+    def choose(self, name: str | None) -> None:
+        """What would be shipped as far as is known; the link ``best`` in the folder leads to its artifact."""
+        self.study = replace(self.study, chosen=name)
+        if name is not None and (self.before is None or not behind(self.study, self.before)):
+            link, aside = self.folder / "best", self.folder / f".best.{os.getpid()}"
+            with contextlib.suppress(OSError):  # a file system without links still has the study
+                aside.unlink(missing_ok=True)
+                aside.symlink_to(Path("artifacts") / name, target_is_directory=True)
+                aside.replace(link)
 
     def _failed(self, name: str, error: ThimbleError) -> None:
         if name == self.first:
             raise error
-        self.drop(name, "failed", str(error))
+        self.drop(name, "not tried" if isinstance(error, OutOfTime) else "failed", str(error))
 
     def _place(self, name: str, built: Built) -> None:
         """Copy the artifact out of the store, so that its folder can be taken away and still runs."""
@@ -234,7 +277,8 @@ class Work:
         counted = next((step for step in reversed(built.steps) if step.macs is not None), None)
         if counted:
             size = replace(size, macs=size.macs or counted.macs, parameters=size.parameters or counted.parameters)
-        self.change(name, artifact=artifact, folder=f"artifacts/{name}", size=size, steps=built.steps, status="ok")
+        found = built.model.notes.get("sensitivity_db", {})
+        self.change(name, artifact=artifact, folder=f"artifacts/{name}", size=size, steps=built.steps, status="ok", sensitivity_db=found)
 
     def _facts(self) -> dict[str, str]:
         """Addresses of the data that steps may see. The test split is not among them."""
@@ -268,21 +312,6 @@ class Work:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             thimble=VERSION,
         )
-
-
-def _read(folder: Path) -> Study | None:
-    """The folder's study, where there is one that can be read."""
-    try:
-        return read_study(folder)
-    except BadInput:
-        return None
-
-
-def _timeless(study: Study) -> bytes:
-    """What a study says, whenever and in how many starts it was carried out."""
-    steps = {c.name: tuple(replace(step, cached=True) for step in c.steps) for c in study.candidates}
-    candidates = tuple(replace(c, steps=steps[c.name]) for c in study.candidates)
-    return msgspec.json.encode(replace(study, candidates=candidates, started="", seconds=0.0))
 
 
 def _blank(recipe: Recipe) -> Candidate:

@@ -11,7 +11,8 @@
     ├── Busy                     6   another measuring run holds this machine's lock
     ├── CannotWrite              7   a folder that can't be written, or a full disk
     ├── StepFailed               1   a step could not do its work on this model (recorded, the study goes on)
-    │   └── NotApplicable        1   the step makes no sense for this model (recorded with its reason)
+    │   ├── NotApplicable        1   the step makes no sense for this model (recorded with its reason)
+    │   └── OutOfTime            1   the time budget ended it, or would have (recorded, and gone on with at the next start)
     └── RuntimeFailed            1   an artifact could not be opened or run (recorded, the study goes on)
 
 Ctrl-C ends with 130. Anything else that escapes is a bug, shown with its trace and exit code 1.
@@ -94,6 +95,10 @@ class StepFailed(ThimbleError):
 
 class NotApplicable(StepFailed):
     """A step makes no sense for this model; recorded with its reason, and the study goes on."""
+
+
+class OutOfTime(StepFailed):
+    """The time budget ended it, or does not suffice for it; a later start with more time may finish it."""
 
 
 class RuntimeFailed(ThimbleError):

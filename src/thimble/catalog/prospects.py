@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 from thimble.base.model import TORCH
 from thimble.base.recipe import Recipe, parse_recipe
+from thimble.base.registry import STEPS
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What decides which recipes can apply: the source's format, whether it can be trained here, a student, and
-    what is installed (`installed` tells of a module).
+    """What decides which recipes can apply: the source's format, how many samples there are to train on (0: none), the
+    metric, a student, and what is installed (`installed` tells of a module).
     """
 
     format: str
-    trainable: bool = True
+    samples: int = 0
+    metric: str | None = "accuracy"
     student: str | None = None
     installed: Callable[[str], bool] = lambda module: importlib.util.find_spec(module) is not None
 
@@ -29,8 +31,13 @@ TYPES = (
 )
 """Static INT8 in the type combinations that processors run well."""
 
-PRUNED = (0.3, 0.5)
-"""Shares of channels to remove; the counts that stay are multiples of 16, the vector width that pays everywhere."""
+PRUNED = (0.5, 0.7, 0.3)
+"""Shares of channels to remove, the likeliest first; which of the others is tried after that is the search's decision."""
+ROUND_TO = 16
+"""Channel counts stay a multiple of it, the vector width that pays everywhere: see how much in `benchmarks/`."""
+SEEN = 16_000
+"""Samples that fine-tuning sees at least, where that takes no more than `MOST_EPOCHS`; two epochs otherwise."""
+MOST_EPOCHS = 12
 
 
 def prospects(situation: Situation) -> tuple[Recipe, ...]:
@@ -45,6 +52,8 @@ def prospects(situation: Situation) -> tuple[Recipe, ...]:
         found.append(_made("onnx", onnx, "onnxruntime", "FP32 in ONNX Runtime"))
     for name, step, title in TYPES:
         found.append(_made(f"onnx-{name}", _chain(onnx, step), "onnxruntime", title))
+    if situation.installed("nncf") and "nncf_quantize" in STEPS.names():
+        found.append(_made("onnx-int8-nncf", _chain(onnx, "nncf_quantize()"), "onnxruntime", "static INT8 by NNCF, in ONNX Runtime"))
     if openvino:
         found.append(_made("openvino", onnx, "openvino", "FP32 in OpenVINO"))
         found.append(_made("openvino-int8", _chain(onnx, TYPES[0][1]), "openvino", "static INT8 in OpenVINO"))
@@ -52,25 +61,34 @@ def prospects(situation: Situation) -> tuple[Recipe, ...]:
         found.append(_made("int8-static", "fx_quantize_static()", "pytorch", "static INT8 in PyTorch, FX graph mode"))
     found.append(_made("onnx-int8-dynamic", _chain(onnx, "onnx_quantize_dynamic()"), "onnxruntime", "dynamic INT8"))
     found.append(_made("onnx-fp16", _chain(onnx, "onnx_store_fp16()"), "onnxruntime", "weights stored in 16 bits, computed in FP32"))
-    if situation.format == TORCH and situation.trainable:
-        found += _trained(situation.student)
+    if situation.format == TORCH and situation.samples:
+        found += _trained(situation)
     return tuple(found)
 
 
-def _trained(student: str | None) -> list[Recipe]:
-    """Recipes that train: they come last, since they take longest."""
+def mixed(base: Recipe, keep: int, name: str) -> Recipe:
+    """A recipe that ends in `onnx_quantize_static`, with the ``keep`` layers that suffer most kept in float."""
+    method = getattr(base.steps[-1], "method", "minmax")
+    steps = (*base.steps[:-1], *parse_recipe(f"onnx_rank_layers() + onnx_quantize_mixed({keep}, method={method!r})"))
+    return Recipe(name, steps, base.runtime, base.options, f"static INT8, {keep} most sensitive layers in float")
+
+
+def _trained(situation: Situation) -> list[Recipe]:
+    """Recipes that train: they come last, since they take longest. Without labels the baseline is the only teacher."""
     found = []
-    if student:
-        learned = f"distill({student!r})"
+    epochs = max(2, min(MOST_EPOCHS, -(-SEEN // situation.samples)))
+    taught = {"agreement": 1.0, "mse": 0.0}.get(situation.metric or "agreement", 0.5)
+    if situation.student:
+        student, learned = situation.student, f"distill({situation.student!r})"
         found.append(_made("student", _chain(learned, "to_onnx()"), "onnxruntime", f"{student} taught by the baseline"))
         found.append(
             _made("student-int8", _chain(learned, "to_onnx()", "onnx_quantize_static()"), "onnxruntime", f"{student}, static INT8")
         )
     for ratio in PRUNED:
-        text = _chain(f"prune_channels({ratio}, round_to=16)", "finetune(2, taught=0.5)", "to_onnx()", "onnx_quantize_static()")
-        found.append(
-            _made(f"prune{ratio * 100:.0f}-int8", text, "onnxruntime", f"{ratio:.0%} of channels removed, fine-tuned, static INT8")
-        )
+        tuned = f"finetune({epochs}, taught={taught})"
+        text = _chain(f"prune_channels({ratio}, round_to={ROUND_TO})", tuned, "to_onnx()", "onnx_quantize_static()")
+        title = f"{ratio:.0%} of channels removed, fine-tuned, static INT8"
+        found.append(_made(f"prune{ratio * 100:.0f}-int8", text, "onnxruntime", title))
     return found
 
 

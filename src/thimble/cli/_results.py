@@ -6,11 +6,16 @@ from pathlib import Path
 
 import click
 
-from thimble.base.study import Study
+from thimble.base.errors import BadInput
+from thimble.base.study import Study, read_study
+from thimble.base.summary import Summary
 
 
-def show_results(study: Study, folder: Path, as_json: bool) -> None:
-    """The table and the recommendation, or the figures as JSON; then where everything lies (on standard error)."""
+def show_results(study: Study, folder: Path, as_json: bool, reasons: bool = False) -> None:
+    """The table and the recommendation, or the figures as JSON; then where everything lies (on standard error).
+
+    ``reasons`` adds the frontier, and why each other candidate was not chosen.
+    """
     from rich.console import Console
 
     from thimble.recommend.summarize import summarize
@@ -21,4 +26,26 @@ def show_results(study: Study, folder: Path, as_json: bool) -> None:
         click.echo(Table().to_json(study, summary))
         return
     Table().print(study, summary, Console())
+    if reasons:
+        _show_reasons(summary)
     click.echo(f"Everything is in {folder}; start with {folder / 'report.html'}.", err=True)
+
+
+def show_known(folder: Path, as_json: bool) -> None:
+    """What an interrupted study knows, where it got as far as to leave anything."""
+    try:
+        study = read_study(folder)
+    except BadInput:
+        return
+    show_results(study, folder, as_json, reasons=True)
+
+
+def _show_reasons(summary: Summary) -> None:
+    frontier = [row.name for row in summary.rows if row.on_frontier]
+    if frontier:
+        click.echo(f"\nFrontier (no other candidate is proven better in something and worse in nothing): {', '.join(frontier)}")
+    told = [row for row in summary.rows if row.status == "ok" and row.name != summary.chosen and row.verdict]
+    if told:
+        click.echo("\nWhy not the others:")
+    for row in told:
+        click.echo(f"  {row.name}: {row.verdict}")

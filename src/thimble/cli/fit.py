@@ -56,7 +56,7 @@ def command(config: Path | None, print_config: bool, as_json: bool, **given: Any
     from thimble._config import fit_of, read_values, text_of
     from thimble._fit import confirmed, fit
     from thimble.cli._progress import Show
-    from thimble.cli._results import show_results
+    from thimble.cli._results import show_known, show_results
 
     stated = {name: value for name, value in given.items() if value not in (None, {})}
     values = {**(read_values(config) if config else {}), **stated}
@@ -65,7 +65,11 @@ def command(config: Path | None, print_config: bool, as_json: bool, **given: Any
         return
     out = Path(values.pop("out", OUT))
     options = fit_of(values, None if stated.get("model") else str(config) if config else None)
-    with Show() as show:
-        study = fit(options, out, show)
-    show_results(study, out, as_json)
+    try:
+        with Show() as show:
+            study = fit(options, out, show)
+    except KeyboardInterrupt:
+        show_known(out, as_json)
+        raise
+    show_results(study, out, as_json, reasons=True)
     confirmed(study)

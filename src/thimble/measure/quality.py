@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from thimble.base.registry import snake_case
 from thimble.base.step import Progress, silent
 from thimble.base.study import Quality
 from thimble.base.subject import Subject
-from thimble.base.task import SPLITS, Metric, Split, Task
+from thimble.base.task import SPLITS, Batch, Metric, Split, Task
 from thimble.measure.metrics._outputs import primary
 from thimble.measure.metrics.agreement import Agreement, agreeing
 from thimble.measure.outputs import batch_size, first_output, keeping, run_batch, sqnr_db
@@ -70,26 +71,57 @@ def quality_of(
     progress: Progress = silent,
 ) -> Quality:
     """The same by a worker that is open; it can go on to other work."""
-    started, subject = time.monotonic(), worker.subject
-    tally = _Tally(metric, reference)
+    last: Scoring | None = None
+    for last in scoring(worker, split, name, metric, reference, keep):
+        progress(last.seen / len(split), f"{worker.subject.name}: {last.seen} of {len(split)} samples of {name}")
+    assert last is not None
+    return last.quality()
+
+
+def scoring(
+    worker: Worker, split: Split, name: str, metric: Metric, reference: Path | None = None, keep: Path | None = None
+) -> Iterator[Scoring]:
+    """The same batch by batch, for who wants to look at what is known so far, and to stop when that is enough.
+
+    ``keep`` is left only when all was scored.
+    """
+    subject, found = worker.subject, Scoring(name, split.fingerprint(), _Tally(metric, reference))
     with keeping(keep, len(split)) as kept:
-        size, seen = batch_size(worker, split, subject.artifact), 0
-        for batch in split.batches(size):
+        for batch in split.batches(batch_size(worker, split, subject.artifact)):
             outputs = run_batch(worker, batch, subject)
-            kept(outputs, seen)
-            tally.add(outputs, batch.targets, seen)
-            seen += len(batch)
-            progress(seen / len(split), f"{subject.name}: {seen} of {len(split)} samples of {name}")
-    return Quality(
-        split=name,
-        fingerprint=split.fingerprint(),
-        metric=snake_case(type(metric).__name__),
-        scores=tally.scores(),
-        agreement=tuple(tally.agreement),
-        sqnr_db=tally.sqnr_db(),
-        cosine=tally.cosine(),
-        seconds=time.monotonic() - started,
-    )
+            kept(outputs, found.seen)
+            found.add(outputs, batch)
+            if found.seen == len(split):
+                break
+            yield found
+    yield found
+
+
+class Scoring:
+    """What is known of a split so far: ``seen`` samples, and the quality on these."""
+
+    def __init__(self, split: str, fingerprint: str, tally: _Tally) -> None:
+        self.split, self.fingerprint, self._tally = split, fingerprint, tally
+        self.seen, self._started = 0, time.monotonic()
+
+    def add(self, outputs: Arrays, batch: Batch) -> None:
+        """One more batch and what came out."""
+        self._tally.add(outputs, batch.targets, self.seen)
+        self.seen += len(batch)
+
+    def quality(self) -> Quality:
+        """Scores and comparisons of the samples that were seen."""
+        tally = self._tally
+        return Quality(
+            split=self.split,
+            fingerprint=self.fingerprint,
+            metric=snake_case(type(tally.metric).__name__),
+            scores=tally.scores(),
+            agreement=tuple(tally.agreement),
+            sqnr_db=tally.sqnr_db(),
+            cosine=tally.cosine(),
+            seconds=time.monotonic() - self._started,
+        )
 
 
 class _Tally:

@@ -42,8 +42,7 @@ def choose(study: Study, split: str = "validation") -> str | None:
     what = minimized(rows, study.limits.minimize)
     costs = _costs(rows, what)
     baseline = next((row for row in rows if row.name == study.candidates[0].name), None)
-    infos = study.task.splits
-    growth = infos["test"].samples / infos[split].samples if "test" in infos and split in infos and infos[split].samples else 1.0
+    growth = _growth(study, split)
 
     def rank(row: Row) -> tuple[float, float, float]:
         kind = _kind(row, study.limits, growth)
@@ -94,6 +93,27 @@ def limits_of(row: Row, limits: Limits) -> dict[str, str]:
         else:
             found[name] = non_inferiority(value, limit)
     return found
+
+
+def fits(study: Study, name: str, only: str | None = None) -> bool:
+    """Whether the validation split says that a measured candidate keeps the limits, or would with as many samples as test has.
+
+    ``only`` looks at one limit. Where no drop is allowed for, it is to be not proven.
+    """
+    blind = only_split(study, "validation")
+    candidate, limits = blind.candidate(name), study.limits
+    row = row_of(blind, candidate)
+    if limits.max_drop is None and only in (None, "drop") and _proven_loss(row):
+        return False
+    asked = [(limit, value, most) for limit, most, value in _asked(row, limits) if only in (None, limit)]
+    growth = _growth(study, "validation")
+    return candidate.ok and all(value is not None and _would_meet(limit, value, most, growth) for limit, value, most in asked)
+
+
+def _growth(study: Study, split: str) -> float:
+    """How many times as many samples the test split has."""
+    infos = study.task.splits
+    return infos["test"].samples / infos[split].samples if "test" in infos and split in infos and infos[split].samples else 1.0
 
 
 def _asked(row: Row, limits: Limits) -> list[tuple[str, float, Interval | None]]:
