@@ -100,13 +100,13 @@ def test_phone_gets_a_proven_one_and_a_warning_about_latency(page):
 
 def test_finding_shows_only_the_evidence_that_its_sentence_lacks(page):
     finding = Finding("islands", "11 convolutions stay in float.", {"convolutions": 11, "share_of_time": 0.4321, "nodes": ["a"]})
-    assert "- `a`: 11 convolutions stay in float (share of time 0.432)." in page(row("a"), findings=(("a", finding),))
+    assert "- `a`: 11 convolutions stay in float (share of time 43.2 %)." in page(row("a"), findings=(("a", finding),))
 
 
 def test_warnings_of_one_kind_are_told_once(page):
     wide = [Advice("wide", f"the interval of {name} is wide", name) for name in "abc"]
     text = page(*map(row, "abc"), warnings=(Advice("busy", "the machine was busy"), *wide))
-    assert "- the machine was busy.\n- `a`: the interval of a is wide. Likewise `b` and `c`.\n" in text
+    assert "- The machine was busy.\n- `a`: the interval of a is wide. Likewise `b` and `c`.\n" in text
     assert "- `b`: the interval of b is wide.\n" in page(*map(row, "ab"), warnings=tuple(wide[:2]))
 
 

@@ -16,6 +16,8 @@ PHONE_RUNTIMES = ("onnxruntime", "litert", "executorch", "ncnn")
 """Runtimes that their makers ship for Android and iOS."""
 PHONE_DROP = 1.0
 """Points that a candidate for a phone may lose where the study sets no limit of its own."""
+PHONE_ALIKE = 0.05
+"""Sizes that differ by no more than this are alike to a phone: the speed measured here then decides."""
 ALIKE = 2
 """Warnings of one kind above this number are told once, with the names of all they concern."""
 
@@ -30,6 +32,13 @@ class Prose(Claims):
             if row is not None:
                 lines.append(f"{key[:1].upper()}{key[1:]}: {self.voice.name(row.name)}, {self._merit(key, row)}.{self._ties(key, row)}")
         return lines
+
+    def why(self) -> list[str]:
+        """Why the chosen one was chosen, where the recommendation's sentence doesn't say it."""
+        row = self.row_named(self.summary.chosen)
+        if row is None or row is self.first or not self.summary.met or not row.verdict.startswith("chosen"):
+            return []
+        return [f"{self.voice.name(row.name)} was {self.voice.text(_ended(row.verdict))}"]
 
     def phone(self) -> list[str]:
         """Which one to take to a phone, and what of its figures carries over."""
@@ -47,7 +56,7 @@ class Prose(Claims):
         quality, metric = "", words.metric_title(self.study.task)
         if row.quality is not None:
             quality = (
-                f" Its {metric} carries over too, up to small differences in how processors round INT8."
+                f" Its {metric} carries over as far as INT8 kernels agree: processors round differently, and some saturate; check it there."
                 if _is_int8(row)
                 else f" So does its {metric}."
             )
@@ -80,7 +89,9 @@ class Prose(Claims):
                 lines.append(f"{self.voice.name(first)}: {self.voice.text(_ended(group[0].text))} Likewise {also}.")
             else:
                 lines += [
-                    (f"{self.voice.name(advice.member)}: " if advice.member else "") + self.voice.text(_ended(advice.text))
+                    f"{self.voice.name(advice.member)}: {self.voice.text(_ended(advice.text))}"
+                    if advice.member
+                    else self.voice.text(_sentence(advice.text))
                     for advice in group
                 ]
         return lines
@@ -132,8 +143,11 @@ class Prose(Claims):
                 return row, ""
         proven = [row for row in able if row.drop is not None and row.drop.high <= allowed]
         if proven:
-            row = min(proven, key=lambda row: row.size_mb or 0)
-            return row, f", the smallest that is proven to lose no more than {words.bound(allowed, unit)}"
+            least = min(row.size_mb or 0 for row in proven)
+            alike = [row for row in proven if (row.size_mb or 0) <= (1 + PHONE_ALIKE) * least]
+            row = max(alike, key=lambda row: row.speedup.low if row.speedup else 0)
+            which = "the smallest that is" if len(alike) == 1 else f"the fastest of the {len(alike)} smallest (within 5 %) that are"
+            return row, f", {which} proven to lose no more than {words.bound(allowed, unit)}"
         scored = [row for row in able if row.drop is not None]
         if scored:
             row = min(scored, key=lambda row: row.drop.high if row.drop else 0)
@@ -151,13 +165,24 @@ def _ended(text: str) -> str:
     return shown if shown.endswith((".", "!", "?")) else f"{shown}."
 
 
+def _sentence(text: str) -> str:
+    shown = _ended(text)
+    return shown[:1].upper() + shown[1:]
+
+
 def _threads(study: Study) -> str:
     return f"{study.threads} thread{'' if study.threads == 1 else 's'}"
 
 
 def _scalars(evidence: dict[str, Any]) -> list[tuple[str, str]]:
     return [
-        (words.plain(key), words.figure(value) if isinstance(value, float) else words.plain(value))
+        (words.plain(key), _scalar(key, value))
         for key, value in evidence.items()
-        if isinstance(value, str | int | float)
+        if isinstance(value, str | int | float) and not (key.startswith("share") and value == 0)
     ]
+
+
+def _scalar(key: str, value: str | int | float) -> str:
+    if isinstance(value, float):
+        return words.figure(100 * value, " %") if key.startswith("share") and 0 <= value <= 1 else words.figure(value)
+    return words.plain(value)

@@ -56,6 +56,7 @@ def sections(study: Study, summary: Summary) -> dict[str, Any]:
         "started": words.plain(study.started[:10]),
         "complete": study.complete,
         "recommendation": words.plain(summary.recommendation),
+        "why": next(iter(_marked(prose.why())), ""),
         "met": summary.met,
         "tiles": _tiles(study, chosen) if chosen else [],
         "limit_states": _limit_states(study, chosen),
@@ -164,7 +165,7 @@ def _details(i: int, row: Row, study: Study, summary: Summary, prose: Prose) -> 
         "Mean and deviation": f"{words.figure(row.latency_mean_ms)} ms, {words.figure(row.latency_std_ms)} ms"
         if row.latency_mean_ms
         else "",
-        "p90, p95, p99": _percentiles(row),
+        "Percentiles": _percentiles(row),
         "Load": words.figure(row.load_ms, " ms"),
         "First inference": words.figure(row.first_inference_ms, " ms"),
         words.metric_title(study.task).capitalize(): words.quality(row.quality, words.metric_unit(study.task)),
@@ -197,10 +198,13 @@ def _details(i: int, row: Row, study: Study, summary: Summary, prose: Prose) -> 
 
 
 def _percentiles(row: Row) -> str:
-    shown = [words.figure(value) for value in (row.latency_p90_ms, row.latency_p95_ms, row.latency_p99_ms)]
-    if not any(shown):
+    named = (("p90", row.latency_p90_ms), ("p95", row.latency_p95_ms), ("p99", row.latency_p99_ms))
+    known = [f"{name} {words.figure(value)} ms" for name, value in named if value is not None]
+    if not known:
         return ""
-    return ", ".join(text or "too few samples" for text in shown) + f" ms, from {row.latency_samples:,} samples"
+    absent = words.joined(name for name, value in named if value is None)
+    few = f"; too few for {absent}" if absent else ""
+    return f"{', '.join(known)}, from {row.latency_samples:,} samples{few}"
 
 
 def _throughput(candidate: Candidate | None) -> str:
@@ -209,21 +213,30 @@ def _throughput(candidate: Candidate | None) -> str:
     return ", ".join(f"{words.figure(value)}/s at batch {batch}" for batch, value in candidate.throughput.items())
 
 
-def _steps(candidate: Candidate, study: Study, summary: Summary) -> list[dict[str, str]]:
-    """The chain: after each step, what the network then was, and the candidate that stopped there, if any did."""
+def _steps(candidate: Candidate, study: Study, summary: Summary) -> list[dict[str, Any]]:
+    """The chain: after each step, what the network then was, and the candidate that stopped there, if any did.
+
+    A figure is told apart from the last one known before it: ``new`` where the step changed it, else ``same``.
+    """
     rows = {row.name: row for row in summary.rows if row.size_mb is not None}
-    chain = []
+    chain: list[dict[str, Any]] = []
+    last = ["", "", "", ""]
     for i, step in enumerate(candidate.steps):
         same = next((rows[name] for name in _stopping_at(candidate, i, study) if name in rows), None)
+        figures = [
+            words.count(step.parameters),
+            words.count(step.macs),
+            words.figure(same.size_mb, " MB") if same else "",
+            words.percent(same.quality.value) + words.metric_unit(study.task) if same and same.quality else "",
+        ]
+        kinds = ["" if not text or not old else "same" if text == old else "new" for text, old in zip(figures, last, strict=True)]
+        last = [text or old for text, old in zip(figures, last, strict=True)]
         chain.append(
             {
                 "text": words.plain(step.text),
                 "format": words.plain(step.format),
                 "took": _took(step),
-                "parameters": words.count(step.parameters),
-                "macs": words.count(step.macs),
-                "size": words.figure(same.size_mb, " MB") if same else "",
-                "quality": words.percent(same.quality.value) + words.metric_unit(study.task) if same and same.quality else "",
+                "figures": [{"text": text, "kind": kind} for text, kind in zip(figures, kinds, strict=True)],
                 "as": words.plain(same.name) if same else "",
                 "notes": "; ".join(f"{words.plain(key).replace('_', ' ')}: {_note(value)}" for key, value in step.notes.items()),
             }
@@ -252,8 +265,10 @@ def _took(step: StepRecord) -> str:
 
 def _note(value: Any) -> str:
     """A step's note on one line, cut where it would flood the page."""
-    if isinstance(value, str | int | float) or value is None:
-        return words.figure(value) if isinstance(value, float) else words.plain(value)
+    if isinstance(value, bool) or value is None:
+        return "none" if value is None else "yes" if value else "no"
+    if isinstance(value, str | int | float):
+        return words.figure(value) if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else words.plain(value)
     text = json.dumps(value, default=str)
     return words.plain(text if len(text) <= 300 else f"{text[:297]}...")
 

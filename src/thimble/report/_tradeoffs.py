@@ -99,7 +99,10 @@ def _frontier(claims: Claims) -> list[str]:
     if not rows or len(claims.rows) < 2:
         return []
     verb = "is" if len(rows) == 1 else "are"
-    return [f"On the frontier, beaten by no other in everything, {verb} {claims.names(rows, limit=8)}."]
+    return [
+        f"On the frontier {verb} {claims.names(rows, limit=8)}:"
+        " no other candidate is proven better than one of these in anything without being proven worse in something."
+    ]
 
 
 def _only_exported(row: Row) -> bool:

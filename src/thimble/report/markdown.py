@@ -41,7 +41,7 @@ def markdown_text(study: Study, summary: Summary) -> str:
         parts.append("This study is not complete: it was interrupted, and candidates may be missing.")
     if measured:
         parts += [
-            "## Which one to ship", _limits(study, summary), *prose.phone(),
+            "## Which one to ship", _limits(study, summary), *prose.why(), *prose.phone(),
             "## Which worked best", _list(prose.best()),
             "## The candidates", table_text(study, summary, measured),
             "Size is every file that ships, MB is 10^6 bytes. Latency is the median of one inference; speedups are paired with the baseline"

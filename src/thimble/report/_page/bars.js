@@ -21,7 +21,7 @@
     const left = wide ? Math.min(longest + size, width * 0.36) : size * 0.35;
     const right = Math.max(...rows.map((row) => textWidth(row.text, size * 0.9))) + size * 1.2;
     rows.forEach((row, i) => {
-      row.short = fitted(row.name, size, (wide ? left : width) - size);
+      row.short = fitted(row.name, size * (row.chosen ? 1.09 : 1), (wide ? left : width) - size);
       row.y = i * step + (wide ? step / 2 : step - thick);
       row.nameY = wide ? row.y : row.y - thick * 1.25;
       row.end = Math.max(row.value, row.high || 0);
@@ -53,7 +53,7 @@
       data: [{ name: "rows", values: shown }],
       scales: [{ name: "x", type: "linear", domain: [0, most], range: [0, plot], zero: true }],
       axes: [{
-        orient: "bottom", scale: "x", grid: true, tickCount: Math.max(2, Math.round(plot / 90)),
+        orient: "bottom", scale: "x", grid: true, tickCount: Math.max(3, Math.round(plot / 90)),
         title: kind === "size" ? "MB" : "ms", titlePadding: 2,
       }],
       marks: [
@@ -67,7 +67,7 @@
           x: to(reference.value), y: -4, y2: height, stroke: look.grey, strokeDash: [5, 4], strokeWidth: 1.2,
         })] : []),
         ...haloed("rows", figures, look, 0.35),
-        mark("text", "rows", names, { fill: look.ink, fillOpacity: dimmed(1, 0.35) }),
+        ...haloed("rows", names, look, 0.35),
         mark("rect", "rows", {
           x: -left, x2: plot + right, yc: "_y", height: step, fill: "transparent", aria: false, cursor: "pointer",
         }, {}, { name: "points", interactive: true }),
