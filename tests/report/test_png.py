@@ -70,7 +70,7 @@ def test_panels_say_what_they_show_and_in_which_unit(drawn, golden_named):
     size, latency, scatter = drawn(golden_named("lab"), 14).axes
     assert "MB" in size.get_title(loc="left")
     assert "ms" in latency.get_title(loc="left")
-    assert scatter.get_title(loc="left") == "Accuracy (%) against size (MB)"
+    assert scatter.get_title(loc="left") == "Accuracy (%) against size (MB), 95 % intervals"
     for axes in (size, latency):
         assert any("baseline" in text.get_text() for text in axes.texts)
     assert latency.containers, "no error bars"

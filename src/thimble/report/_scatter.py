@@ -49,7 +49,7 @@ class Scatter:
         metric = words.metric_title(self.study.task)
         better = "" if self.study.task.higher_is_better else ", lower is better"
         unit = words.metric_unit(self.study.task).strip() or "score"
-        axes.set_title(f"{metric[:1].upper()}{metric[1:]} ({unit}{better}) against size (MB)")
+        axes.set_title(f"{metric[:1].upper()}{metric[1:]} ({unit}{better}) against size (MB), 95 % intervals")
         axes.margins(0.12)
         if not self.rows:
             axes.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axes.transAxes, color="#777777")
@@ -67,17 +67,26 @@ class Scatter:
             margin = 0.14 * (max(sizes) - min(sizes)) or 0.3 * max(sizes) or 1
             axes.set_xlim(min(sizes) - margin, max(sizes) + margin)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        shown = [_quality(row) for row in self.rows if not self._low(row)]
-        margin = 0.14 * (max(shown) - min(shown)) or 0.02 * abs(max(shown)) or 1
-        below = 2.0 if self.note else 1.0
-        worst, best = (min(shown), max(shown)) if self.sign > 0 else (max(shown), min(shown))
-        top = best + self.sign * margin
+        axes.set_ylim(*self._range())
+
+    def _range(self) -> tuple[float, float]:
+        """The ends of the quality's axis, the worse one first: room for intervals, as long as the points keep a third of it."""
+        shown = [row.quality for row in self.rows if row.quality and not self._low(row)]
+        least, most = min(one.value for one in shown), max(one.value for one in shown)
+        span = most - least or max(one.high - one.low for one in shown)
+        low, high = max(min(one.low for one in shown), least - span), min(max(one.high for one in shown), most + span)
+        margin = max(0.06 * (high - low), 0.14 * (most - least)) or 0.02 * abs(most) or 1
+        low, high = min(low - margin / 2, least - margin), max(high + margin / 2, most + margin)
+        if self.note:
+            low, high = (low - margin, high) if self.sign > 0 else (low, high + margin)
         if self.study.task.unit == "%" and self.sign > 0:
-            top = min(top, 100 + 0.03 * (100 - worst))
-        axes.set_ylim(worst - self.sign * margin * below, top)
+            high = min(high, 100 + 0.03 * (100 - least))
+        return (low, high) if self.sign > 0 else (high, low)
 
     def names(self, axes: Axes) -> None:
-        """The markers, pushed apart where they coincide, and the names around them."""
+        """The markers with their intervals, pushed apart where they coincide, and the names around them."""
+        from matplotlib.patheffects import withStroke
+
         if not self.rows:
             return
         scale = axes.get_figure().dpi / 72  # type: ignore[union-attr]
@@ -87,9 +96,9 @@ class Scatter:
         inner = Box(bounds.left + radius, bounds.bottom + radius, bounds.right - radius, bounds.top - radius)
         spots = spread([self._spot(axes, row, inner) for row in self.rows], 1.7 * radius, inner)
         radii = [radius * (RING if row.name == self.chosen else 1) for row in self.rows]
-        labels = self._labels()
+        labels, halo = self._labels(), [withStroke(linewidth=2.5, foreground="white")]
         texts = [
-            axes.text(0, 0, label, fontsize=8, fontweight="bold" if row.name == self.chosen else "normal")
+            axes.text(0, 0, label, fontsize=8, fontweight="bold" if row.name == self.chosen else "normal", path_effects=halo)
             for row, label in zip(self.rows, labels, strict=True)
         ]
         extents = [text.get_window_extent() for text in texts]
@@ -115,6 +124,8 @@ class Scatter:
         colour = BASELINE if row.name == self.first else look.colour
         if row.name == self.chosen:
             axes.plot(*spot, marker="o", markersize=MARKER * RING, markerfacecolor="none", markeredgecolor="black", zorder=3)
+        if row.quality and not self._low(row):
+            axes.vlines(spot[0], row.quality.low, row.quality.high, color=colour, linewidth=1, alpha=0.35, zorder=1.2)
         axes.plot(*spot, marker=marker, markersize=size, color=colour, markeredgecolor="white", markeredgewidth=0.8, zorder=4)
 
     def _spot(self, axes: Axes, row: Row, inner: Box) -> Point:

@@ -72,7 +72,7 @@ def draw(study: Study, summary: Summary) -> Figure:
     bars.latencies(latency)
     cloud = Scatter(study, summary, rows, style)
     cloud.points(scatter)
-    _legend(figure, style)
+    _legend(figure, style, chosen=any(row.name == summary.chosen for row in rows))
     _footnote(figure, summary, cloud.note)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -151,7 +151,7 @@ def _title(study: Study) -> str:
     return f"{words.shortened(words.plain(study.model), 60)} on {words.shortened(words.plain(study.task.name), 40)}  |  {machine}"
 
 
-def _legend(figure: Figure, style: dict[str, Look]) -> None:
+def _legend(figure: Figure, style: dict[str, Look], chosen: bool) -> None:
     from matplotlib.lines import Line2D
 
     def handle(colour: str, marker: str, label: str) -> Any:
@@ -160,6 +160,9 @@ def _legend(figure: Figure, style: dict[str, Look]) -> None:
     handles = [handle(look.colour, look.marker, words.runtime_title(name)) for name, look in style.items()]
     if handles:
         handles.insert(0, handle(BASELINE, "*", "baseline"))
+        if chosen:
+            ring = Line2D([], [], color="black", marker="o", markersize=10, fillstyle="none", linestyle="none", label="recommended")
+            handles.append(ring)
         figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False, fontsize=9)
 
 
