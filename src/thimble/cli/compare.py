@@ -80,7 +80,7 @@ def _studies(names: tuple[str, ...], studies: list[Study], out: Path | None, as_
     from thimble.comparing import compare_studies
     from thimble.report._comparison import SideBySide
 
-    found = compare_studies(studies, names)
+    found = compare_studies(studies, labels(names))
     if as_json:
         click.echo(SideBySide().to_json(found))
     else:
@@ -92,3 +92,14 @@ def _studies(names: tuple[str, ...], studies: list[Study], out: Path | None, as_
     if strict and found.regressions:
         worse = ", ".join(f"{change.candidate} in {change.measure}" for change in found.regressions)
         raise Regression(f"proven to have become worse: {worse}")
+
+
+def labels(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Each study's folder by as much of its path's end as tells it from the others."""
+    paths = [Path(name).resolve() for name in names]
+    parts = [(path.parent if path.name == "study.json" else path).parts for path in paths]
+    for length in range(1, max(map(len, parts))):
+        short = tuple("/".join(part[-length:]) for part in parts)
+        if len(set(short)) == len(short):
+            return short
+    return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from thimble.base.summary import Interval
 from thimble.report import _words as words
 from thimble.report._files import write_text
 from thimble.report.markdown import code, escaped
+from thimble.report.table import GAP, SHORTEST_NAME, UNLIMITED, folded
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -23,32 +25,35 @@ STYLES = {"better": "green", "worse": "bold red", "no proven change": "dim", "no
 class SideBySide:
     """What changed between studies, one line for each figure of each candidate, the proven changes first in words."""
 
-    def render(self, comparison: Comparison) -> RenderableType:
-        """The lines as a table, then what is proven."""
-        from rich import box
+    def render(self, comparison: Comparison, width: int | None = None) -> RenderableType:
+        """The lines as a table, at most ``width`` columns wide, then what differs and what is proven."""
         from rich.console import Group
+        from rich.padding import Padding
         from rich.table import Table as Grid
         from rich.text import Text
 
-        grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-        for head in ("candidate", "figure", *(side.label for side in comparison.sides), "since the first"):
+        grid = Grid(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+        grid.add_column("candidate", no_wrap=True)
+        for head in ("figure", *(side.label for side in comparison.sides), "change"):
             grid.add_column(Text(words.plain(head)), overflow="fold")
-        last = ""
-        for change in comparison.changes:
-            name = words.plain(change.candidate) if change.candidate != last else ""
-            last = change.candidate
-            style = STYLES.get(worst(change), "")
-            grid.add_row(Text(name), Text(change.measure), *(Text(text) for text in texts(change)), Text(verdict(change), style=style))
-        said = [Text(f"  {words.plain(line)}") for line in (*comparison.notes, *proven(comparison))]
-        return Group(grid, *said)
+        room = _room(comparison, width)
+        for name, changes in groupby(comparison.changes, key=lambda change: change.candidate):
+            lines, rows = folded(words.plain(name), room), list(changes)
+            for i, change in enumerate(rows):
+                beside = lines[i : i + 1] if i < len(rows) - 1 else lines[i:]
+                said = Text(_short(change), style=STYLES.get(worst(change), ""))
+                grid.add_row(Text("\n".join(beside)), Text(change.measure), *map(Text, texts(change)), said)
+        notes = [Padding(Text(words.plain(line)), (0, 0, 0, 2)) for line in (*comparison.notes, *reasons(comparison), *proven(comparison))]
+        return Group(grid, "", *notes)
 
     def print(self, comparison: Comparison, console: Console) -> None:
         """Print it, fitted to the terminal; uncut and without colour in a pipe."""
         from rich.console import Console as Pipe
 
-        if not console.is_terminal:
-            console = Pipe(file=console.file, width=100_000, color_system=None)
-        console.print(self.render(comparison))
+        if console.is_terminal:
+            console.print(self.render(comparison, console.width))
+        else:
+            Pipe(file=console.file, width=UNLIMITED, color_system=None).print(self.render(comparison))
 
     def to_json(self, comparison: Comparison) -> str:
         """Every value and verdict as one JSON object; its keys are those of `Comparison`."""
@@ -110,6 +115,32 @@ def _text(change: Change, value: Interval | None) -> str:
     unit = f" {words.plain(change.unit)}" if change.unit else ""
     write = {"quality": words.quality, "drop": words.points}.get(change.measure, words.interval)
     return write(value, unit)
+
+
+def _room(comparison: Comparison, width: int | None) -> int | None:
+    """The columns that are left for names."""
+    if width is None or not comparison.changes:
+        return None
+    cells = [("figure", *texts(change), "not comparable") for change in comparison.changes]
+    return max(SHORTEST_NAME, width - sum(GAP + max(map(len, column)) for column in zip(*cells, strict=True)))
+
+
+def _short(change: Change) -> str:
+    """The verdicts of the later studies in two words each."""
+    said = ["none proven" if one == "no proven change" else one for one in change.verdicts[1:]]
+    return said[0] if len(set(said)) == 1 else "; ".join(said)
+
+
+def reasons(comparison: Comparison) -> list[str]:
+    """Why figures are not comparable, each reason once with how many candidates it concerns."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for change in comparison.changes:
+        for reason in filter(None, dict.fromkeys(change.reasons)):
+            found.setdefault((change.measure, reason), []).append(change.candidate)
+    return [
+        f"{measure} is not comparable for {names[0] if len(names) == 1 else f'{len(names)} candidates'}: {reason}"
+        for (measure, reason), names in found.items()
+    ]
 
 
 def worst(change: Change) -> str:

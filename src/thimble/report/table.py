@@ -121,14 +121,14 @@ def _grid(study: Study, summary: Summary, rows: list[Row], width: int | None) ->
         grid.add_column(Text(_heading(study, column)), justify="left" if column.left else "right", no_wrap=True)
     for row in rows:
         chosen = row.name == summary.chosen
-        lines = _folded(words.plain(row.name), room)
+        lines = folded(words.plain(row.name), room)
         name = Text("\n".join((">" if chosen and not i else " ").ljust(MARK) + line for i, line in enumerate(lines)))
         cells = [Text(column.cell(row), style="bold" if summary.best.get(column.best) == row.name else "") for column in columns]
         grid.add_row(name, *cells, style="bold green" if chosen else "")
     return grid
 
 
-def _folded(name: str, room: int | None) -> list[str]:
+def folded(name: str, room: int | None) -> list[str]:
     """The name on as few lines as it needs, broken at its hyphens; cut in the middle where three don't hold it."""
     if room is None or len(name) <= room:
         return [name]
