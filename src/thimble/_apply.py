@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from thimble._matching import Matched
     from thimble.base.task import Task
     from thimble.building import Building, Built, Source
+    from thimble.catalog.prospects import Situation
     from thimble.store import Store
     from thimble.work import Listen
 
@@ -119,23 +120,22 @@ def check_replaceable(out: Path) -> None:
         raise BadInput(f"--out {out} holds {foreign[0]}, which is no part of an artifact; name another folder, or empty it")
 
 
-def named_or_parsed(text: str, format: str, samples: int, runtime: str | None = None) -> Recipe:
-    """The recipe that a text names or spells, as it is for a model of this format with so many samples to train on.
+def named_or_parsed(text: str, situation: Situation, runtime: str | None = None) -> Recipe:
+    """The recipe that a text names or spells, as it is for a model and its data.
 
     Raises `UnknownName` with the known names for one bare word, and what `parse_recipe` raises.
     """
-    from thimble.catalog.prospects import Situation
     from thimble.catalog.recipes import named_recipes
 
     if runtime is not None:
         RUNTIMES.get(runtime)
-    known = named_recipes(Situation(format, samples))
+    known = named_recipes(situation)
     if text in known:
         return replace(known[text], runtime=runtime or known[text].runtime)
     if _BARE.fullmatch(text) and text not in STEPS.names():
         raise UnknownName("recipe or step", text, [*known, *STEPS.names()])
     steps = parse_recipe(text)
-    if not steps and format != "torch":
+    if not steps and situation.format == "onnx":
         runtime = runtime or "onnxruntime"
     return recipe("recipe", text, runtime)
 
@@ -163,12 +163,14 @@ def _prepared(options: Apply) -> tuple[Source, Task | None, Recipe]:
     from thimble._matching import matched, trainable
     from thimble.building import Source
     from thimble.catalog.models import fingerprint, source_name
+    from thimble.catalog.prospects import Situation
     from thimble.catalog.tasks import split_info
 
     found = matched(options, options.data) if options.data else None
     format = "onnx" if source_name(options.model) == "onnx" else "torch"
     samples = len(found.task.split("train")) if found and trainable(found.task) else 1
-    wanted = named_or_parsed(options.recipe, format, samples, options.runtime)
+    situation = Situation(format, samples, found.task.metric if found else "accuracy")
+    wanted = named_or_parsed(options.recipe, situation, options.runtime)
     check_route(wanted.steps, format, wanted.runtime)
     _check_data(wanted.steps, found)
     model = found.model if found else ModelSpec(options.model, options.weights, None, options.shapes, options.size, options.seed)
@@ -204,7 +206,8 @@ def _opened(building: Building, task: Task | None, progress: Progress) -> Built:
     progress(0.0, "")
     opened = building.open_untrained()
     if task is not None:
-        check_task(task, head_of(opened.model.notes.get("output_shapes", {})))
+        outputs = opened.model.notes.get("output_shapes", {})
+        check_task(task, head_of(outputs), outputs, needed=())
     return opened
 
 

@@ -15,7 +15,7 @@ from thimble.base.errors import BadInput, MissingExtra
 from thimble.base.recipe import Recipe
 from thimble.base.registry import RUNTIMES
 from thimble.base.subject import Subject
-from thimble.base.task import ModelSpec, TaskSpec
+from thimble.base.task import ModelSpec
 from thimble.base.values import File
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> 
     if format == "onnx":
         checked_runtime(format, opening.runtime, spec)
     model = ModelSpec(spec, opening.weights, shapes=opening.shapes, size=opening.size, seed=opening.seed)
-    source = Source(model, TaskSpec("digits"), fingerprint(model), {}, seed=opening.seed, threads=opening.threads)
+    source = Source(model, None, fingerprint(model), {}, seed=opening.seed, threads=opening.threads)
     building = Building(Store(), process, source)
     if format == "pt2" and opening.runtime in (None, "pytorch"):
         return _archive(spec, building, folder)

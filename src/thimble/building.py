@@ -85,6 +85,12 @@ class Building:
             self.store.keep_value(f"{key}-told", self.process.ask(self._request(key), progress, deadline))
         return Built(key, self.store.describe(key))
 
+    def open_student(self, spec: str, classes: int | None, deadline: float | None = None) -> None:
+        """Open a network that is to learn, so that one that can't be is refused before anything long. Raises what opening raises."""
+        model = replace(self.source.model, spec=spec, weights=None, classes=classes or self.source.model.classes)
+        key = digest_of("student", self._source_key, spec, model.classes)
+        self.process.ask(replace(self._request(key), model=model), deadline=deadline)
+
     def told(self, key: str) -> dict[str, Any]:
         """What was counted when a result was made: ``parameters`` and ``macs`` of a network in memory, ``seconds``."""
         return self.store.value(f"{key}-told", dict) or {}

@@ -155,7 +155,7 @@ class _Measurement:
     def _task(self, first: str) -> Task | None:
         """The data as the first artifact wants them: by its own preprocessing, else at its input's size."""
         from thimble.catalog.models import preprocess_of
-        from thimble.catalog.tasks import open_task
+        from thimble.catalog.tasks import check_finite, fit_to, open_task
         from thimble.measure.quality import check_unseen
 
         options, artifact = self.options, self.subjects[0].artifact
@@ -168,6 +168,8 @@ class _Measurement:
         size = options.size or (sides[0] if given is None and sides else None)
         task = open_task(TaskSpec(options.data, size, options.mean, options.std, options.seed, preprocess=given))
         check_unseen(task, "test")
+        fit_to(task, artifact.inputs)
+        check_finite(task, "test")
         return task
 
     def _inputs(self) -> Arrays:

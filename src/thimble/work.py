@@ -9,7 +9,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,8 +25,8 @@ from thimble.base.study import Candidate, Environment, Limits, SplitInfo, Study,
 from thimble.base.subject import Subject
 from thimble.base.task import ModelSpec, TaskSpec, one_sample
 from thimble.building import Building, Built, Failed, Source
-from thimble.catalog.models import fingerprint, head_of
-from thimble.catalog.tasks import check_task, open_task, split_info
+from thimble.catalog.models import fingerprint, head_of, remarks
+from thimble.catalog.tasks import NEEDED, check_task, open_task, split_info
 from thimble.forecast import Forecast
 from thimble.measure.environment import environment
 from thimble.measure.latency import Sampling
@@ -120,7 +120,18 @@ class Work:
         """Open the model as given, and refuse data that don't fit it, before anything long begins."""
         self.tell(self.first, "opening the model")
         opened = self.building.open_untrained(deadline=deadline)
-        check_task(self.task, head_of(opened.model.notes.get("output_shapes", {})))
+        outputs = opened.model.notes.get("output_shapes", {})
+        check_task(self.task, head_of(outputs), outputs, NEEDED)
+        self._remark(remarks(opened.model.notes))
+        if student := self.plan.settings.get("student"):
+            self.building.open_student(student, len(self.task.labels) or None, deadline)
+
+    def _remark(self, said: Iterable[str]) -> None:
+        """Say what a user must hear of the model, and keep it with the study's other notes."""
+        lines = tuple(f"{self.plan.model.spec} {one}" for one in said)
+        for line in lines:
+            self.listen(Event(self.at, self.first, line))
+        self.study = replace(self.study, task=replace(self.study.task, notes=(*self.study.task.notes, *lines)))
 
     def build(self, recipe: Recipe, deadline: float | None = None) -> bool:
         """Build the candidate and weigh it; says whether it is there. A baseline that can't be built is raised.

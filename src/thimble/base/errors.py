@@ -23,6 +23,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_SHOWN, SHOWN = 40, 12
+"""Known names that an error lists; of more than so many, only the nearest few."""
+
 
 class ThimbleError(Exception):
     """Base of all errors raised on purpose; ``str(error)`` is one line fit for a user."""
@@ -45,9 +48,11 @@ class UnknownName(BadInput):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=1)
+        near = difflib.get_close_matches(name, names, n=SHOWN)
         hint = f"; did you mean {near[0]!r}?" if near else "."
-        super().__init__(f"unknown {kind} {name!r}{hint} Known: {', '.join(names) or 'none'}")
+        shown = names if len(names) <= MOST_SHOWN else near or names[:SHOWN]
+        more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+        super().__init__(f"unknown {kind} {name!r}{hint} Known: {', '.join(shown) or 'none'}{more}")
         self.kind, self.name, self.known = kind, name, tuple(names)
 
 

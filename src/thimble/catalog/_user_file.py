@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from thimble.base.errors import BadInput, UnknownName
+from thimble.base.errors import BadInput, ThimbleError, UnknownName
 from thimble.base.values import listed
 
 
@@ -83,6 +83,8 @@ def called(function: Callable[..., Any], text: str, path: Path) -> Any:
         return function()
     except KeyboardInterrupt:
         raise
+    except ThimbleError as error:
+        raise BadInput(f"{text}: {error}") from error
     except BaseException as error:
         raise BadInput(f"{text} failed: {foreign(error, path)}") from error
 

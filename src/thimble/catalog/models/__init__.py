@@ -12,7 +12,7 @@ from thimble.base.registry import MODELS
 from thimble.base.task import ModelSpec
 from thimble.base.values import digest_of
 from thimble.catalog._user_file import import_user_file
-from thimble.catalog.models._inputs import head_of
+from thimble.catalog.models._inputs import head_of, remarks
 from thimble.catalog.models._torchvision_import import import_torchvision
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "open_model",
     "prepare_unpickling",
     "preprocess_of",
+    "remarks",
     "source_name",
 ]
 

@@ -46,6 +46,13 @@ def agreed_inputs(declared: tuple[TensorSpec, ...], spec: ModelSpec, source: str
         pairs = list(zip(declared, given.values(), strict=True))
     else:
         raise BadInput(f"{source} takes {listed(one.name for one in declared)}; shapes are given for {listed(given)}")
+    for own, other in pairs:
+        batch = (spec.shapes or {})[other.name][0]
+        if own.shape and own.shape[0] not in (None, 1, batch):
+            raise BadInput(
+                f"{source} takes {own.shape[0]} samples at a time, and {batch} {'is' if batch == 1 else 'are'} to be given: "
+                "export it with a free batch dimension, or one of 1"
+            )
     return tuple(_narrowed(own, other, source) for own, other in pairs)
 
 
@@ -103,6 +110,14 @@ def check_head(output_shapes: Mapping[str, Sequence[int | None]], spec: ModelSpe
     head = head_of(output_shapes)
     if spec.classes is not None and head is not None and head != spec.classes:
         raise BadInput(f"{spec.spec} has a head of {head} outputs and the data {spec.classes} classes: the two must agree")
+
+
+def remarks(notes: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a user must hear of a model that was opened, from its notes: it came in training mode, it is quantized, ..."""
+    said = [str(notes[name]) for name in ("training_mode", "batch") if name in notes]
+    if quantized := notes.get("quantized"):
+        said.append("is quantized already: " + listed((f"{count} {name}" for name, count in quantized.items()), 4))
+    return tuple(said)
 
 
 def trial(network: nn.Module, inputs: tuple[TensorSpec, ...], batch: int) -> dict[str, Tensor]:

@@ -37,7 +37,7 @@ class File:
     def open(self, spec: ModelSpec, folder: Path) -> Model:
         """The network in evaluation mode; a note says where it came in training mode."""
         network, declared = _network(spec)
-        notes = {"training_mode": "it came in training mode and was put into evaluation mode"} if network.training else {}
+        notes = {"training_mode": "came in training mode and was put into evaluation mode"} if network.training else {}
         network = network.eval()
         if declared:
             free = tuple(replace(one, shape=(None,) * len(one.shape)) for one in declared)

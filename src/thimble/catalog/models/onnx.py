@@ -40,7 +40,7 @@ class Onnx:
         if quantized := quantized_operators(proto):
             notes["quantized"] = quantized
         if trains(proto):
-            notes["training_mode"] = "it was exported in training mode: its batch normalisation uses each batch's own statistics"
+            notes["training_mode"] = "was exported in training mode: its batch normalisation uses each batch's own statistics"
         return Model("onnx", folder, inputs, tuple(shapes), notes)
 
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:

@@ -8,13 +8,15 @@ from thimble.base.errors import UnknownName
 from thimble.base.registry import TASKS
 from thimble.base.study import SplitInfo
 from thimble.base.task import Task, TaskSpec
-from thimble.catalog.tasks._checks import check_disjoint, check_task, fit_to, present_splits
+from thimble.catalog.tasks._checks import NEEDED, check_disjoint, check_finite, check_task, fit_to, present_splits
 from thimble.catalog.tasks._own import array_task, dataset_task
 
 __all__ = [
+    "NEEDED",
     "TaskSource",
     "array_task",
     "check_disjoint",
+    "check_finite",
     "check_task",
     "dataset_task",
     "fit_to",

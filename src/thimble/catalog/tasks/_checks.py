@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from thimble.base.errors import BadInput
@@ -24,15 +24,26 @@ def present_splits(task: Task) -> dict[str, Split]:
     return found
 
 
-def check_task(task: Task, head: int | None = None) -> None:
-    """Raise `BadInput`, in one line, for data that a study would trip over: empty or overlapping splits, no test split,
-    tensors that differ between splits or are not finite, labels that the head of ``head`` outputs can't give.
+NEEDED = {"test": "it is what the final figures come from", "validation": "it is what one is chosen on"}
+"""Splits without which there is no study, and why."""
 
-    Looks at the first batch of every split, and at all labels that are at hand.
+
+def check_task(
+    task: Task,
+    head: int | None = None,
+    outputs: Mapping[str, Sequence[int | None]] | None = None,
+    needed: Iterable[str] = ("test",),
+) -> None:
+    """Raise `BadInput`, in one line, for data that a study would trip over: empty or overlapping splits, none of those
+    ``needed``, tensors that differ between splits or are not finite, labels that the head of ``head`` outputs can't give,
+    and targets of a squared error that have not the shape of the first of ``outputs``.
+
+    Looks at the first batch of every split, at all of those that are arrays in memory, and at all labels that are at hand.
     """
     splits = present_splits(task)
-    if "test" not in splits:
-        raise BadInput(f"{task.name} has no test split; it is what the final figures come from")
+    for name in needed:
+        if name not in splits:
+            raise BadInput(f"{task.name} has no {name} split; {NEEDED[name]}")
     first: dict[str, tuple[str, tuple[int, ...]]] = {}
     for name, split in splits.items():
         if len(split) == 0:
@@ -43,8 +54,11 @@ def check_task(task: Task, head: int | None = None) -> None:
             raise BadInput(f"{task.name}: the {name} split gives {_listed(kinds)}, another one {_listed(first)}")
         targets = getattr(split, "targets", None)
         _check_targets(batch.targets if targets is None else targets, task, name, head)
+        if task.metric == "mse" and outputs and batch.targets is not None:
+            _check_shape(batch.targets, next(iter(outputs.values())), f"the {name} split of {task.name}")
+        check_finite(task, name)
     classes = len(task.labels) if head is None else 0
-    if len(splits["test"]) < classes:
+    if "test" in splits and len(splits["test"]) < classes:
         raise BadInput(f"{task.name} has {len(splits['test'])} test samples for {classes} classes; that is too few to score")
     check_disjoint(task)
 
@@ -97,6 +111,31 @@ def _check_targets(targets: NDArray[Any] | None, task: Task, name: str, head: in
     if task.metric == "accuracy" and classes > 1 and (targets.min() < 0 or targets.max() >= classes):
         outputs = f"the head has {classes} outputs" if head else f"there are {classes} classes"
         raise BadInput(f"labels of the {name} split of {task.name} go from {targets.min()} to {targets.max()}, and {outputs}")
+
+
+def check_finite(task: Task, split: str) -> None:
+    """Raise where a split whose arrays lie in memory holds NaN or infinity anywhere, with the first sample that does."""
+    import numpy as np
+
+    for name, array in getattr(task.split(split), "inputs", {}).items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            rows = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
+            where = f"the {split} split of {task.name}"
+            raise BadInput(f"{where} holds NaN or infinity in {name}, first in sample {rows[0]} ({len(rows)} samples in all)")
+
+
+def _check_shape(targets: NDArray[Any], output: Sequence[int | None], where: str) -> None:
+    """Raise where each sample's targets are not as many numbers as the model answers with."""
+    import math
+
+    if None in output[1:]:
+        return
+    wanted, given = math.prod(size for size in output[1:] if size is not None), math.prod(targets.shape[1:])
+    if wanted != given:
+        shapes = [" x ".join(["N", *map(str, shape[1:])]) for shape in (targets.shape, output)]
+        raise BadInput(
+            f"{where} has targets of shape {shapes[0]}, and the model answers with {shapes[1]}: squared errors need equal shapes"
+        )
 
 
 class _Bound:

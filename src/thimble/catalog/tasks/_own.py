@@ -52,15 +52,22 @@ def dataset_task(
     ``(inputs by name, targets)``, from a list of samples where stacking them is not enough. Every sample is read once
     to tell copies in two splits.
     """
-    return SplitTask(name, metric, tuple(labels), {key: _DatasetSplit(data, collate or _stacked) for key, data in _known(splits).items()})
+    return SplitTask(
+        name, metric, tuple(labels), {key: _DatasetSplit(data, collate or _stacked, key) for key, data in _known(splits).items()}
+    )
 
 
 class _DatasetSplit(Samples):
-    def __init__(self, data: Any, collate: Callable[[list[Any]], tuple[Arrays, Any]]) -> None:
+    def __init__(self, data: Any, collate: Callable[[list[Any]], tuple[Arrays, Any]], name: str) -> None:
+        import numpy as np
+
         self._data, self._collate = data, collate
         ids, targets = [], []
         for i in range(len(data)):
             inputs, target = collate([data[i]])
+            bad = next((key for key, array in inputs.items() if array.dtype.kind == "f" and not np.isfinite(array).all()), None)
+            if bad:
+                raise BadInput(f"sample {i} of the {name} split holds NaN or infinity in {bad}")
             ids += array_ids(inputs)
             targets.append(target)
         super().__init__(_together(targets), ids)
