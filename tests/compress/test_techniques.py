@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -167,6 +168,23 @@ def test_static_onnx_quantizes_every_convolution(tiny: Model, context: Context, 
     initializers = {t.name: t for t in onnx.load(str(made.folder / "model.onnx")).graph.initializer}
     int8 = [t for t in initializers.values() if t.data_type == onnx.TensorProto.INT8 and len(t.dims) == 4]
     assert len(int8) == 4
+
+
+@pytest.mark.parametrize("method", ["percentile", "entropy"])
+def test_histograms_are_filled_batch_by_batch(tiny: Model, context: Context, tmp_path: Path, method: str, monkeypatch: Any) -> None:
+    from onnxruntime.quantization.calibrate import HistogramCollector
+
+    seen: list[int] = []
+    collect = HistogramCollector.collect
+
+    def counted(self: Any, values: dict[str, list[Any]]) -> Any:
+        seen.append(sum(len(array) for array in values["x"]))
+        return collect(self, values)
+
+    monkeypatch.setattr(HistogramCollector, "collect", counted)
+    made = OnnxQuantizeStatic(method=method).apply(as_onnx(tiny, context, tmp_path), context)
+    assert made.notes["calibration_samples"] == sum(seen) == 100
+    assert max(seen) == 4
 
 
 def test_reduced_range_keeps_weights_to_seven_bits(tiny: Model, context: Context, tmp_path: Path) -> None:

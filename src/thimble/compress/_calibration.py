@@ -12,9 +12,19 @@ from thimble.base.step import Context
 from thimble.base.task import Arrays
 
 BATCH = 16
+"""Samples that are run at once, where the model leaves that open."""
 
 
-def calibration_batches(model: Model, context: Context, calibration: str, samples: int | None = None) -> Iterator[Arrays]:
+def batch_count(model: Model, context: Context, batch: int = BATCH) -> int:
+    """How many batches `calibration_batches` gives: a model of a fixed batch size drops what fills none."""
+    samples = len(context.task.split("calibration")) if context.task else 0
+    fixed = model.inputs[0].shape[0]
+    return samples // fixed if fixed else -(-samples // batch)
+
+
+def calibration_batches(
+    model: Model, context: Context, calibration: str, samples: int | None = None, batch_size: int = BATCH
+) -> Iterator[Arrays]:
     """Batches of named inputs: the calibration split's (``data``), or as many samples of normal noise (``noise``).
 
     A model whose batch size is fixed gets batches of that size. Raises `NotApplicable` without a task, `BadInput`
@@ -26,7 +36,7 @@ def calibration_batches(model: Model, context: Context, calibration: str, sample
         raise NotApplicable("static quantization needs calibration data, and there is no task")
     split = context.task.split("calibration")
     count = min(len(split), samples or len(split))
-    size = model.inputs[0].shape[0] or BATCH
+    size = model.inputs[0].shape[0] or batch_size
     rng = np.random.default_rng(context.seed)
     seen = 0
     for batch in split.batches(size):
