@@ -175,6 +175,8 @@ def writing(path: Path) -> Iterator[None]:
     """Turn a full disk or a refused write inside the block into `CannotWrite`."""
     try:
         yield
+    except shutil.Error as error:  # a copied folder's errors come in a list, each a source, a target and a text
+        raise CannotWrite(f"can't write {path}: {error.args[0][0][2]}") from error
     except OSError as error:
         raise CannotWrite(f"can't write {path}: {error.strerror or error}") from error
 

@@ -67,6 +67,17 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
         stream.write("x" * 100_000)
 
 
+def test_a_full_disk_is_said_of_a_copied_folder_too() -> None:
+    import shutil
+
+    from thimble.base.errors import CannotWrite
+    from thimble.store import writing
+
+    full = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'a' -> 'b'")])
+    with pytest.raises(CannotWrite, match=r"^can't write /out: \[Errno 28\] No space left on device: 'a' -> 'b'$"), writing(Path("/out")):
+        raise full
+
+
 def test_list_names_everything_with_its_settings() -> None:
     for kind, word in (
         ("steps", "prune_channels(ratio=0.3"),
