@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thimble.base.errors import RuntimeFailed
 from thimble.base.registry import METRICS, PROBES, RUNTIMES
 from thimble.base.study import Candidate, Study
 from thimble.base.subject import Subject
-from thimble.base.values import digest_of
+from thimble.base.values import digest_of, first_line
 
 if TYPE_CHECKING:
     from thimble.base.task import Arrays, Task
@@ -23,8 +22,8 @@ SAMPLES = 128
 """Validation samples that are scored with and without VNNI."""
 RANKED = 32
 """Calibration samples on which layers are ranked."""
-RANKING_S = 8.0
-VERSION = 1
+RANKING_S, EMULATING_S = 8.0, 8.0
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -66,16 +65,19 @@ def evidence_of(subject: Subject, known: Known) -> Evidence:
     if not probes["graph"].get("quantized"):
         return Evidence(operators, {}, probes)
     if known.task is not None:
-        probes["ranges"] = PROBES.get("ranges")().observe(subject, _first(known.task, "validation", 16))
+        probes["ranges"] = PROBES.get("ranges")().observe(subject, _some(known.task, "validation", 16))
     try:
         probes["processors"] = _on_both(subject, known, bool(probes["graph"]["dynamic"]))
-    except RuntimeFailed as error:
-        probes["processors"] = {"not available": str(error)}
+    except Exception as error:  # a graph that can't be taken apart is no reason to end a study
+        probes["processors"] = {"not available": first_line(error)}
     return Evidence(operators, _ranking(subject, known) if known.rank else {}, probes)
 
 
-def _first(task: Task, split: str, samples: int) -> Arrays:
-    return next(iter(task.split(split).batches(samples))).inputs
+def _some(task: Task, split: str, samples: int) -> Arrays:
+    """Samples spread over a split, as one batch."""
+    from thimble.measure.integers.scores import batches_at, spread
+
+    return next(batches_at(task.split(split), spread(task.split(split), samples), samples)).inputs
 
 
 def _on_both(subject: Subject, known: Known, alone: bool) -> dict[str, Any]:
@@ -85,10 +87,10 @@ def _on_both(subject: Subject, known: Known, alone: bool) -> dict[str, Any]:
 
     if known.task is None:
         given = Reading((Batch(known.inputs, None),), None, "made-up")
-        return on_both(subject, _with_original(given, known.original), None, subject.threads)
+        return on_both(subject, _with_original(given, known.original), None, EMULATING_S)
     given = reading(known.task.split("validation"), "validation", subject, known.samples, alone)
     metric = None if known.task.metric == "agreement" else METRICS.get(known.task.metric)()
-    return on_both(subject, _with_original(given, known.original), metric, subject.threads)
+    return on_both(subject, _with_original(given, known.original), metric, EMULATING_S)
 
 
 def _with_original(given: Reading, original: Subject | None) -> Reading:
@@ -106,11 +108,12 @@ def _with_original(given: Reading, original: Subject | None) -> Reading:
 def _ranking(subject: Subject, known: Known) -> dict[str, float]:
     """Layers by what they cost alone, on calibration data or the inputs at hand."""
     from thimble.base.model import fed
+    from thimble.measure.integers.scores import together
     from thimble.measure.outputs import fixed_batch
     from thimble.measure.sensitivity import sensitivity_db
 
-    size = fixed_batch(subject.artifact)
-    given = _first(known.task, "calibration", size or RANKED) if known.task else known.inputs
+    size = fixed_batch(subject.artifact) or max(4, together(known.inputs, RANKED))
+    given = _some(known.task, "calibration", size) if known.task else known.inputs
     path, original = subject.folder / subject.artifact.main, known.original
     floats = original.folder / original.artifact.main if original and original.artifact.format == "onnx" else None
     try:
@@ -119,21 +122,23 @@ def _ranking(subject: Subject, known: Known) -> dict[str, float]:
         return {}
 
 
-def explain(work: Work, names: Sequence[str], until: float | None = None) -> None:
+def explain(work: Work, names: Sequence[str], most: int = 6, until: float | None = None) -> None:
     """Examine candidates of a study, and put what is found into it; each artifact once, through the store.
 
-    ``until`` is a time of `time.monotonic` after which no examination begins.
+    ``most`` is how many at most, the chosen one and the most disappointing ones first; ``until`` is a time of
+    `time.monotonic` after which no examination begins.
     """
     from thimble.recommend.findings import float_form, suspects
 
     known = Known(work.inputs, work.task)
-    for name in suspects(work.study, names):
+    for name in suspects(work.study, names, most):
         if until is not None and time.monotonic() > until:
             break
         subject, candidate = work.subject(name), work.study.candidate(name)
         sibling = float_form(work.study, candidate)
         here = replace(known, original=work.subject(sibling) if sibling else None, rank=not candidate.sensitivity_db)
-        key = f"evidence-{digest_of(VERSION, _facts(subject), _facts(here.original), _seen(work.task), work.study.environment.comparable)}"
+        facts = (VERSION, here.rank, _facts(subject), _facts(here.original), _seen(work.task), work.study.environment.comparable)
+        key = f"evidence-{digest_of(*facts)}"
         found = work.observing.store.value(key, Evidence)
         if found is None:
             work.tell(name, "looking for causes")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from statistics import median
 
 from thimble.base.errors import OutOfTime, StepFailed
 from thimble.base.recipe import Recipe
 from thimble.base.study import Quality, Study
 from thimble.building import Failed
 from thimble.catalog.prospects import mixed
+from thimble.examining import explain
 from thimble.measure.latency import Sampling
 from thimble.observing import Watch
 from thimble.recommend.choose import choose
@@ -29,6 +31,8 @@ SCORING, TESTING = 0.12, 0.2
 """Shares of the budget that scoring the baseline on validation and on test may take; of a larger split its beginning is scored."""
 REPORTS_S = 8.0
 """What writing the reports takes, about, on a processor that nobody else uses."""
+EXPLAINED, EXPLAINING_S = 3, 15.0
+"""Candidates that are looked into for causes at the end, and what one of them may take."""
 SLACK = 1.15
 
 
@@ -194,12 +198,12 @@ class Search:
         return CLOSING_ROUNDS[0] if total >= 300 else CLOSING_ROUNDS[1] if total >= 120 else CLOSING_ROUNDS[2]
 
     def _test_s(self) -> float:
-        """About what scoring two candidates on the test split takes, by what validation took."""
-        work = self.work
-        scored, splits = work.study.candidate(work.first).quality.get("validation"), work.study.task.splits
-        if scored is None or "test" not in splits:
+        """About what scoring the baseline and the best on the test split takes, by what validation took."""
+        work, splits = self.work, self.work.study.task.splits
+        scored = [work.study.candidate(name).quality.get("validation") for name in {work.first, work.study.chosen or work.first}]
+        if "test" not in splits:
             return 0.0
-        return 2 * scored.seconds * splits["test"].samples / max(1, splits["validation"].samples)
+        return sum(one.seconds for one in scored if one) * splits["test"].samples / max(1, splits["validation"].samples)
 
     def _close(self) -> None:
         """Measure the best ones together, choose, and open the test split for the baseline and the chosen one."""
@@ -212,6 +216,7 @@ class Search:
         with work.part(0.05):
             chosen = work.study.chosen
             work.test([work.first, *([chosen] if chosen and chosen != work.first else [])])
+        explain(work, work.ready, EXPLAINED, self.clock.until(REPORTS_S * stretch() + EXPLAINING_S))
         work.study = replace(work.study, complete=True)
 
     def _closing(self, names: list[str]) -> Sampling | None:
@@ -247,10 +252,10 @@ def stretch() -> float:
 
 
 def _pace(study: Study) -> Pace | None:
-    """The mean pace of the runs so far."""
+    """The median pace of the runs so far."""
     runs = [run for run in study.runs if len(run.rounds) > 1]
     if not runs:
         return None
     openings = [run.rounds[0].at_s / len(run.members) for run in runs]
     turns = [(run.rounds[-1].at_s - run.rounds[0].at_s) / (len(run.rounds) - 1) / len(run.members) for run in runs]
-    return Pace(sum(openings) / len(runs), sum(turns) / len(runs))
+    return Pace(median(openings), median(turns))

@@ -128,6 +128,8 @@ def test_scores_with_and_without_vnni(unsigned: Subject, tmp_path: Path) -> None
     assert found["between_db"] < 30
     assert list(found["cut"].values()) == sorted(found["cut"].values(), reverse=True)
     assert {"conv1", "linear"} <= set(found["cut"])
+    hasty = on_both(unsigned, Reading(batches, None, "validation"), None, seconds=0.0)
+    assert hasty["samples"] == 4
     safe = subject(quantized.convolutions(tmp_path / "model.onnx", weights=63))
     assert at_risk(tmp_path / "model.onnx") == []
     same = on_both(safe, Reading(batches, None, "validation"), None)
@@ -146,7 +148,8 @@ def test_samples_are_spread_over_a_split(unsigned: Subject) -> None:
             return (Batch({"x": x[i : i + size]}, np.arange(i, i + size)) for i in range(0, 100, size))
 
     inner: Any = Plain()
-    assert spread(inner, 5) == [0, 25, 50, 74, 99]
+    assert sorted(spread(inner, 5)) == [0, 25, 50, 74, 99]
+    assert spread(inner, 50) != sorted(spread(inner, 50))
     found = reading(inner, "validation", unsigned, 5)
     assert np.concatenate([batch.targets for batch in found.batches]).tolist() == [0, 25, 50, 74, 99]
     assert found.samples == 5

@@ -64,7 +64,9 @@ def evidence_lines(candidate: Candidate, row: Row) -> Lines:
     found += _processors(candidate)
     if candidate.sensitivity_db:
         worst = sorted(candidate.sensitivity_db.items(), key=lambda pair: pair[1])[:5]
-        found.append(("sensitive", ", ".join(f"{name} {db:.1f} dB" for name, db in worst)))
+        tried, many = len(candidate.sensitivity_db), graph.get("quantized", 0)
+        part = f" ({tried} of {many} layers tried)" if tried < many else ""
+        found.append(("sensitive", ", ".join(f"{name} {db:.1f} dB" for name, db in worst) + part))
     return found
 
 

@@ -125,7 +125,7 @@ def processor_dependent(study: Study, candidate: Candidate, row: Row) -> Finding
         return None
     samples = words.counted(found["samples"], f"{found['split']} sample")
     loss = _loss_without(study, found)
-    proven = f": {words.points(loss, study.task)} lost" if loss and loss.low > 0 else ""
+    proven = "" if loss is None else f": {words.points(loss, study.task)} lost" if loss.low > 0 else ", where no loss is proven"
     most = max(found["cut"].values(), default=0.0)
     layers = [(name, share) for name, share in found["cut"].items() if share > most / 100][:3]
     worst = words.joined(f"{name} ({words.figure(100 * share)} % of the pairs)" for name, share in layers)
@@ -133,7 +133,7 @@ def processor_dependent(study: Study, candidate: Candidate, row: Row) -> Finding
         "processor-dependent",
         f"{_on_both(study, found)}, on {samples}{proven}. Without VNNI pairs of 8-bit products are added in 16 bits, which full-range "
         f"signed weights overflow, here in {worst}: keep weights to 7 bits (reduce_range=True) for such processors.",
-        {key: found[key] for key in ("between_db", "cut", "samples", "split")} | ({"loss": _numbers(loss)} if loss else {}),
+        {"processors": {key: found[key] for key in ("between_db", "cut", "samples", "split")}, "loss": _numbers(loss) if loss else []},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +13,26 @@ import numpy as np
 from thimble.base.processor import int8_support
 from thimble.base.subject import Subject
 from thimble.base.task import Batch, Metric, Split
-from thimble.measure.outputs import BATCH, BATCH_BYTES, fixed_batch, run_batch, sqnr_db
+from thimble.measure.outputs import fixed_batch, run_batch, sqnr_db
 from thimble.measure.process import Worker
 
 if TYPE_CHECKING:
     from thimble.base.task import Arrays
+    from thimble.measure.integers.emulation import Emulation
 
+BATCH, BATCH_BYTES = 32, 2_500_000
 KINDS = ("with VNNI", "without VNNI")
 
 
 def spread(split: Split, samples: int) -> list[int]:
-    """Positions of so many samples, evenly spread over a split, whose order may be by class."""
-    return [int(i) for i in np.linspace(0, len(split) - 1, min(samples, len(split))).round()]
+    """Positions of so many samples, evenly spread over a split, whose order may be by class; shuffled, so that the first few are too."""
+    positions = np.linspace(0, len(split) - 1, min(samples, len(split))).round().astype(int)
+    return [int(i) for i in np.random.default_rng(0).permutation(positions)]
+
+
+def together(inputs: Arrays, most: int = BATCH) -> int:
+    """How many such samples are run at a time: few of large ones, so that time that is up is noticed."""
+    return max(1, min(most, BATCH_BYTES // max(1, sum(array.nbytes for array in inputs.values()))))
 
 
 def batches_at(split: Split, positions: list[int], size: int) -> Iterator[Batch]:
@@ -50,6 +59,10 @@ class Reading:
     wanted: tuple[Any, ...] | None
     split: str = ""
 
+    def first(self, batches: int) -> Reading:
+        """The beginning of it."""
+        return Reading(self.batches[:batches], self.wanted and self.wanted[:batches], self.split)
+
     @property
     def samples(self) -> int:
         """How many samples there are."""
@@ -58,20 +71,19 @@ class Reading:
 
 def reading(split: Split, name: str, subject: Subject, samples: int, alone: bool = False) -> Reading:
     """Samples spread over a split; ``alone`` gives them one by one, for files whose outputs depend on who shares the batch."""
-    positions = spread(split, samples)
-    one = next(iter(split.batches(1))).inputs
-    together = 1 if alone else max(1, min(BATCH, BATCH_BYTES // max(1, sum(a.nbytes for a in one.values()))))
-    size = fixed_batch(subject.artifact) or together
-    return Reading(tuple(batches_at(split, positions, size)), None, name)
+    positions, fixed = spread(split, samples), fixed_batch(subject.artifact)
+    size = fixed or (1 if alone else together(next(iter(split.batches(1))).inputs))
+    found = batches_at(split, positions, size)
+    return Reading(tuple(batch for batch in found if not fixed or len(batch) == fixed), None, name)
 
 
-def on_both(subject: Subject, given: Reading, metric: Metric | None, threads: int = 1) -> dict[str, Any]:
+def on_both(subject: Subject, given: Reading, metric: Metric | None, seconds: float = 60.0) -> dict[str, Any]:
     """Scores and signal-to-noise ratios of one ONNX file on both kinds of processors.
 
     ``here`` is the kind at hand. Under each of ``with VNNI`` and ``without VNNI``: ``how`` (``measured`` or ``emulated``),
     ``scores`` sample by sample, ``sqnr_db`` against the float model; ``original`` has the float model's own scores.
     ``between_db`` compares the two with each other; ``cut`` is the share of pairs of products that 16 bits don't hold, by
-    layer, largest first.
+    layer, largest first. Emulating ends after ``seconds``, with the samples that were run until then, the same for all.
     """
     from thimble.measure.integers.emulation import Emulation
 
@@ -79,6 +91,9 @@ def on_both(subject: Subject, given: Reading, metric: Metric | None, threads: in
     other = KINDS[1 - KINDS.index(here)]
     path = subject.folder / subject.artifact.main
     risky = at_risk(path)
+    emulation = Emulation(path, other == KINDS[1], subject.threads)
+    played = _played(emulation, given, subject, seconds) if risky else []
+    given = given.first(len(played)) if risky else given
     found: dict[str, Any] = {"here": here, "split": given.split, "samples": given.samples, "risky_layers": len(risky)}
     if given.wanted is not None:
         found["original"] = _scored([{"output": one} for one in given.wanted], given, metric)
@@ -87,15 +102,24 @@ def on_both(subject: Subject, given: Reading, metric: Metric | None, threads: in
     found[here] = _scored(real, given, metric) | {"how": "measured"}
     if not risky:
         return {**found, other: found[here] | {"how": "the same: no pair of products can overflow"}, "between_db": 200.0, "cut": {}}
-    emulation = Emulation(path, other == KINDS[1], threads)
-    played = [emulation.run(_fed(batch, subject)) for batch in given.batches]
     found[other] = _scored(played, given, metric) | {"how": "emulated"}
     found["between_db"] = _db([_first(o) for o in real], [_first(o) for o in played])
     if other == KINDS[0]:  # the cuts are those of the real run, counted by playing it too
-        emulation = Emulation(path, True, threads)
+        emulation = Emulation(path, True, subject.threads)
         emulation.run(_fed(given.batches[0], subject))
     shares = {name: cut / max(1, emulation.pairs[name]) for name, cut in emulation.cut.items() if cut}
     found["cut"] = dict(sorted(shares.items(), key=lambda item: -item[1]))
+    return found
+
+
+def _played(emulation: Emulation, given: Reading, subject: Subject, seconds: float) -> list[Arrays]:
+    """The outputs of the batches that there is time for; one at least."""
+    found: list[Arrays] = []
+    until = time.monotonic() + seconds
+    for batch in given.batches:
+        found.append(emulation.run(_fed(batch, subject)))
+        if time.monotonic() > until:
+            break
     return found
 
 
