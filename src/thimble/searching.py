@@ -89,7 +89,7 @@ class Search:
             work.open(deadline)
             with work.part(self.share):
                 work.build(self.recipes[work.first], deadline)
-                work.observe(work.first, watch=self._shortening())
+                work.observe(work.first, watch=self._shortening(SCORING * (clock.seconds or 0), "validation"))
         except StepFailed as error:
             if isinstance(error, OutOfTime) or (isinstance(error, Failed) and error.status == "not tried"):
                 raise OutOfTime(f"the time budget of {clock.seconds:g} s was used up before the baseline was ready; allow more") from error
@@ -98,12 +98,11 @@ class Search:
         work.choose(choose(work.study))
         work.save()
 
-    def _shortening(self) -> Watch | None:
-        """Ends the scoring of the baseline where twice as many samples would exceed its share of the budget."""
+    def _shortening(self, seconds: float, split: str) -> Watch | None:
+        """Ends the scoring of the baseline where twice as many samples, scored again with their outputs kept, would take longer."""
         if self.clock.seconds is None:
             return None
-        share = SCORING * self.clock.seconds
-        return Watch(lambda quality: 3 * quality.seconds > share, ("share", share))
+        return Watch(lambda quality: 3 * quality.seconds > seconds, ("budget", split, self.clock.seconds))
 
     def _shorten(self) -> None:
         """Shorten validation to what was scored, and test to what there will be time for."""

@@ -177,6 +177,12 @@ class Work:
             self._failed(name, error)
         self.save()
 
+    def scored(self, name: str, split: str, watch: Watch | None) -> int:
+        """Score a split, as far as ``watch`` wants it, and say how many samples that were; the scores are put away for `test`."""
+        self.tell(name, f"scoring it on the {split} split")
+        quality = self.observing.quality(self.subject(name), split, self.reference(name), watch)
+        return max(len(quality.scores), len(quality.agreement))
+
     def shorten(self, split: str, samples: int) -> None:
         """Score only the first samples of a split, all candidates alike, and say so in the study."""
         whole, info = self.study.task.splits[split], self.study.task
