@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 from collections.abc import Sequence
-from pathlib import Path
 
 from thimble.base.artifact import describe
 from thimble.base.subject import Subject
@@ -17,8 +13,6 @@ from thimble.catalog.recipes import lab_recipes
 from thimble.catalog.tasks import open_task, split_info
 from thimble.steps_process import StepsProcess
 from thimble.store import Store
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def subjects(names: Sequence[str], threads: int = 1, size: int = 64) -> tuple[dict[str, Subject], Arrays]:
@@ -36,14 +30,3 @@ def subjects(names: Sequence[str], threads: int = 1, size: int = 64) -> tuple[di
                 artifact = describe(built.model, None, ())
                 found[recipe.name] = Subject(recipe.name, built.model.folder, artifact, recipe.runtime, threads, dict(recipe.options))
     return found, next(iter(task.split("calibration").batches(1))).inputs
-
-
-def write(name: str, lines: Sequence[str], figures: object) -> None:
-    """Print a table and keep it, with its figures, in ``results``."""
-    RESULTS.mkdir(exist_ok=True)
-    text = "\n".join(
-        [*lines, "", f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"]
-    )
-    print(text)
-    (RESULTS / f"{name}.md").write_text(text + "\n")
-    (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")

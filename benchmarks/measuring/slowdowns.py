@@ -14,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from models import write
+from record import record
 
 from thimble.base.artifact import Artifact
 from thimble.base.registry import RUNTIMES
@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "inference"))
 from scripted import Scripted
 
 SLOWDOWNS = {"0 %": 1.0, "3 %": 1.03, "10 %": 1.1, "2x": 2.0}
+RUNS = 100
 
 
 def scripted(folder: Path, name: str, ms: float) -> Subject:
@@ -39,14 +40,14 @@ def scripted(folder: Path, name: str, ms: float) -> Subject:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--ms", type=float, default=0.5)
     parser.add_argument("--only", choices=SLOWDOWNS, action="append")
     asked = parser.parse_args()
     RUNTIMES.__dict__["_plugins"] = {"scripted": SimpleNamespace(load=lambda: Scripted)}
     lines = [
         "| slowdown | runs | called slower | called faster | median ratio | median half-width % |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -63,4 +64,10 @@ if __name__ == "__main__":
             lines.append(f"| {title} | {len(rows)} | {said.count('slower')} | {said.count('faster')} | {middle:.3f} | {width:.2f} |")
             print(lines[-1], flush=True)
             figures[title] = rows
-    write("-".join(["slowdowns", *(word.replace(" %", "") for word in asked.only or [])]), lines, figures)
+    bars = []
+    for title, (least, most) in {"0 %": (0, 6.5), "10 %": (95, 100), "2x": (100, 100)}.items():
+        if title in figures:
+            share = 100 * sum(row["verdict"] != "no proven difference" for row in figures[title]) / asked.runs
+            bar = f"at most {most}" if title == "0 %" else f"at least {least}"
+            bars.append((f"{title} slower is called different in {share:.0f} of 100 runs (bar: {bar})", least <= share <= most))
+    sys.exit(record("slowdowns", lines, figures, bars, keep=asked.runs >= RUNS and not asked.only))

@@ -120,7 +120,7 @@ def _half_width(values: NDArray[np.float64], seed: int) -> float:
     n = len(values)
     if n == 1:
         return math.inf
-    length = max(1, min(int(1.25 * math.sqrt(n)), n // 2))
+    length = _block_length(n)
     indices, kernel = _draws(n, length, seed)
     middle = np.median(values)
     width = 0.9 * 1.4826 * np.median(np.abs(values - middle)) * n**-0.2
@@ -129,7 +129,12 @@ def _half_width(values: NDArray[np.float64], seed: int) -> float:
     return float(stdtrit(freedom, 0.975) * math.sqrt(n / (n - length)) * spread)
 
 
-@lru_cache(maxsize=8)
+def _block_length(n: int) -> int:
+    """How many neighbouring rounds are drawn together."""
+    return max(1, min(int(1.25 * math.sqrt(n)), n // 2))
+
+
+@lru_cache(maxsize=32)
 def _draws(n: int, length: int, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Indices of shape (draws, n), blocks of neighbours on a circle; and a standard normal number for each."""
     generator = np.random.default_rng(seed)
