@@ -83,12 +83,15 @@ def fed(inputs: Arrays, specs: tuple[TensorSpec, ...]) -> Arrays:
 
 
 def example_inputs(model: Model, batch: int = 2) -> tuple[Any, ...]:
-    """PyTorch tensors of the model's shapes and types: normal noise for floats (fixed seed), zeros for integers."""
+    """PyTorch tensors of the model's shapes and types: normal noise for floats (fixed seed), ones for integers.
+
+    One is a valid token, label and length; zero is padding to many networks, and a sample of nothing else has no answer.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(0)
     made = []
     for spec in model.inputs:
         dtype, shape = getattr(torch, spec.dtype), spec.with_batch(batch)
-        made.append(torch.randn(shape, generator=generator).to(dtype) if dtype.is_floating_point else torch.zeros(shape, dtype=dtype))
+        made.append(torch.randn(shape, generator=generator).to(dtype) if dtype.is_floating_point else torch.ones(shape, dtype=dtype))
     return tuple(made)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,13 +14,16 @@ from thimble.base.model import TORCH, Model, example_inputs, named_outputs
 from thimble.base.step import Context
 from thimble.base.values import first_line
 
+SEARCH_S = 60
+"""Seconds of processor time that finding the coupled layers may take: a second for most networks; with shifted windows it never ends."""
+
 
 @dataclass(frozen=True)
 class PruneChannels:
     """Remove the ``ratio`` of channels with the smallest L2 norm from every group of coupled layers.
 
     ``round_to`` keeps channel counts a multiple of it (the vector width of the processor). The layers that make
-    the outputs are left alone. Groups are found by torch-pruning's dependency graph: Fang et al. 2023, "DepGraph:
+    the outputs are left alone, and recurrent ones. Groups are found by torch-pruning's dependency graph: Fang et al. 2023, "DepGraph:
     Towards Any Structural Pruning" (arXiv:2301.12900).
     """
 
@@ -48,11 +55,12 @@ class PruneChannels:
         with torch.no_grad():
             wanted = {name: tensor.shape for name, tensor in named_outputs(network(*example)).items()}
         try:
-            self._prune(network, example, kept)
+            with _at_most(SEARCH_S):
+                self._prune(network, example, kept)
             with torch.no_grad():
                 given = {name: tensor.shape for name, tensor in named_outputs(network(*example)).items()}
         except Exception as error:  # torch-pruning and the model's own code raise all kinds
-            raise NotApplicable(f"channels can't be removed from this model: {first_line(error)}") from error
+            raise NotApplicable(f"channels can't be removed from this model: {_told(error)}") from error
         if wanted != given:
             raise NotApplicable(f"removing channels would change the outputs from {wanted} to {given}")
         after = sum(p.numel() for p in network.parameters())
@@ -62,7 +70,9 @@ class PruneChannels:
 
     def _prune(self, network: Any, example: Any, kept: list[Any]) -> None:
         import torch_pruning
+        from torch import nn
 
+        left = [*kept, *(module for module in network.modules() if isinstance(module, nn.RNNBase))]
         for parameter in network.parameters():
             parameter.requires_grad_(True)
         pruner = torch_pruning.pruner.BasePruner(
@@ -70,11 +80,40 @@ class PruneChannels:
             example if len(example) > 1 else example[0],
             importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
             pruning_ratio=self.ratio,
-            ignored_layers=kept,
+            ignored_layers=left,
             round_to=self.round_to,
         )
         pruner.step()
         network.eval()
+
+
+@contextlib.contextmanager
+def _at_most(seconds: int) -> Iterator[None]:
+    """Raise `NotApplicable` inside the block after some processor time, where the system can tell (Unix, main thread)."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise NotApplicable(f"torch-pruning did not find out within {seconds} s which layers depend on one another")
+
+    before = signal.signal(signal.SIGVTALRM, end)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _told(error: Exception) -> str:
+    """What happened and where: torch-pruning fails on graphs that it can't follow with whatever Python raises there."""
+    import traceback
+
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    if "torch_pruning" in place.filename:
+        return f"torch-pruning can't follow its graph ({first_line(error)} in {place.name})"
+    return first_line(error)
 
 
 def output_layers(network: Any, example: Any) -> list[Any]:

@@ -6,16 +6,22 @@ import contextlib
 import io
 import math
 import warnings
+import weakref
+from collections.abc import MutableMapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from thimble.base.errors import NotApplicable, StepFailed
-from thimble.base.model import Model, example_inputs, named_outputs
+from thimble.base.errors import BadInput, NotApplicable, StepFailed
+from thimble.base.model import Model, example_inputs, fed, named_outputs
+from thimble.base.step import Context
 from thimble.base.task import Arrays
 from thimble.base.values import first_line
+
+_programs: MutableMapping[Any, tuple[Any, ...]] = weakref.WeakKeyDictionary()
+"""Of networks that are still in memory: the inputs, the program, and the inputs that it takes. Several exporters begin with it."""
 
 AGREES_DB = 40.0
 """Outputs agree when the error's power is 10,000 times below the signal's; FP32 rewriting leaves about 110 dB."""
@@ -24,8 +30,17 @@ AGREES_DB = 40.0
 def export_program(model: Model) -> tuple[Any, Model]:
     """``torch.export`` of the network, and the model with the shapes that it allows.
 
-    First with a free batch dimension, then with the batch fixed at 1. Raises `NotApplicable` with the reason.
+    First with a free batch dimension, then with the batch fixed at 1. A network is traced once; it must not change
+    afterwards. Raises `NotApplicable` with the reason.
     """
+    known = _programs.get(model.payload)
+    if known is None or known[0] != model.inputs:
+        program, made = _traced(model)
+        _programs[model.payload] = known = (model.inputs, program, made.inputs)
+    return known[1], replace(model, inputs=known[2])
+
+
+def _traced(model: Model) -> tuple[Any, Model]:
     free = all(spec.shape and spec.shape[0] is None for spec in model.inputs)
     tries: list[tuple[int, Any]] = [(1, None)]
     if free:
@@ -51,6 +66,17 @@ def _shapes(dims: Any, model: Model) -> Any:
 
     kinds = [p.kind for p in inspect.signature(model.payload.forward).parameters.values()]
     return (dims,) if kinds[:1] == [inspect.Parameter.VAR_POSITIONAL] else dims
+
+
+def samples(model: Model, context: Context, count: int) -> tuple[torch.Tensor, ...]:
+    """A few real inputs from the calibration split; noise where there is none that fits the network."""
+    try:
+        if context.task is None:
+            return example_inputs(model, count)
+        batch = next(iter(context.task.split("calibration").batches(count)))
+        return tuple(torch.from_numpy(array.copy()) for array in fed(batch.inputs, model.inputs).values())
+    except BadInput:
+        return example_inputs(model, count)
 
 
 def torch_outputs(model: Model, example: tuple[torch.Tensor, ...]) -> Arrays:

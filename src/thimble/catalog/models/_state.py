@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,9 @@ def load_state(network: nn.Module, state: dict[str, Tensor], source: Path | str)
     ]
     if problems:
         raise BadInput(f"{source} does not fit this model: it {'; '.join(problems)}")
-    network.load_state_dict(state, strict=False)
+    versioned = OrderedDict(state)
+    versioned._metadata = own._metadata  # type: ignore[attr-defined]  # some networks ask which version of theirs wrote this
+    network.load_state_dict(versioned, strict=False)
 
 
 def load_with_head(
