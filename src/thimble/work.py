@@ -25,7 +25,7 @@ from thimble.base.study import Candidate, Environment, Limits, SplitInfo, Study,
 from thimble.base.subject import Subject
 from thimble.base.task import ModelSpec, TaskSpec, one_sample
 from thimble.building import Building, Built, Failed, Source
-from thimble.catalog.models import fingerprint, head_of, remarks
+from thimble.catalog.models import check_single, fingerprint, head_of, remarks
 from thimble.catalog.tasks import NEEDED, check_task, open_task, split_info
 from thimble.forecast import Forecast
 from thimble.measure.environment import environment
@@ -120,6 +120,7 @@ class Work:
         """Open the model as given, and refuse data that don't fit it, before anything long begins."""
         self.tell(self.first, "opening the model")
         opened = self.building.open_untrained(deadline=deadline)
+        check_single(opened.model.inputs, self.plan.model.spec)
         outputs = opened.model.notes.get("output_shapes", {})
         check_task(self.task, head_of(outputs), outputs, NEEDED)
         self._remark(remarks(opened.model.notes))

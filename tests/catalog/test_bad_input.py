@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from onnx import TensorProto, helper
 
 from thimble.base.errors import BadInput, UnknownName
 from thimble.base.task import ModelSpec, Task, TaskSpec
-from thimble.catalog.models import open_model, remarks
+from thimble.base.values import TensorSpec
+from thimble.catalog.models import check_single, open_model, remarks
 from thimble.catalog.tasks import NEEDED, array_task, check_task, dataset_task, open_task
 
 SPLITS = ("train", "calibration", "validation", "test")
@@ -78,10 +78,10 @@ def test_a_batch_that_is_fixed_at_more_than_one_is_refused_for_single_samples(tm
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [4, 3]) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "net", ends[:1], ends[1:])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), tmp_path / "four.onnx")
-    spec = ModelSpec(str(tmp_path / "four.onnx"))
-    assert open_model(spec, tmp_path / "copy").inputs[0].shape == (4, 3)
-    with pytest.raises(BadInput, match="takes 4 samples at a time, and 1 is to be given"):
-        open_model(replace(spec, shapes={"x": (1, 3)}), tmp_path / "other")
+    opened = open_model(ModelSpec(str(tmp_path / "four.onnx")), tmp_path / "copy")
+    with pytest.raises(BadInput, match="takes x of shape 4 x 3, 4 samples at a time"):
+        check_single(opened.inputs, "four.onnx")
+    check_single([TensorSpec("x", (None, 3)), TensorSpec("y", (1, 3))], "one.onnx")
 
 
 def test_remarks_are_what_a_user_must_hear() -> None:

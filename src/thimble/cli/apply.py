@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 TOLD = ("output_shapes", "parameters_before", "parameters_after", "weights")
 """Notes that the figures say already, or that say where the model came from."""
 
+SENTENCES = ("training_mode", "batch")
+"""Notes that are sentences."""
+
 
 @click.command("apply")
 @click.argument("recipe")
@@ -91,7 +94,7 @@ def _lines(change: Change, before: Change | None) -> list[str]:
     ]
     format = change.format if was.format == change.format else f"{was.format} -> {change.format}"
     source = [str(change.notes["weights"])] if "weights" in change.notes else []
-    notes = [f"{name.replace('_', ' ')} {_note(value)}" for name, value in change.notes.items() if _telling(name, value)]
+    notes = [_said(name, value) for name, value in change.notes.items() if _telling(name, value)]
     for told in (", ".join(filter(None, [format, *figures])), "; ".join([*source, *notes])):
         lines += textwrap.wrap(told, 80, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
     return lines
@@ -110,7 +113,16 @@ def _figure(name: str, now: int | None, before: int | None, text: Any) -> str:
     return f"{name} {text(before)} -> {text(now)} ({now / before:.0%})".strip()
 
 
+def _said(name: str, value: Any) -> str:
+    """A note in words: ``agreement 127.4 dB``; a sentence stands for itself."""
+    if name.endswith("_db"):
+        return f"{name.removesuffix('_db').replace('_', ' ')} {_note(value)} dB"
+    return _note(value) if name in SENTENCES else f"{name.replace('_', ' ')} {_note(value)}"
+
+
 def _note(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{key} {one}" for key, one in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

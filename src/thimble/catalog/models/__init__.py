@@ -12,11 +12,12 @@ from thimble.base.registry import MODELS
 from thimble.base.task import ModelSpec
 from thimble.base.values import digest_of
 from thimble.catalog._user_file import import_user_file
-from thimble.catalog.models._inputs import head_of, remarks
+from thimble.catalog.models._inputs import check_single, head_of, remarks
 from thimble.catalog.models._torchvision_import import import_torchvision
 
 __all__ = [
     "ModelSource",
+    "check_single",
     "fingerprint",
     "head_of",
     "import_torchvision",

@@ -46,13 +46,6 @@ def agreed_inputs(declared: tuple[TensorSpec, ...], spec: ModelSpec, source: str
         pairs = list(zip(declared, given.values(), strict=True))
     else:
         raise BadInput(f"{source} takes {listed(one.name for one in declared)}; shapes are given for {listed(given)}")
-    for own, other in pairs:
-        batch = (spec.shapes or {})[other.name][0]
-        if own.shape and own.shape[0] not in (None, 1, batch):
-            raise BadInput(
-                f"{source} takes {own.shape[0]} samples at a time, and {batch} {'is' if batch == 1 else 'are'} to be given: "
-                "export it with a free batch dimension, or one of 1"
-            )
     return tuple(_narrowed(own, other, source) for own, other in pairs)
 
 
@@ -110,6 +103,16 @@ def check_head(output_shapes: Mapping[str, Sequence[int | None]], spec: ModelSpe
     head = head_of(output_shapes)
     if spec.classes is not None and head is not None and head != spec.classes:
         raise BadInput(f"{spec.spec} has a head of {head} outputs and the data {spec.classes} classes: the two must agree")
+
+
+def check_single(inputs: Sequence[TensorSpec], source: str) -> None:
+    """Raise `BadInput` where a model takes several samples at a time and no other number: single ones are what is measured."""
+    for one in inputs:
+        if one.shape and one.shape[0] not in (None, 1):
+            raise BadInput(
+                f"{source} takes {one.name} of shape {shape_text(one.shape)}, {one.shape[0]} samples at a time; single ones are measured: "
+                "export it with a free batch dimension, or one of 1"
+            )
 
 
 def remarks(notes: Mapping[str, Any]) -> tuple[str, ...]:
