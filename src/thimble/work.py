@@ -9,9 +9,9 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,9 @@ from thimble.base.artifact import describe, write_manifest
 from thimble.base.errors import MissingExtra, OutOfTime, RuntimeFailed, ThimbleError
 from thimble.base.recipe import Recipe
 from thimble.base.registry import METRICS
-from thimble.base.step import Step
-from thimble.base.study import Candidate, Environment, Limits, SplitInfo, Study, TaskInfo, write_study
+from thimble.base.study import Candidate, Environment, SplitInfo, Study, TaskInfo, write_study
 from thimble.base.subject import Subject
-from thimble.base.task import ModelSpec, TaskSpec, one_sample
+from thimble.base.task import one_sample
 from thimble.building import Building, Built, Failed, Source
 from thimble.catalog.models import check_single, fingerprint, head_of, remarks
 from thimble.catalog.tasks import NEEDED, check_task, open_task, split_info
@@ -31,50 +30,17 @@ from thimble.forecast import Forecast
 from thimble.measure.environment import environment
 from thimble.measure.latency import Sampling
 from thimble.observing import Observing, Watch
+from thimble.plans import Event, Listen, Plan
 from thimble.resuming import behind, earlier, timeless
 from thimble.steps_process import StepsProcess
 from thimble.store import Store, writing
+
+__all__ = ["Event", "Listen", "Plan", "Work"]
 
 VERSION = "0.1.0"
 
 DISTRIBUTIONS = ("torch", "torchvision", "onnx", "onnxruntime", "torch-pruning", "numpy", "openvino", "nncf")
 """Packages whose versions every study states, where they are installed."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """What the work tells while it goes on: the share done of the whole (0 to 1), and what is running.
-
-    ``finished`` is a line worth keeping on the screen.
-    """
-
-    done: float
-    what: str
-    finished: str = ""
-
-
-Listen = Callable[[Event], None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A study before it is carried out. ``prefix`` are the steps that train the source where its weights aren't given.
-
-    ``test_all`` scores every candidate on the test split, once the choice is made, for a study whose table is its
-    purpose; else only the baseline and the chosen one are.
-    """
-
-    name: str
-    model: ModelSpec
-    task: TaskSpec
-    recipes: tuple[Recipe, ...]
-    prefix: tuple[Step, ...] = ()
-    limits: Limits = field(default_factory=Limits)
-    seed: int = 0
-    threads: int = 1
-    sampling: Sampling = field(default_factory=Sampling)
-    test_all: bool = True
-    settings: dict[str, Any] = field(default_factory=dict)
 
 
 class Work:
