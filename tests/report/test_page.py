@@ -88,6 +88,9 @@ def test_filters_narrow_table_and_pictures(browser, pages):
     assert len(column(browser, 1)) == 5
     browser.type("#search", "distill")
     assert [text.split()[0] for text in column(browser, 1)] == ["distilled-onnx-int8"]
+    browser.type("#search", " nothing")
+    assert browser.text("#shown") == "0 of 14 candidates"
+    assert browser.text('.picture[data-picture="size"] .canvas') == "The filters leave no candidate."
     assert browser.console() == []
 
 

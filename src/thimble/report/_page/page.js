@@ -1,6 +1,5 @@
 "use strict";
 (() => {
-  const began = performance.now();
   const data = JSON.parse(document.getElementById("data").textContent);
   const root = document.documentElement;
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -100,7 +99,7 @@
     if (views.has(box)) { views.get(box).finalize(); views.delete(box); }
     box.replaceChildren();
     const turn = box.turn = (box.turn || 0) + 1;
-    if (!spec) { box.textContent = "Not measured."; return; }
+    if (!spec) { box.textContent = visible().length ? "Not measured." : "The filters leave no candidate."; return; }
     const inside = document.createElement("div");
     const { view } = await vegaEmbed(inside, spec, {
       mode: "vega", renderer: "svg", actions: false, ast: true, hover: false, tooltip: false, defaultStyle: false, logLevel: 1,
@@ -122,7 +121,7 @@
       ...all(".picture .canvas").map((box) => show(box, specOf(box.parentElement.dataset.picture, rows, style, box.clientWidth), style)),
       ...all("details[open] .rounds").map((box) => drawRounds(box, style)),
     ]);
-    root.dataset.drawn = String(Math.round(performance.now() - began));
+    root.dataset.drawn = root.dataset.drawn || String(Math.round(performance.now())); // milliseconds since the page was opened
   }
   function drawRounds(box, style = look()) {
     const row = data.rows[Number(box.closest("details").dataset.id)], run = data.runs[Number(box.dataset.run)];
