@@ -32,6 +32,7 @@ def test_figure_has_three_significant_digits(value, text):
         (Interval(1.006, 1.002, 1.010), "1.006x (1.002-1.010)"),
         (Interval(1.0, 1.0, 1.0), "1.00x"),
         (Interval(14.2, 13.9, 14.6), "14.2x (13.9-14.6)"),
+        (Interval(3.7, 0.304, 47.2), "3.7x (0.30-47)"),
         (None, ""),
     ],
 )

@@ -24,6 +24,8 @@ RUNTIMES = {
     "ncnn": "ncnn",
 }
 """Spellings of runtimes as their makers write them; any other runtime is shown under its registered name."""
+WIDE = 2.0
+"""An interval whose ends differ by more than this factor."""
 
 
 def decimals(value: float, digits: int = 3) -> int:
@@ -48,12 +50,17 @@ def figure(value: float | None, unit: str = "") -> str:
 def interval(value: Interval | None, unit: str = "", most: int = 3) -> str:
     """A figure with its 95 % interval, with as many decimals as its uncertainty leaves a meaning, ``most`` at most.
 
+    The ends of a `WIDE` one have two digits each, so that a low one is never rounded to nothing.
+
     >>> from thimble.base.summary import Interval
-    >>> interval(Interval(3.412, 3.2, 3.6), "x"), interval(Interval(1.008, 1.002, 1.014), "x")
-    ('3.4x (3.2-3.6)', '1.008x (1.002-1.014)')
+    >>> interval(Interval(3.412, 3.2, 3.6), "x"), interval(Interval(1.008, 1.002, 1.014), "x"), interval(Interval(8.2, 1.43, 46), "x")
+    ('3.4x (3.2-3.6)', '1.008x (1.002-1.014)', '8.2x (1.4-46)')
     """
     if value is None:
         return ""
+    if value.low > 0 and value.high > WIDE * value.low:
+        middle, low, high = (_fixed(end, decimals(end, 2)) for end in (value.value, value.low, value.high))
+        return f"{middle}{unit} ({low}-{high})"
     doubt = (value.high - value.low) / 2
     places = decimals(value.value)
     if doubt > 0:
