@@ -213,10 +213,24 @@ class Search:
                 work.measure(names, sampling, joint=True)
         work.choose(choose(work.study))
         with work.part(0.05):
+            self._shorten_test()
             chosen = work.study.chosen
             work.test([work.first, *([chosen] if chosen and chosen != work.first else [])])
-        explain(work, work.ready, EXPLAINED, self.clock.until(REPORTS_S * stretch() + EXPLAINING_S))
+        explain(work, work.ready, EXPLAINED, self.clock.until((REPORTS_S + EXPLAINING_S) * stretch()))
         work.study = replace(work.study, complete=True)
+
+    def _shorten_test(self) -> None:
+        """Where the machine has become slower than validation foresaw, test on the first samples that there is time for.
+
+        How many these are depends on the time alone, never on what was scored.
+        """
+        work, left = self.work, self.clock.left()
+        if left is None or "test" not in work.study.task.splits:
+            return
+        watch = self._shortening(0.5 * (left - REPORTS_S * stretch()), "test")
+        n = work.scored(work.first, "test", watch)
+        if n < work.study.task.splits["test"].samples:
+            work.shorten("test", n)
 
     def _closing(self, names: list[str]) -> Sampling | None:
         """The closing run that was made before, or the longest that there is time for; none where there is none."""
