@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from thimble.base.summary import Interval
 from thimble.report import _words as words
+from thimble.report._notes import note
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,17 @@ def test_qualities_and_bytes():
 
 def test_joined():
     assert [words.joined(given) for given in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"scores": [1.0] * 128, "how": "measured"}, "scores: 128 numbers; how measured"),
+        ({"low": -2.127, "high": 2.631, "clipped": False}, "low -2.13, high 2.63, clipped no"),
+        ([], "none"),
+        (["a", "b", "c", "d", "e", "f"], "a, b, c, d, and 2 more"),
+        (11181642, "11,181,642"),
+    ],
+)
+def test_whatever_a_probe_left_is_told_in_few_words(value, text):
+    assert note(value) == text

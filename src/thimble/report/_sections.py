@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ from thimble.base.study import Candidate, StepRecord, Study
 from thimble.base.summary import Row, Summary
 from thimble.report import _words as words
 from thimble.report._charts import shown_runs
+from thimble.report._notes import note
 from thimble.report._prose import Prose
 from thimble.report._tradeoffs import tradeoffs
 
@@ -238,7 +238,7 @@ def _steps(candidate: Candidate, study: Study, summary: Summary) -> list[dict[st
                 "took": _took(step),
                 "figures": [{"text": text, "kind": kind} for text, kind in zip(figures, kinds, strict=True)],
                 "as": words.plain(same.name) if same else "",
-                "notes": "; ".join(f"{words.plain(key).replace('_', ' ')}: {_note(value)}" for key, value in step.notes.items()),
+                "notes": "; ".join(f"{words.plain(key).replace('_', ' ')}: {note(value)}" for key, value in step.notes.items()),
             }
         )
     return chain
@@ -263,16 +263,6 @@ def _took(step: StepRecord) -> str:
     return "from the store" if step.cached else words.figure(step.seconds, " s")
 
 
-def _note(value: Any) -> str:
-    """A step's note on one line, cut where it would flood the page."""
-    if isinstance(value, bool) or value is None:
-        return "none" if value is None else "yes" if value else "no"
-    if isinstance(value, str | int | float):
-        return words.figure(value) if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else words.plain(value)
-    text = json.dumps(value, default=str)
-    return words.plain(text if len(text) <= 300 else f"{text[:297]}...")
-
-
 def _bars(values: Mapping[str, float], write: Callable[[float], str], least_first: bool = False) -> list[dict[str, Any]]:
     """Name, text and length (percent of the longest) of each bar, the longest first or the shortest."""
     sign = 1 if least_first else -1
@@ -288,10 +278,10 @@ def _bars(values: Mapping[str, float], write: Callable[[float], str], least_firs
 
 
 def _probes(candidate: Candidate | None) -> dict[str, dict[str, str]]:
-    """What other probes left, as they left it."""
+    """What other probes left, in words."""
     if candidate is None:
         return {}
     return {
-        words.plain(probe): {words.plain(key).replace("_", " "): _note(value) for key, value in values.items()}
+        words.plain(probe): {words.plain(key).replace("_", " "): note(value) for key, value in values.items()}
         for probe, values in candidate.probes.items()
     }
