@@ -8,7 +8,7 @@ import pytest
 
 from thimble.base.artifact import Artifact
 from thimble.base.errors import BadInput
-from thimble.base.study import Candidate, Environment, Limits, Quality, Round, Run, Size, Study, TaskInfo
+from thimble.base.study import Advice, Candidate, Environment, Limits, Quality, Round, Run, Size, Study, TaskInfo
 from thimble.base.values import File
 from thimble.comparing import compare_saved, compare_studies
 
@@ -114,3 +114,12 @@ def test_another_machine_is_noted_and_other_samples_are_not_comparable() -> None
     found = compare_studies([study({"a": 10.0, "b": 5.0}, "one"), replace(other, candidates=moved)], ["x", "y"])
     assert any("another" in note for note in found.notes)
     assert all(change.verdicts[1] == "not comparable" for change in found.changes if change.measure == "quality")
+
+
+def test_what_was_odd_about_the_runs_goes_with_the_verdict() -> None:
+    busy, other, third = Advice("machine-busy", "busy"), Advice("trend", "drifts", "b"), Advice("trend", "drifts", "c")
+    found = study({"a": 10.0, "b": 5.0, "c": 1.0}, "one")
+    found = replace(found, runs=(replace(found.runs[0], warnings=(busy, other, third)),))
+    assert compare_saved((found, "a"), (found, "b")).warnings == (busy, other)
+    again = study({"a": 10.0, "d": 5.0}, "two", seed=1)
+    assert compare_saved((found, "b"), (again, "d")).warnings == (busy, other)

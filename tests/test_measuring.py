@@ -179,6 +179,7 @@ def test_the_command_line(files: Path, tmp_path: Path, private_store: Path, caps
     assert "latency p50 ms" in shown
     assert "needs" in shown or "p99" in shown
     assert "small: faster than large" in shown
+    assert "on noise: SQNR dB" in shown
     code, shown, _ = run("measure", small, "--threads", "1", "--seconds", "0.2", "--json")
     assert code == 0
     assert json.loads(shown)["candidates"][0]["name"] == "small"
@@ -193,3 +194,15 @@ def test_the_command_line(files: Path, tmp_path: Path, private_store: Path, caps
         assert (code, words[1] in said) == (2, True)
     code, _, said = run("compare", small)
     assert (code, "two" in said) == (2, True)
+
+
+def test_a_percentile_that_the_samples_do_not_allow_says_how_many_it_needs() -> None:
+    from thimble.base.study import Candidate
+    from thimble.base.summary import Interval, Row
+    from thimble.cli._figures import FIGURES
+
+    cells = dict(FIGURES)
+    few, some = (Row("a", "", "", "r", "ok", latency_p50_ms=Interval(2.0, 1.0, 3.0), latency_samples=n) for n in (10, 11))
+    candidate = Candidate("a", "", "r")
+    assert [cells["latency p50 ms"](row, candidate) for row in (few, some)] == ["needs 11 samples", "2"]
+    assert cells["  p90"](some, candidate) == "needs 64 samples"

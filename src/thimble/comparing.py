@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from thimble.base.comparison import Change, Comparison, Side
 from thimble.base.errors import BadInput
 from thimble.base.registry import METRICS
-from thimble.base.study import Candidate, Run, Study
+from thimble.base.study import Advice, Candidate, Run, Study
 from thimble.base.summary import Interval
 from thimble.base.values import MB
 from thimble.stats import drop_interval, quality_interval, ratio_interval, verdict
@@ -28,7 +28,7 @@ class Verdict:
 
     ``verdict`` is ``faster``, ``slower`` or ``no proven difference``; ``ratio`` how many times as fast the second is;
     ``how`` what the ratio was computed from; ``drop`` what the second lost in quality, where both were scored on the
-    same samples; sizes in MB.
+    same samples; sizes in MB; ``warnings`` what was odd about the runs that the ratio comes from.
     """
 
     first: str
@@ -38,6 +38,7 @@ class Verdict:
     how: str
     drop: Interval | None = None
     sizes_mb: tuple[float | None, float | None] = (None, None)
+    warnings: tuple[Advice, ...] = ()
 
     @property
     def worse(self) -> list[str]:
@@ -50,16 +51,17 @@ def compare_saved(first: tuple[Study, str], second: tuple[Study, str]) -> Verdic
     """Two candidates of stored measurements. Raises `BadInput` with the reason where they can't be compared."""
     (study_a, a), (study_b, b) = first, second
     one, other = study_a.candidate(a), study_b.candidate(b)
-    ratio, how = _ratio(study_a, a, study_b, b)
-    return Verdict(a, b, verdict(ratio), ratio, how, _drop(study_a, one, other), (_size(one), _size(other)))
+    ratio, how, runs = _ratio(study_a, a, study_b, b)
+    warnings = tuple(dict.fromkeys(advice for run in runs for advice in run.warnings if advice.member in (None, a, b)))
+    return Verdict(a, b, verdict(ratio), ratio, how, _drop(study_a, one, other), (_size(one), _size(other)), warnings)
 
 
-def _ratio(study_a: Study, a: str, study_b: Study, b: str) -> tuple[Interval, str]:
+def _ratio(study_a: Study, a: str, study_b: Study, b: str) -> tuple[Interval, str, tuple[Run, ...]]:
     shared = next((run for run in study_a.runs if run.id in {r.id for r in study_b.runs} and {a, b} <= set(run.members)), None)
     if shared is not None:
         rounds = [r.samples_ms for r in shared.rounds if a in r.samples_ms and b in r.samples_ms]
         found = ratio_interval([r[a] for r in rounds], [r[b] for r in rounds], shared.seed)
-        return found, f"measured together, {len(rounds)} rounds"
+        return found, f"measured together, {len(rounds)} rounds", (shared,)
     run_a, run_b = _run_of(study_a, a), _run_of(study_b, b)
     _check_conditions(run_a, run_b)
     reference_a, reference_b = study_a.candidate(run_a.reference), study_b.candidate(run_b.reference)
@@ -69,7 +71,7 @@ def _ratio(study_a: Study, a: str, study_b: Study, b: str) -> tuple[Interval, st
             "milliseconds of different runs can't be compared: measure them together, with thimble compare on the artifacts"
         )
     found = _quotient(_speedup(run_b, b), _speedup(run_a, a))
-    return found, f"each against {run_a.reference}, in a run of its own"
+    return found, f"each against {run_a.reference}, in a run of its own", (run_a, run_b)
 
 
 def _check_conditions(a: Run, b: Run) -> None:

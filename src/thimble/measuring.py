@@ -14,7 +14,7 @@ from thimble._artifacts import Opening, made_inputs, open_subjects
 from thimble.base.errors import BadInput, CannotWrite, RuntimeFailed, ThimbleError
 from thimble.base.registry import METRICS, PROBES, RUNTIMES
 from thimble.base.step import Progress, silent
-from thimble.base.study import Advice, Candidate, Limits, Run, Study, TaskInfo, read_study, write_study
+from thimble.base.study import Candidate, Limits, Run, Study, TaskInfo, read_study, write_study
 from thimble.base.subject import Subject
 from thimble.base.task import Arrays, ModelSpec, Task, TaskSpec
 from thimble.comparing import Verdict, compare_saved
@@ -22,6 +22,10 @@ from thimble.measure.latency import Sampling
 
 if TYPE_CHECKING:
     from thimble.base.study import Environment
+    from thimble.measure.process import Worker
+
+NOISES = 8
+"""Inputs of noise on which outputs are compared where there are no data."""
 
 UNLABELLED = TaskInfo("", "", "agreement", "%", True, (), {})
 """What a measurement without data says of its task."""
@@ -132,6 +136,7 @@ class _Measurement:
 
     def carried_out(self) -> Study:
         """Everything, in order: each artifact alone, then all together, then each without a pause."""
+        from thimble.measure.conditions import subnormal_warnings
         from thimble.measure.latency import measure_latency
 
         n = len(self.subjects)
@@ -146,7 +151,8 @@ class _Measurement:
             if advice.code == "member-failed" and advice.member:
                 candidates[advice.member] = replace(candidates[advice.member], status="failed", reason=advice.text)
         runs = (joint, *self._sustained([subject for subject in alive if candidates[subject.name].ok]))
-        joint = replace(joint, warnings=(*joint.warnings, *_subnormals(candidates)))
+        subnormal = subnormal_warnings({name: candidate.probes.get("subnormals", {}) for name, candidate in candidates.items()})
+        joint = replace(joint, warnings=(*joint.warnings, *subnormal))
         study = self._study(tuple(candidates.values()), (joint, *runs[1:]))
         if self.options.out:
             _write(study, runs[1:], Path(self.options.out))
@@ -199,19 +205,35 @@ class _Measurement:
         from thimble.measure.throughput import measure_throughput
 
         found: dict[str, Any] = {"quality": {}}
-        kept = self.folder / "outputs"
+        kept, alike = self.folder / "outputs", {}
         with Worker(subject) as worker:
             found["cold"] = cold_of(worker, self.inputs)
             if self.task is not None:
                 metric = METRICS.get(self.task.metric)()
                 against, keep = (None, kept) if first else (kept, None)
                 found["quality"]["test"] = quality_of(worker, self.task.split("test"), "test", metric, against, keep)
+            else:
+                alike = self._on_noise(worker, first)
         if self.options.throughput:
             found["throughput"] = measure_throughput(subject, self.inputs)
         quick = [name for name, probe in PROBES.all().items() if not probe.slow]
         found["probes"] = {name: PROBES.get(name)().observe(subject, self.inputs) for name in sorted({*quick, *self.options.probes})}
         found["operators_ms"] = found["probes"].pop("operators", {}).get("ms", {})
+        found["probes"] |= alike
         return found
+
+    def _on_noise(self, worker: Worker, first: bool) -> dict[str, Any]:
+        """Without data: how alike the baseline's outputs and this artifact's are on a few inputs of noise."""
+        from thimble.measure.metrics._outputs import primary
+        from thimble.measure.outputs import likeness
+
+        options, made = self.options, self.subjects[0].artifact
+        seeds = range(options.seed, options.seed + NOISES)
+        outputs = [primary(worker.run(made_inputs(made, options.batch, options.shapes, seed))) for seed in seeds]
+        if first:
+            self.first_outputs = outputs
+            return {}
+        return {"on_noise": likeness(outputs, self.first_outputs)}
 
     def _sustained(self, subjects: list[Subject]) -> list[Run]:
         from thimble.measure.sustained import measure_sustained
@@ -267,21 +289,6 @@ class _Measurement:
             notes=task.notes,
             binary=metric.binary,
         )
-
-
-def _subnormals(candidates: Mapping[str, Candidate]) -> list[Advice]:
-    """A warning for every artifact that holds or makes subnormal numbers in notable amounts."""
-    found = []
-    for name, candidate in candidates.items():
-        for kind in ("weights", "activations"):
-            share = candidate.probes.get("subnormals", {}).get(f"{kind}_share")
-            if share and share > 1e-3:
-                text = (
-                    f"{100 * share:.1f} % of the {kind} are subnormal numbers, which slow a processor many times over: "
-                    "set weights below 1e-30 to zero and fold batch normalisation before exporting"
-                )
-                found.append(Advice(f"subnormal-{kind}", text, name))
-    return found
 
 
 def _write(study: Study, sustained: Sequence[Run], folder: Path) -> None:

@@ -77,3 +77,15 @@ def test_a_wide_interval_says_how_much_longer_to_measure() -> None:
 def test_nothing_measured_is_no_error() -> None:
     assert diagnose([]) == []
     assert codes([[1.0, 1.1]]) in ([], ["wide-interval"])
+
+
+def test_of_a_member_beside_its_reference_the_speedup_has_to_be_narrow() -> None:
+    """Both times swing by a third, together: the latency's interval is wide, the speedup's is not."""
+    swing = 1 + np.tile([0.0, 0.3, 0.1, 0.2], 6)
+    wiggle = 1 + 0.004 * np.random.default_rng(0).standard_normal(24)
+    reference, member = [[10 * s] for s in swing], [[5 * s * w] for s, w in zip(swing, wiggle, strict=True)]
+    assert "the interval of the latency" in next(a.text for a in diagnose(member) if a.code == "wide-interval")
+    assert not [a for a in diagnose(member, reference=reference) if a.code == "wide-interval"]
+    (told,) = [a for a in diagnose(member, precision=0.0005, reference=reference) if a.code == "wide-interval"]
+    assert "the interval of the speedup" in told.text
+    assert "wider than 0.05 %" in told.text

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from thimble.base.study import Candidate, Study
+from thimble.base.study import Advice, Candidate, Study
 from thimble.base.summary import Interval, Row
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def percentile_cell(p: int, value: Callable[[Row], float | None]) -> Cell:
 
         if not row.latency_samples:
             return ""
-        found = value(row)
+        found = value(row) if row.latency_samples >= samples_needed(p) else None
         return number(found) if found is not None else f"needs {samples_needed(p)} samples"
 
     return cell
@@ -67,6 +67,11 @@ def _operators(row: Row, candidate: Candidate) -> str:
     return "\n".join(f"{name} {100 * ms / total:.0f} %" for name, ms in top) if total else ""
 
 
+def _cosine(candidate: Candidate) -> float | None:
+    scored = candidate.quality.get("test") or candidate.quality.get("validation")
+    return scored.cosine if scored else None
+
+
 def _energy(row: Row, candidate: Candidate) -> str:
     found = candidate.probes.get("energy", {})
     if "joules" not in found:
@@ -76,7 +81,7 @@ def _energy(row: Row, candidate: Candidate) -> str:
 
 FIGURES: tuple[tuple[str, Cell], ...] = (
     ("runtime", lambda row, candidate: candidate.runtime),
-    ("latency p50 ms", lambda row, candidate: middle(row.latency_p50_ms)),
+    ("latency p50 ms", percentile_cell(50, lambda row: row.latency_p50_ms.value if row.latency_p50_ms else None)),
     ("  within 95 %", lambda row, candidate: ends(row.latency_p50_ms)),
     ("  p90", percentile_cell(90, lambda row: row.latency_p90_ms)),
     ("  p95", percentile_cell(95, lambda row: row.latency_p95_ms)),
@@ -100,8 +105,12 @@ FIGURES: tuple[tuple[str, Cell], ...] = (
     ("  within 95 %", lambda row, candidate: ends(row.quality)),
     ("drop, points", lambda row, candidate: middle(row.drop)),
     ("  within 95 %", lambda row, candidate: ends(row.drop)),
+    ("  McNemar's p", lambda row, candidate: number(row.p_value)),
     ("agreement %", lambda row, candidate: number(row.agreement)),
     ("SQNR dB", lambda row, candidate: number(row.sqnr_db)),
+    ("cosine", lambda row, candidate: number(_cosine(candidate), 6)),
+    ("on noise: SQNR dB", lambda row, candidate: number(candidate.probes.get("on_noise", {}).get("sqnr_db"))),
+    ("  cosine", lambda row, candidate: number(candidate.probes.get("on_noise", {}).get("cosine"), 6)),
     ("most time in", _operators),
     ("mJ (above idle)", _energy),
 )
@@ -121,12 +130,17 @@ def show_figures(study: Study, folder: Path | None, as_json: bool) -> None:
     for line in (*verdicts(study), *sustained_lines(study)):
         click.echo(line)
     run = study.run(study.joint_run) if study.joint_run else None
-    for advice in run.warnings if run else ():
-        click.echo(f"warning: {advice.member + ': ' if advice.member else ''}{advice.text}", err=True)
+    show_warnings(run.warnings if run else ())
     for why in {candidate.probes.get("energy", {}).get("not available") for candidate in study.candidates} - {None}:
         click.echo(f"energy: not available: {why}", err=True)
     if folder is not None:
         click.echo(f"Everything is in {folder / 'study.json'}.", err=True)
+
+
+def show_warnings(warnings: Sequence[Advice]) -> None:
+    """What was odd about a run, each with what to do about it."""
+    for advice in warnings:
+        click.echo(f"warning: {advice.member + ': ' if advice.member else ''}{advice.text}", err=True)
 
 
 def figures_table(study: Study) -> Table:
@@ -172,9 +186,12 @@ def sustained_lines(study: Study) -> list[str]:
 
     lines = []
     for run in study.runs:
-        if run.id == study.joint_run or len(run.members) != 1 or len(run.rounds) < 2:
+        if run.id == study.joint_run or len(run.members) != 1:
             continue
         name = run.members[0]
+        if len(run.rounds) < 3:
+            lines.append(f"{name} without a pause: too few rounds to compare its beginning with its end; run it longer")
+            continue
         found = first_and_last(run, name)
         what = (
             f"{number(found.first_ms)} ms in the first {found.span_s:.0f} s, {number(found.last_ms)} ms in the last ({found.change:+.1%})"

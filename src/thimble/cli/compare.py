@@ -44,6 +44,7 @@ def _two(things: tuple[str, ...], options: dict[str, Any], as_json: bool, strict
     import msgspec
 
     from thimble.base.errors import Regression
+    from thimble.cli._figures import show_warnings
     from thimble.cli._progress import Show
     from thimble.measuring import compare
     from thimble.workflow import Event
@@ -55,6 +56,7 @@ def _two(things: tuple[str, ...], options: dict[str, Any], as_json: bool, strict
     else:
         for line in verdict_lines(found):
             click.echo(line)
+        show_warnings(found.warnings)
     if strict and found.worse:
         raise Regression(f"{found.second} is proven {' and '.join(found.worse)} than {found.first}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from thimble.base.study import Advice, Environment, Round
 
@@ -13,10 +13,28 @@ BUSY = 0.1
 THROTTLED = 0.9
 """The share of its highest clock below which a processor counts as throttled."""
 
+SUBNORMAL = 1e-3
+"""The share of subnormal numbers that is worth a warning."""
+
 
 def condition_warnings(rounds: Sequence[Round], environment: Environment, threads: int) -> list[Advice]:
     """Codes are stable: ``machine-busy``, ``clock-throttled``, ``powersave``, ``few-cores``."""
     return [*_busy(rounds), *_throttled(rounds), *_powersave(environment), *_few_cores(environment, threads)]
+
+
+def subnormal_warnings(shares: Mapping[str, Mapping[str, float | None]]) -> list[Advice]:
+    """A warning for every artifact that holds or makes subnormal numbers in notable amounts, from what that probe found by artifact."""
+    found = []
+    for name, observed in shares.items():
+        for kind in ("weights", "activations"):
+            share = observed.get(f"{kind}_share")
+            if share and share > SUBNORMAL:
+                text = (
+                    f"{100 * share:.1f} % of the {kind} are subnormal numbers, which slow a processor many times over: "
+                    "set weights below 1e-30 to zero and fold batch normalisation before exporting"
+                )
+                found.append(Advice(f"subnormal-{kind}", text, name))
+    return found
 
 
 def _busy(rounds: Sequence[Round]) -> list[Advice]:

@@ -206,7 +206,7 @@ def _run_of(running: _Running, conditions: Environment, started: datetime) -> Ru
     record, sampling, reference = running.record, running.sampling, running.reference
     names = tuple(subject.name for subject in running.subjects)
     series = {name: [turn.samples_ms[name] for turn in record.rounds if name in turn.samples_ms] for name in names}
-    odd = [advice for name in names if name not in record.failed for advice in diagnose(series[name], name, sampling.precision)]
+    odd = [advice for name in names if name not in record.failed for advice in diagnose(series[name], name, *_asked(running, name))]
     return Run(
         id=f"{started:%Y%m%d-%H%M%S}-{digest_of(time.time_ns(), names)[:6]}",
         members=tuple(name for name in names if series[name]),
@@ -220,3 +220,11 @@ def _run_of(running: _Running, conditions: Environment, started: datetime) -> Ru
         warmup_ms=record.warmup_ms,
         started=started.isoformat(timespec="seconds"),
     )
+
+
+def _asked(running: _Running, name: str) -> tuple[float | None, list[tuple[float, ...]] | None]:
+    """The precision asked of a member's interval, and what the reference took in its rounds: of several members, speedups are asked for."""
+    if name == running.reference.name:
+        return (running.sampling.precision if len(running.subjects) == 1 else None), None
+    turns = [turn.samples_ms for turn in running.record.rounds]
+    return running.sampling.precision, [turn[running.reference.name] for turn in turns if name in turn]

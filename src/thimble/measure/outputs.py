@@ -6,7 +6,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,18 @@ def sqnr_db(signal: float, noise: float) -> float:
     if noise <= 0:
         return 200.0
     return max(-200.0, min(200.0, 10 * math.log10(signal / noise))) if signal > 0 else -200.0
+
+
+def likeness(outputs: Sequence[NDArray[Any]], others: Sequence[NDArray[Any]]) -> dict[str, Any]:
+    """How alike the outputs of two models on the same inputs are: ``sqnr_db`` and ``cosine``; or ``not available`` and why."""
+    if any(ours.shape != theirs.shape for ours, theirs in zip(outputs, others, strict=True)):
+        return {"not available": f"outputs of shape {outputs[0].shape} and {others[0].shape}"}
+    ours, theirs = (np.concatenate([array.ravel().astype(np.float64) for array in arrays]) for arrays in (outputs, others))
+    length = float(np.linalg.norm(ours) * np.linalg.norm(theirs))
+    if not math.isfinite(length):
+        return {"not available": "outputs that are NaN or infinite"}
+    found = sqnr_db(float((theirs**2).sum()), float(((ours - theirs) ** 2).sum()))
+    return {"sqnr_db": found, "cosine": float(ours @ theirs) / length if length else None}
 
 
 def first_output(folder: Path) -> NDArray[Any]:

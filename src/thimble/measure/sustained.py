@@ -57,12 +57,12 @@ def measure_sustained(subject: Subject, inputs: Arrays, seconds: float, progress
     with measuring_lock(), Worker(subject) as worker:
         worker.bind(inputs)
         worker.time(2)
-        last_ms = statistics.median(worker.time(3))
+        usual_ms = statistics.fmean(worker.time(3))
         began = time.monotonic()
         while (at_s := time.monotonic() - began) < seconds:
             load = LoadOfOthers([worker.pid])
-            kept = tuple(worker.time(max(1, round(ROUND_S * 1000 / max(last_ms, 1e-3))), keep=KEPT))
-            last_ms = statistics.median(kept)
+            kept = tuple(worker.time(max(1, round(ROUND_S * 1000 / max(usual_ms, 1e-3))), keep=KEPT))
+            usual_ms = statistics.fmean(kept)  # the mean, since a disturbed machine's median would make rounds of many seconds
             rounds.append(Round((subject.name,), {subject.name: kept}, at_s, load.share(), processor.clock_mhz()))
             progress(min(1.0, at_s / seconds), f"{subject.name}: without a pause")
     found = environment([RUNTIMES.get(subject.runtime).distribution])

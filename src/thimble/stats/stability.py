@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thimble.base.study import Advice
-from thimble.stats.rounds import Rounds, latency_interval
+from thimble.stats.rounds import Rounds, latency_interval, ratio_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,11 +34,12 @@ def steady(samples: Sequence[float], tolerance: float = 0.02) -> bool:
     return bool(abs(np.median(last) - middle) <= max(tolerance * middle, 1.5 * error))
 
 
-def diagnose(rounds: Rounds, member: str | None = None, precision: float | None = None) -> list[Advice]:
+def diagnose(rounds: Rounds, member: str | None = None, precision: float | None = None, reference: Rounds | None = None) -> list[Advice]:
     """What is odd about one member's rounds of times in ms, with what to do about it; an empty list is good news.
 
-    Codes are stable: ``first-round``, ``trend``, ``two-modes``, ``wide-interval``. ``precision`` is the
-    half-width of the interval that was asked for, relative (0.02 for +-2 %); without it 5 % is wide.
+    Codes are stable: ``first-round``, ``trend``, ``two-modes``, ``wide-interval``. ``precision`` is the half-width of
+    the interval that was asked for, relative (0.02 for +-2 %); without it 5 % is wide. With the ``reference``'s times
+    of the same rounds it is the interval of the speedup that has to be so narrow, else that of the latency.
     """
     if not len(rounds):
         return []
@@ -47,7 +48,7 @@ def diagnose(rounds: Rounds, member: str | None = None, precision: float | None 
         ("first-round", lambda: _first_round(medians)),
         ("trend", lambda: _trend(medians)),
         ("two-modes", lambda: _two_modes(np.concatenate([np.asarray(times, dtype=np.float64) for times in rounds]))),
-        ("wide-interval", lambda: _wide(rounds, precision)),
+        ("wide-interval", lambda: _wide(rounds, precision, reference)),
     )
     return [Advice(code, text, member) for code, check in checks if (text := check())]
 
@@ -111,12 +112,14 @@ def _two_modes(samples: NDArray[Any]) -> str:
     )
 
 
-def _wide(rounds: Rounds, precision: float | None) -> str:
-    found = latency_interval(rounds)
+def _wide(rounds: Rounds, precision: float | None, reference: Rounds | None) -> str:
+    found = latency_interval(rounds) if reference is None else ratio_interval(reference, rounds)
     half = (found.high - found.low) / 2 / found.value
     asked = NOTABLE if precision is None else precision
     if half <= asked:
         return ""
     factor = (half / asked) ** 2
-    advice = f"measure about {factor:.0f} times as long, or on a quieter machine" if factor < 20 else "measure on a quieter machine"
-    return f"the interval of the latency is +-{100 * half:.1f} %, wider than {100 * asked:g} %: {advice}"
+    longer = "measure longer, or " if factor < 1.5 else f"measure about {factor:.0f} times as long, or " if factor < 20 else "measure "
+    advice = f"{longer}on a quieter machine"
+    whose = "latency" if reference is None else "speedup"
+    return f"the interval of the {whose} is +-{100 * half:.1f} %, wider than {100 * asked:g} %: {advice}"
