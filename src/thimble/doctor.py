@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from thimble.base.subject import Subject
     from thimble.base.task import Arrays, Task
 
+SECONDS = 40.0
+"""How long layers are ranked, and another processor is emulated."""
+
 ROUNDS = 12
 """Rounds in which an artifact is measured beside its float form."""
 
@@ -79,7 +82,7 @@ def _artifact(spec: str, options: Doctor, folder: Path, progress: Progress) -> S
     for i, subject in enumerate(subjects):
         progress(0.1 + 0.6 * i / len(subjects), f"{subject.name}: looking into it")
         original = subjects[0] if i else None
-        candidates.append(_looked_at(subject, Known(_several(inputs, task, subject, options), task, original)))
+        candidates.append(_looked_at(subject, Known(_several(inputs, task, subject, options), task, original, seconds=SECONDS)))
     runs: tuple[Run, ...] = ()
     if len(subjects) > 1 and all(candidate.ok for candidate in candidates):
         progress(0.7, "measuring it beside its float form")
@@ -175,7 +178,7 @@ def _study(study: Study, folder: Path, options: Doctor, progress: Progress) -> S
         original = subjects.get(float_form(study, study.candidate(name)) or "")
         inputs = one_sample(task) if task else made_inputs(subjects[name].artifact, 8, options.shapes)
         try:
-            found[name] = evidence_of(subjects[name], Known(inputs, task, original))
+            found[name] = evidence_of(subjects[name], Known(inputs, task, original, seconds=SECONDS))
         except ThimbleError as error:
             found[name] = Evidence(probes={"graph": {"not available": str(error)}})
     changed = tuple(found[c.name].of(c) if c.name in found else c for c in study.candidates)

@@ -22,7 +22,8 @@ SAMPLES = 128
 """Validation samples that are scored with and without VNNI."""
 RANKED = 32
 """Calibration samples on which layers are ranked."""
-RANKING_S, EMULATING_S = 8.0, 8.0
+SECONDS = 8.0
+"""How long ranking, and emulating, may go on in a study; each has done something by then, and says how much."""
 VERSION = 2
 
 
@@ -56,6 +57,7 @@ class Known:
     original: Subject | None = None
     samples: int = SAMPLES
     rank: bool = True
+    seconds: float = SECONDS
 
 
 def evidence_of(subject: Subject, known: Known) -> Evidence:
@@ -87,10 +89,10 @@ def _on_both(subject: Subject, known: Known, alone: bool) -> dict[str, Any]:
 
     if known.task is None:
         given = Reading((Batch(known.inputs, None),), None, "made-up")
-        return on_both(subject, _with_original(given, known.original), None, EMULATING_S)
+        return on_both(subject, _with_original(given, known.original), None, known.seconds)
     given = reading(known.task.split("validation"), "validation", subject, known.samples, alone)
     metric = None if known.task.metric == "agreement" else METRICS.get(known.task.metric)()
-    return on_both(subject, _with_original(given, known.original), metric, EMULATING_S)
+    return on_both(subject, _with_original(given, known.original), metric, known.seconds)
 
 
 def _with_original(given: Reading, original: Subject | None) -> Reading:
@@ -117,7 +119,7 @@ def _ranking(subject: Subject, known: Known) -> dict[str, float]:
     path, original = subject.folder / subject.artifact.main, known.original
     floats = original.folder / original.artifact.main if original and original.artifact.format == "onnx" else None
     try:
-        return sensitivity_db(path, floats, [fed(given, subject.artifact.inputs)], subject.threads, RANKING_S)
+        return sensitivity_db(path, floats, [fed(given, subject.artifact.inputs)], subject.threads, known.seconds)
     except Exception:  # graphs that don't stand the change, or that ONNX Runtime can't run in float: no ranking
         return {}
 

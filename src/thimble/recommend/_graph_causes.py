@@ -9,7 +9,7 @@ from thimble.base.study import Candidate, Finding, Study
 from thimble.base.summary import Row
 from thimble.recommend import _words as words
 
-ISLANDS = 0.05
+ISLANDS = 0.1
 """Share of the time in conversions between integers and floats from which they are worth telling."""
 
 BUSY_NODE_MS = 0.02
