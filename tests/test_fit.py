@@ -27,7 +27,7 @@ from thimble.resuming import earlier
 from thimble.store import Store
 
 TINY = f"{Path(__file__).parent / 'tiny.py'}:network"
-BUDGET = 45.0
+BUDGET = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ CLOSING_ROUNDS = (30, 16, 8)
 CLOSING = 0.25
 """Share of the budget that is kept for the closing while nothing is known of how long that takes."""
 MOST_CLOSING = 0.5
-BASELINE = 0.6
+BASELINE = 0.75
 """Share of the budget within which the baseline must be there."""
 SCORING, TESTING = 0.12, 0.2
 """Shares of the budget that scoring the baseline on validation and on test may take; of a larger split its beginning is scored."""
