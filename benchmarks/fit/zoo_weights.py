@@ -7,6 +7,7 @@ ConvNeXt's layer scales, which start at one millionth, are raised, so that its b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -35,11 +36,11 @@ def sane(network: nn.Module, x: torch.Tensor) -> None:
     network.eval()
 
 
-def written(name: str, file: Path) -> int:
-    """Write a state dict; gives the smallest size of `SIZES` that the network takes."""
+def written(name: str, file: Path, sizes: Sequence[int] = SIZES) -> int:
+    """Write a state dict; gives the first of the sizes that the network takes."""
     models = import_torchvision().models
     segments = name in models.list_models(module=models.segmentation)
-    for size in SIZES:
+    for size in sizes:
         x = torch.from_numpy(next(iter(next(iter(images(size).split("calibration").batches(16))).inputs.values())))
         torch.manual_seed(0)
         settings = {"image_size": size} if name.startswith("vit_") else {}
@@ -50,4 +51,4 @@ def written(name: str, file: Path) -> int:
             continue
         torch.save(network.state_dict(), file)
         return size
-    raise BadInput(f"{name} takes none of the sizes {SIZES}")
+    raise BadInput(f"{name} takes none of the sizes {sizes}")

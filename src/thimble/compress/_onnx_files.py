@@ -15,6 +15,24 @@ from thimble.base.model import Model
 from thimble.base.values import first_line
 
 QUANTIZED = {"DynamicQuantizeLinear", "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
+MASK = -1e4
+"""The mildest number that transformers are masked with."""
+CARRYING = {
+    "Where",
+    "Add",
+    "Sub",
+    "Mul",
+    "Expand",
+    "Reshape",
+    "Unsqueeze",
+    "Squeeze",
+    "Slice",
+    "Gather",
+    "Concat",
+    "Transpose",
+    "Tile",
+    "Identity",
+}
 HEAVY = ("Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU", "RNN")
 
 
@@ -41,6 +59,37 @@ def prepared(model: Model, scratch: Path) -> Path:
             except Exception as error:
                 reason = error
     raise StepFailed(f"ONNX Runtime can't prepare this file for quantization: {first_line(reason)}") from reason
+
+
+def masking(path: Path) -> list[str]:
+    """Names of the operators through which a mask flows: minus infinity, or a number so large that nothing else counts.
+
+    An 8-bit range that reaches there has no steps left for the scores that are masked, so these stay in float, from
+    the constant to the operator that takes the mask in (a softmax).
+    """
+    graph = onnx.load(str(path), load_external_data=False).graph
+    constants = {
+        node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant" and node.attribute[0].HasField("t")
+    }
+    constants |= {tensor.name: tensor for tensor in graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL}
+    tainted = {name for name, tensor in constants.items() if _masks(tensor)}
+    found = []
+    for node in graph.node:  # in the order of execution
+        if tainted.intersection(node.input):
+            found.append(node.name)
+            if node.op_type in CARRYING:
+                tainted.update(node.output)
+    return [name for name in found if name]
+
+
+def _masks(tensor: onnx.TensorProto) -> bool:
+    """Whether a constant holds a number that a mask adds."""
+    import numpy as np
+
+    if tensor.data_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16):
+        return False
+    values = onnx.numpy_helper.to_array(tensor)
+    return bool(values.size and np.min(values) <= MASK)
 
 
 def counted(path: Path) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class OnnxQuantizeStatic:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
     extra: ClassVar[str | None] = None
@@ -67,7 +67,7 @@ class OnnxQuantizeStatic:
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
         from thimble.compress._calibration import BATCH
-        from thimble.compress._onnx_files import chatter_off, counted, prepared
+        from thimble.compress._onnx_files import chatter_off, counted, masking, prepared
 
         source, target = prepared(model, context.scratch), context.output / "model.onnx"
         kinds = {name: getattr(QuantType, f"Q{'U' if name[0] == 'u' else ''}Int{name.lstrip('uint')}") for name in TYPES}
@@ -83,7 +83,7 @@ class OnnxQuantizeStatic:
                     reduce_range=self.reduced,
                     activation_type=kinds[self.activations],
                     weight_type=kinds[self.weights],
-                    nodes_to_exclude=list(self.skip),
+                    nodes_to_exclude=[*self.skip, *masking(source)],
                     calibrate_method=getattr(CalibrationMethod, METHODS[self.method]),
                     extra_options={"CalibStridedMinMax": 1},
                 )
