@@ -97,5 +97,5 @@ def confirmed(study: Study) -> None:
     if summary.met:
         return
     fails = any("broken" in row.limits.values() for row in summary.rows if row.name == summary.chosen)
-    near = "; ".join(f"{name}: {why}" for name, why in nearest(study)) if fails or summary.chosen is None else ""
-    raise LimitsNotMet(summary.recommendation + (f" Nearest: {near}." if near else ""))
+    near = "; ".join(f"{name}: {why}" for name, why in nearest(study) if name != summary.chosen) if fails or summary.chosen is None else ""
+    raise LimitsNotMet(summary.recommendation + (f" Next: {near}." if near else ""))

@@ -34,6 +34,8 @@ REPORTS_S = 8.0
 EXPLAINED, EXPLAINING_S = 3, 15.0
 """Candidates that are looked into for causes at the end, and what one of them may take."""
 SLACK = 1.15
+STRETCH_S = 0.06
+"""Processor time that is used to see how slow the machine is: several of the system's time slices."""
 
 
 @dataclass
@@ -259,7 +261,7 @@ class Pace:
 def stretch() -> float:
     """How many times as long as its processor time something takes here now: more than 1 where others use the machine too."""
     began, used = time.monotonic(), time.process_time()
-    while (spent := time.process_time() - used) < 0.02:
+    while (spent := time.process_time() - used) < STRETCH_S:
         pass
     return max(1.0, (time.monotonic() - began) / spent)
 
