@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -64,7 +65,7 @@ class Browser:
         self.folder = Path(tempfile.mkdtemp(prefix="thimble-browser-"))
         self.log = self.folder / "driver.log"
         with self.log.open("wb") as log:
-            self.driver = subprocess.Popen([DRIVER, "--port=0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.driver = subprocess.Popen([DRIVER, "--port=0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         try:
             self.root = self._address()
             self.session = self._new_session()
@@ -83,6 +84,8 @@ class Browser:
             self.driver.wait(10)
         except subprocess.TimeoutExpired:
             self.driver.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.driver.pid, signal.SIGKILL)  # a browser that outlived its driver
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def alive(self) -> bool:
