@@ -4,6 +4,7 @@
 
     python benchmarks/fit/zoo.py                  # go on with what is not recorded yet
     python benchmarks/fit/zoo.py --only resnet18  # these, again
+    python benchmarks/fit/zoo.py --brief          # without two of the three ways of static INT8
     python benchmarks/fit/zoo.py --table          # write docs/zoo.md's tables from what is recorded
 
 Steps run in the steps' process, artifacts each in a worker of its own, and each recipe has a time limit. Results are kept model by model in
@@ -75,10 +76,16 @@ class Outcome:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-def recipes(format: str) -> Iterator[Recipe]:
+SAME = {"onnx-int8-unsigned", "onnx-int8-percentile"}
+"""What goes through the same code as ``onnx-int8`` with other types or ranges; ``--brief`` leaves these out."""
+
+
+def recipes(format: str, brief: bool) -> Iterator[Recipe]:
     """The default recipes that train nothing, and the first that prunes without its fine-tuning."""
     pruned = False
     for recipe in prospects(Situation(format, samples=1000)):
+        if brief and recipe.name in SAME:
+            continue
         names = [step_name(step) for step in recipe.steps]
         if not TRAINS & set(names):
             yield recipe
@@ -119,7 +126,7 @@ def source_of(name: str, place: Path) -> Source:
     return Source(model, task_spec, fingerprint(model), facts)
 
 
-def carried_out(name: str, process: StepsProcess, place: Path) -> dict[str, Any]:
+def carried_out(name: str, process: StepsProcess, place: Path, brief: bool) -> dict[str, Any]:
     """Every recipe of one model."""
     begun = time.monotonic()
     source = source_of(name, place)
@@ -128,7 +135,7 @@ def carried_out(name: str, process: StepsProcess, place: Path) -> dict[str, Any]
     outcomes: list[Outcome] = []
     building = Building(Store(place / "store"), process, source)
     opened = building.open_untrained(deadline=time.monotonic() + LIMIT_S)
-    for recipe in recipes(format):
+    for recipe in recipes(format, brief):
         outcome = _tried(recipe, building, task, place)
         print(f"  {outcome.recipe}: {outcome.status} {outcome.sqnr_db} {outcome.reason} ({outcome.seconds} s)", flush=True)
         outcomes.append(outcome)
@@ -201,6 +208,7 @@ def record(name: str, result: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
+    parser.add_argument("--brief", action="store_true", help="leave out two of the three ways of static INT8")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     if options.table:
@@ -215,7 +223,7 @@ def main() -> None:
             print(f"{time.strftime('%H:%M:%S')} {name}", flush=True)
             with tempfile.TemporaryDirectory(prefix="thimble-zoo-") as place:
                 try:
-                    result = carried_out(name, process, Path(place))
+                    result = carried_out(name, process, Path(place), options.brief)
                 except ThimbleError as error:
                     result = {"refused": str(error), "recipes": []}
                     print(f"  refused: {error}", flush=True)

@@ -74,8 +74,8 @@ def sequences() -> Task:
 
 
 def tokens() -> Task:
-    """Twenty token ids of a vocabulary of 500."""
-    return _made(lambda rng, n: {"tokens": rng.integers(0, 500, (n, 20)).astype(np.int64)}, 4, "token ids")
+    """Twenty token ids of a vocabulary of 500, one in six of them padding (0)."""
+    return _made(lambda rng, n: {"tokens": np.maximum(rng.integers(-100, 500, (n, 20)), 0)}, 4, "token ids")
 
 
 def table() -> Task:
