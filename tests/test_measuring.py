@@ -206,3 +206,17 @@ def test_a_percentile_that_the_samples_do_not_allow_says_how_many_it_needs() -> 
     candidate = Candidate("a", "", "r")
     assert [cells["latency p50 ms"](row, candidate) for row in (few, some)] == ["needs 11 samples", "2"]
     assert cells["  p90"](some, candidate) == "needs 64 samples"
+
+
+def test_an_interrupted_measurement_says_that_it_starts_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from thimble import measuring
+    from thimble.cli import main
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measuring, "measure", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main(["measure", "model.onnx"])
+    assert end.value.code == 130
+    assert "start it again" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from thimble.cli.measure import measuring, measuring_options
+from thimble.cli.measure import measuring, measuring_options, whole_or_nothing
 
 if TYPE_CHECKING:
     from thimble.base.study import Study
@@ -49,7 +49,7 @@ def _two(things: tuple[str, ...], options: dict[str, Any], as_json: bool, strict
     from thimble.measuring import compare
     from thimble.workflow import Event
 
-    with Show() as show:
+    with whole_or_nothing(), Show() as show:
         found = compare(things[0], things[1], measuring(**options), lambda done, words: show(Event(done, words)))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,16 @@ def measuring(seconds: float | None, precision: float | None, **options: Any) ->
     return Measuring(sampling=Sampling(seconds=seconds, precision=precision), **options)
 
 
+@contextmanager
+def whole_or_nothing() -> Iterator[None]:
+    """Say of a measurement that is interrupted what is true of it: unlike a study it doesn't go on from there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("thimble: interrupted; a measurement that is cut off counts for nothing, so start it again", err=True)
+        raise click.exceptions.Exit(130) from None
+
+
 @click.command("measure")
 @click.argument("artifacts", nargs=-1, required=True, metavar="ARTIFACT...")
 @measuring_options
@@ -99,6 +110,6 @@ def command(artifacts: tuple[str, ...], energy: bool, as_json: bool, out: Path |
     from thimble.workflow import Event
 
     asked = measuring(probes=("energy",) if energy else (), out=out, **options)
-    with Show() as show:
+    with whole_or_nothing(), Show() as show:
         study = measure(artifacts, asked, lambda done, words: show(Event(done, words)))
     show_figures(study, out, as_json)
