@@ -20,6 +20,7 @@ from thimble._lab import plan
 from thimble.base.artifact import read_manifest
 from thimble.base.study import Study
 from thimble.base.subject import Subject
+from thimble.catalog.recipes import QUICK
 from thimble.measure.process import Worker
 from thimble.store import Store
 
@@ -33,7 +34,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(**fields: object) -> Lab:
-    return Lab(**{"model": TINY, "image_size": 16, "quick": True, "threads": 1, **fields})  # type: ignore[arg-type]
+    """The quick lab's candidates of a tiny network, trained long enough to have learned something."""
+    return Lab(**{"model": TINY, "image_size": 16, "only": QUICK, "threads": 1, **fields})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

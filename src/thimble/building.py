@@ -143,7 +143,7 @@ class Building:
         record = StepRecord(
             name=step_name(step),
             text=step_text(step),
-            settings=step_fields(step),
+            settings={name: list(value) if isinstance(value, tuple) else value for name, value in step_fields(step).items()},
             version=step.version,
             seconds=round(told.get("seconds", 0.0), 2),
             cached=cached,
