@@ -14,7 +14,7 @@ from models import subjects
 from record import record
 
 from thimble.measure.latency import Sampling, measure_latency
-from thimble.stats import ratio_interval, verdict
+from thimble.stats import speedup_interval, verdict
 
 NAMES = ("baseline", "onnx", "onnx-int8-static")
 RUNS = 20
@@ -37,7 +37,7 @@ if __name__ == "__main__":
         for seed in range(asked.runs):
             run = measure_latency([subject, replace(subject, name="again")], image, Sampling(seed=seed))
             one, other = ([turn.samples_ms[member] for turn in run.rounds] for member in (name, "again"))
-            ratio = ratio_interval(one, other, seed)
+            ratio = speedup_interval(one, other, seed)
             load = sum(turn.others_load or 0 for turn in run.rounds) / len(run.rounds)
             rows.append({"ratio": ratio.value, "low": ratio.low, "high": ratio.high, "verdict": verdict(ratio), "load": load})
             print(name, seed, f"{ratio:.3f}", verdict(ratio), flush=True)

@@ -23,7 +23,7 @@ from thimble.base.subject import Subject
 from thimble.base.values import File, TensorSpec
 from thimble.measure.latency import Sampling, measure_latency
 from thimble.measure.process import Worker
-from thimble.stats import ratio_interval, verdict
+from thimble.stats import speedup_interval, verdict
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "inference"))
 from scripted import Scripted
@@ -60,7 +60,7 @@ if __name__ == "__main__":
                 workers = {subject.name: stack.enter_context(Worker(subject)) for subject in pair}
                 for seed in range(asked.runs):
                     run = measure_latency(pair, {"x": np.zeros((1, 1), np.float32)}, Sampling(seed=seed), workers=workers)
-                    ratio = ratio_interval(*([turn.samples_ms[s.name] for turn in run.rounds] for s in pair), seed)
+                    ratio = speedup_interval(*([turn.samples_ms[s.name] for turn in run.rounds] for s in pair), seed)
                     rows.append({"ratio": ratio.value, "low": ratio.low, "high": ratio.high, "verdict": verdict(ratio)})
             said = [row["verdict"] for row in rows]
             middle = np.median([row["ratio"] for row in rows])

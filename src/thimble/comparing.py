@@ -16,7 +16,7 @@ from thimble.base.registry import METRICS
 from thimble.base.study import Advice, Candidate, Run, Study
 from thimble.base.summary import Interval
 from thimble.base.values import MB
-from thimble.stats import drop_interval, quality_interval, ratio_interval, verdict
+from thimble.stats import drop_interval, quality_interval, speedup_interval, verdict
 
 NOTICED = 0.01
 """A relative growth in size below this is packing, and no regression."""
@@ -60,7 +60,7 @@ def _ratio(study_a: Study, a: str, study_b: Study, b: str) -> tuple[Interval, st
     shared = next((run for run in study_a.runs if run.id in {r.id for r in study_b.runs} and {a, b} <= set(run.members)), None)
     if shared is not None:
         rounds = [r.samples_ms for r in shared.rounds if a in r.samples_ms and b in r.samples_ms]
-        found = ratio_interval([r[a] for r in rounds], [r[b] for r in rounds], shared.seed)
+        found = speedup_interval([r[a] for r in rounds], [r[b] for r in rounds], shared.seed)
         return found, f"measured together, {len(rounds)} rounds", (shared,)
     run_a, run_b = _run_of(study_a, a), _run_of(study_b, b)
     _check_conditions(run_a, run_b)
@@ -95,7 +95,7 @@ def _run_of(study: Study, name: str) -> Run:
 
 def _speedup(run: Run, name: str) -> Interval:
     rounds = [r.samples_ms for r in run.rounds if name in r.samples_ms and run.reference in r.samples_ms]
-    return ratio_interval([r[run.reference] for r in rounds], [r[name] for r in rounds], run.seed)
+    return speedup_interval([r[run.reference] for r in rounds], [r[name] for r in rounds], run.seed)
 
 
 def _quotient(over: Interval, under: Interval) -> Interval:

@@ -11,7 +11,7 @@ from thimble.base.errors import BadInput, RuntimeFailed
 from thimble.base.study import Run
 from thimble.measure import processor
 from thimble.measure.latency import Sampling, measure_latency
-from thimble.stats import ratio_interval, verdict
+from thimble.stats import ratio_interval, speedup_interval, verdict
 
 
 def series(run: Run, name: str) -> list[tuple[float, ...]]:
@@ -40,7 +40,7 @@ def test_every_round_holds_every_member_in_changing_order(scripted: Any, image: 
 
 def test_twice_as_slow_is_found(scripted: Any, image: Any) -> None:
     run = measure_latency([scripted("base", ms=1.0), scripted("slow", ms=2.0)], image, Sampling(rounds=15))
-    found = ratio_interval(series(run, "base"), series(run, "slow"))
+    found = speedup_interval(series(run, "base"), series(run, "slow"))
     assert verdict(found) == "slower"
     assert found.low < 0.5 < found.high * 1.05
 
@@ -98,7 +98,7 @@ def test_what_does_not_fit_in_memory_is_measured_in_groups_each_with_the_referen
 
 
 def test_a_warm_up_that_does_not_settle_is_told(scripted: Any, image: Any) -> None:
-    run = measure_latency([scripted("a", ms=1.0, grow=1.3)], image, Sampling(rounds=1, warmup_s=0.5))
+    run = measure_latency([scripted("a", ms=1.0, grow=1.05)], image, Sampling(rounds=1, warmup_s=0.5))
     assert ("not-steady", "a") in codes(run)
 
 
@@ -141,7 +141,7 @@ def test_the_same_artifact_against_itself_is_seldom_called_different(onnx_subjec
     verdicts = []
     for seed in range(4):
         run = measure_latency([onnx_subject, replace(onnx_subject, name="again")], image, Sampling(rounds=15, seed=seed))
-        verdicts.append(verdict(ratio_interval(series(run, "onnx"), series(run, "again"))))
+        verdicts.append(verdict(speedup_interval(series(run, "onnx"), series(run, "again"))))
     assert verdicts.count("no proven difference") >= 2
 
 

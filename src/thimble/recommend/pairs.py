@@ -5,7 +5,7 @@ from __future__ import annotations
 from thimble.base.study import Candidate, Study
 from thimble.base.summary import Interval
 from thimble.recommend.rows import metric_of, runs_of, scored_split
-from thimble.stats import drop_interval, flips, ratio_interval
+from thimble.stats import drop_interval, flips, speedup_interval
 
 
 def speedup_over(study: Study, one: str, other: str) -> Interval | None:
@@ -13,7 +13,7 @@ def speedup_over(study: Study, one: str, other: str) -> Interval | None:
     for run in runs_of(study):
         turns = [turn.samples_ms for turn in run.rounds if turn.samples_ms.get(one) and turn.samples_ms.get(other)]
         if len(turns) > 1:
-            return ratio_interval([turn[other] for turn in turns], [turn[one] for turn in turns], run.seed)
+            return speedup_interval([turn[other] for turn in turns], [turn[one] for turn in turns], run.seed)
     return None
 
 
