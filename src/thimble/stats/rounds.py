@@ -39,7 +39,7 @@ DRAWS = 500
 
 PROCESS_SPREAD = 0.015
 """Root mean square of the logarithm of an artifact's ratio to itself, each in a process of its own, on a quiet machine, by
-``benchmarks/measuring/aa.py``: 0.007 for ResNet-18 in PyTorch, 0.024 in ONNX Runtime, 0.003 there in INT8."""
+``benchmarks/measuring/aa.py``: 0.006 for ResNet-18 in PyTorch, 0.025 in ONNX Runtime, 0.002 there in INT8."""
 
 FIRST_LOOK = 16
 """Rounds before the interval is looked at for the first time."""
