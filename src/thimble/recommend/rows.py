@@ -12,7 +12,16 @@ from thimble.base.registry import METRICS
 from thimble.base.study import Candidate, Quality, Run, Study, TaskInfo
 from thimble.base.summary import Interval, Row
 from thimble.base.values import MB
-from thimble.stats import drop_interval, flips, latency_interval, mcnemar_exact, percentile, quality_interval, speedup_interval
+from thimble.stats import (
+    drop_interval,
+    flips,
+    latency_interval,
+    mcnemar_exact,
+    percentile,
+    quality_interval,
+    ratio_interval,
+    speedup_interval,
+)
 
 if TYPE_CHECKING:
     from thimble.base.task import Metric
@@ -126,7 +135,8 @@ def _latency(study: Study, candidate: Candidate) -> dict[str, Any]:
     }
     paired = [turn for turn in shared if turn.get(run.reference)]
     if len(paired) > 1 and run.reference == study.candidates[0].name:
-        found["speedup"] = speedup_interval([t[run.reference] for t in paired], [t[candidate.name] for t in paired], run.seed)
+        interval = ratio_interval if candidate.name == run.reference else speedup_interval  # against itself it is 1, and known
+        found["speedup"] = interval([t[run.reference] for t in paired], [t[candidate.name] for t in paired], run.seed)
     return found
 
 
