@@ -25,7 +25,7 @@ from thimble.building import Building, Source
 from thimble.catalog.models import fingerprint
 from thimble.catalog.tasks import open_task, split_info
 from thimble.measure.latency import Sampling, measure_latency
-from thimble.stats import ratio_interval
+from thimble.stats import speedup_interval
 from thimble.steps_process import StepsProcess
 from thimble.store import Store
 
@@ -78,7 +78,7 @@ def main() -> None:
     print(f"{processor_name()}, INT8: {int8_support()}, {options.threads} thread(s), {len(run.rounds)} rounds")
     for row in rows:
         name, share = row["name"], row["macs"] / rows[0]["macs"]
-        faster = ratio_interval(rounds[RECIPES[0].name], rounds[name])
+        faster = speedup_interval(rounds[RECIPES[0].name], rounds[name])
         row["ms"] = round(statistics.median(statistics.median(samples) for samples in rounds[name]), 2)
         row["of_pytorch"] = {"value": round(1 / faster.value, 4), "low": round(1 / faster.high, 4), "high": round(1 / faster.low, 4)}
         row["macs_share"] = round(share, 3)

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from record import record
 from scipy.stats import ttest_ind
 
-from thimble.stats import latency_interval, ratio_interval, rounds, rounds_wanted
+from thimble.stats import latency_interval, ratio_interval, rounds, rounds_wanted, speedup_interval
 
 DRAWS = 2000
 PRECISIONS = (0.01, 0.014, 0.02, 0.03, 0.04)
@@ -173,7 +173,7 @@ def power(draws: int, scenarios: Scenarios) -> Found:
         shares = []
         for factor in (1.03, 1.1, 2.0):
             runs = (noise.rounds(np.random.default_rng([4, i]), 2, 25) for i in range(draws))
-            shares.append(float(np.mean([ratio_interval(times[0], factor * times[1]).high < 1 for times in runs])))
+            shares.append(float(np.mean([speedup_interval(times[0], factor * times[1]).high < 1 for times in runs])))
         found.add(f"| {name} | {' | '.join(f'{100 * share:.1f}' for share in shares)} |", name, *shares)
         if name == "shared":
             found.bars.append((f"10 % slower is found in {100 * shares[1]:.1f} % of `shared` runs (bar: 95)", shares[1] >= 0.95))

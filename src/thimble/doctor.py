@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from thimble._artifacts import Opening, made_inputs, open_subjects
 from thimble.base.errors import BadInput, ThimbleError
-from thimble.base.registry import METRICS, RUNTIMES
+from thimble.base.registry import RUNTIMES
 from thimble.base.step import Progress, silent
 from thimble.base.study import Candidate, Limits, Quality, Run, Study, TaskInfo, read_study
 from thimble.base.task import TaskSpec, one_sample
@@ -143,23 +143,9 @@ def _task(options: Doctor, subject: Subject) -> Task | None:
 
 
 def _info(spec: str | None, task: Task | None) -> TaskInfo:
-    from thimble.catalog.tasks import split_info
+    from thimble.catalog.tasks import task_info
 
-    if task is None:
-        return TaskInfo("", "", "agreement", "%", True, (), {})
-    metric = METRICS.get(task.metric)
-    return TaskInfo(
-        spec=spec or "",
-        name=task.name,
-        metric=task.metric,
-        unit=metric.unit,
-        higher_is_better=metric.higher_is_better,
-        labels=task.labels,
-        splits=split_info(task),
-        preprocess=task.preprocess,
-        notes=task.notes,
-        binary=metric.binary,
-    )
+    return task_info(spec or "", task) if task else TaskInfo("", "", "agreement", "%", True, (), {})
 
 
 def _study(study: Study, folder: Path, options: Doctor, progress: Progress) -> Study:

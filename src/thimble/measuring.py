@@ -254,10 +254,12 @@ class _Measurement:
     def _study(self, candidates: tuple[Candidate, ...], runs: tuple[Run, ...]) -> Study:
         from importlib.metadata import version
 
+        from thimble.catalog.tasks import task_info
+
         return Study(
             name="measure",
             model=", ".join(candidate.name for candidate in candidates),
-            task=self._task_info(),
+            task=task_info(self.options.data or "", self.task) if self.task else UNLABELLED,
             environment=self.environment,
             threads=self.threads,
             seed=self.options.seed,
@@ -269,25 +271,6 @@ class _Measurement:
             seconds=round(time.monotonic() - self.begun, 1),
             complete=True,
             thimble=version("thimble"),
-        )
-
-    def _task_info(self) -> TaskInfo:
-        from thimble.catalog.tasks import split_info
-
-        if self.task is None:
-            return UNLABELLED
-        metric, task = METRICS.get(self.task.metric), self.task
-        return TaskInfo(
-            spec=self.options.data or "",
-            name=task.name,
-            metric=task.metric,
-            unit=metric.unit,
-            higher_is_better=metric.higher_is_better,
-            labels=task.labels,
-            splits=split_info(task),
-            preprocess=task.preprocess,
-            notes=task.notes,
-            binary=metric.binary,
         )
 
 

@@ -19,13 +19,12 @@ from typing import Any
 from thimble.base.artifact import describe, write_manifest
 from thimble.base.errors import MissingExtra, OutOfTime, RuntimeFailed, ThimbleError
 from thimble.base.recipe import Recipe
-from thimble.base.registry import METRICS
-from thimble.base.study import Candidate, Environment, SplitInfo, Study, TaskInfo, write_study
+from thimble.base.study import Candidate, Environment, SplitInfo, Study, write_study
 from thimble.base.subject import Subject
 from thimble.base.task import one_sample
 from thimble.building import Building, Built, Failed, Source
 from thimble.catalog.models import check_single, fingerprint, head_of, remarks
-from thimble.catalog.tasks import NEEDED, check_task, open_task, split_info
+from thimble.catalog.tasks import NEEDED, check_task, open_task, task_info
 from thimble.forecast import Forecast
 from thimble.measure.environment import environment
 from thimble.measure.latency import Sampling
@@ -270,23 +269,11 @@ class Work:
         return {name: f"{info.fingerprint} {how}" for name, info in self.study.task.splits.items() if name != "test"}
 
     def _empty(self, conditions: Environment) -> Study:
-        plan, task, metric = self.plan, self.task, METRICS.get(self.task.metric)
-        info = TaskInfo(
-            spec=plan.task.spec,
-            name=task.name,
-            metric=task.metric,
-            unit=metric.unit,
-            higher_is_better=metric.higher_is_better,
-            labels=task.labels,
-            splits=split_info(task),
-            preprocess=task.preprocess,
-            notes=task.notes,
-            binary=metric.binary,
-        )
+        plan = self.plan
         return Study(
             name=plan.name,
             model=plan.model.spec,
-            task=info,
+            task=task_info(plan.task.spec, self.task),
             environment=conditions,
             threads=plan.threads,
             seed=plan.seed,

@@ -50,9 +50,7 @@ class Skip:
 
 @dataclass(frozen=True)
 class Close:
-    """Nothing is left to try: measure these together, choose, confirm."""
-
-    names: tuple[str, ...]
+    """Nothing is left to try: measure the `shortlist` together, choose, confirm."""
 
 
 def propose(study: Study) -> Build | Mix | Skip | Close:
@@ -66,7 +64,7 @@ def propose(study: Study) -> Build | Mix | Skip | Close:
     if (mix := mixture(study)) is not None:
         return mix
     if not waiting:
-        return Close(tuple(shortlist(study)))
+        return Close()
     reason = pointless(study, waiting[0])
     return Skip(waiting[0].name, reason) if reason else Build(waiting[0].name)
 

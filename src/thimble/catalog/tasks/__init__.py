@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar, Protocol, runtime_checkable
 
 from thimble.base.errors import UnknownName
-from thimble.base.registry import TASKS
-from thimble.base.study import SplitInfo
+from thimble.base.registry import METRICS, TASKS
+from thimble.base.study import SplitInfo, TaskInfo
 from thimble.base.task import Task, TaskSpec
 from thimble.catalog.tasks._checks import NEEDED, check_disjoint, check_finite, check_task, fit_to, present_splits
 from thimble.catalog.tasks._own import array_task, dataset_task
@@ -24,6 +24,7 @@ __all__ = [
     "present_splits",
     "source_name",
     "split_info",
+    "task_info",
 ]
 
 
@@ -63,3 +64,20 @@ def source_name(text: str) -> str:
 def split_info(task: Task) -> dict[str, SplitInfo]:
     """Number of samples and fingerprint of every split that the task has."""
     return {name: SplitInfo(len(split), split.fingerprint()) for name, split in present_splits(task).items()}
+
+
+def task_info(spec: str, task: Task) -> TaskInfo:
+    """The data as a study keeps them: how they were asked for, their metric, and their splits."""
+    metric = METRICS.get(task.metric)
+    return TaskInfo(
+        spec=spec,
+        name=task.name,
+        metric=task.metric,
+        unit=metric.unit,
+        higher_is_better=metric.higher_is_better,
+        labels=task.labels,
+        splits=split_info(task),
+        preprocess=task.preprocess,
+        notes=task.notes,
+        binary=metric.binary,
+    )
