@@ -150,3 +150,13 @@ def test_who_is_looked_into(make) -> None:
     assert suspects(study, ["static"]) == ["static"]
     assert float_form(study, study.candidate("lossy")) == "onnx"
     assert float_form(study, study.candidate("onnx")) is None
+
+
+def test_convolutions_that_became_integer_ones_are_told_once(make) -> None:
+    plain = make.Made("onnx", "to_onnx()", "onnxruntime", ms=4.0, mb=44.7)
+    dynamic = make.Made("dynamic", "to_onnx() + onnx_quantize_dynamic()", "onnxruntime", ms=9.0, mb=11.3)
+    study = make(make.baseline, plain, dynamic)
+    assert "turns convolutions, where there are some, into ConvInteger" in found(study, "dynamic")["dynamic-slower"]
+    said = found(with_evidence(study, "dynamic", {"ConvInteger": 9.0}, graph=GRAPH | {"conv_integer": 19}), "dynamic")
+    assert "ConvInteger" not in said["dynamic-slower"]
+    assert "19 convolutions into ConvInteger" in said["dynamic-convolutions"]

@@ -30,7 +30,7 @@ def test_what_needs_no_training_comes_first_and_nothing_left_is_the_closing(make
     assert propose(put(study, pruned)) == Build("prune50")
     closing = propose(study)
     assert isinstance(closing, Close)
-    assert closing.names[0] == "baseline"
+    assert shortlist(study)[0] == "baseline"
 
 
 def searched(make, enough: int) -> list[int]:

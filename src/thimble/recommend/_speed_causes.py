@@ -24,14 +24,15 @@ def dynamic_slower(study: Study, candidate: Candidate, row: Row) -> Finding | No
     other, ratio = _against(study, candidate, float_sibling(study, candidate))
     if other is None or ratio is None or ratio.high >= 1:
         return None
-    share = _share(candidate, "ConvInteger")
-    spent = f", which here takes {words.figure(100 * share)} % of the time" if share else ""
     text = (
         f"It is {words.speed(ratio, other.name)}, the same network in FP32 in the same runtime: dynamic quantization finds the ranges of "
         "the activations anew at every inference"
     )
-    if candidate.runtime == "onnxruntime":
-        text += f", and turns convolutions into ConvInteger{spent}, for which ONNX Runtime has no fast kernel; quantize statically"
+    share = _share(candidate, "ConvInteger")
+    if candidate.runtime == "onnxruntime" and not graphs.graph_of(candidate):  # what the graph shows is a finding of its own
+        spent = f", which here takes {words.figure(100 * share)} % of the time" if share else ""
+        text += f", and turns convolutions, where there are some, into ConvInteger{spent}, for which ONNX Runtime has no fast kernel; "
+        text += "quantize statically"
     return Finding("dynamic-slower", f"{text}.", {"ratio": _numbers(ratio), "against": [other.name]})
 
 
