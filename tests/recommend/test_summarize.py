@@ -200,6 +200,18 @@ def test_too_few_samples_for_the_limit_are_told(make) -> None:
     assert advice.text.startswith("300 validation samples can't prove a drop within 1 point: even where no sample differs, up to 1.26")
 
 
+def test_a_machine_that_changed_its_speed_between_runs_is_told(make) -> None:
+    study = make(make.baseline, make.static)
+    joint = study.run(study.joint_run)
+    slower = tuple(
+        replace(turn, samples_ms={n: tuple(2 * ms for ms in times) for n, times in turn.samples_ms.items()}) for turn in joint.rounds
+    )
+    alike, unlike = (replace(study, runs=(replace(joint, id="look", rounds=r), joint)) for r in (joint.rounds, slower))
+    assert "machine-changed" not in {advice.code for advice in summarize(alike).warnings}
+    (advice,) = (advice for advice in summarize(unlike).warnings if advice.code == "machine-changed")
+    assert "the machine has changed its speed in between" in advice.text
+
+
 class TestFrontier:
     def names(self, study: Study) -> set[str]:
         return frontier(study, [row_of(study, c) for c in study.candidates])

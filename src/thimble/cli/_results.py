@@ -28,8 +28,9 @@ def show_results(study: Study, folder: Path, as_json: bool, reasons: bool = Fals
     Table().print(study, summary, Console())
     if reasons:
         _show_reasons(summary)
-    for text in _conditions(study):
-        click.echo(f"warning: {text}", err=True)
+    for advice in summary.warnings:
+        if advice.member is None and advice.code != "few-samples":
+            click.echo(f"warning: {advice.text}", err=True)
     click.echo(f"Everything is in {folder}; start with {folder / 'report.html'}.", err=True)
 
 
@@ -40,12 +41,6 @@ def show_known(folder: Path, as_json: bool) -> None:
     except BadInput:
         return
     show_results(study, folder, as_json, reasons=True)
-
-
-def _conditions(study: Study) -> list[str]:
-    """What was wrong with the machine while the reported ratios were measured: it concerns all of them."""
-    run = study.run(study.joint_run) if study.joint_run else None
-    return [advice.text for advice in run.warnings if advice.member is None] if run else []
 
 
 def _show_reasons(summary: Summary) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from statistics import median
 
-from thimble.base.study import Advice, Study
+from thimble.base.study import Advice, Run, Study
 from thimble.base.summary import Row, Summary
 from thimble.recommend import _words as words
 from thimble.recommend.choose import cost, limits_of
@@ -14,6 +16,9 @@ from thimble.recommend.recommendation import recommendation
 from thimble.recommend.rows import row_of
 from thimble.recommend.verdicts import unconfirmed, verdict_of
 from thimble.stats import tango
+
+CHANGED = 1.3
+"""How many times as long the baseline may take in one run as in another before that is told."""
 
 
 def summarize(study: Study) -> Summary:
@@ -37,7 +42,7 @@ def summarize(study: Study) -> Summary:
         recommendation=recommendation(study, rows, chosen),
         best=_best(rows),
         findings=tuple((row.name, finding) for row in told for finding in row.findings),
-        warnings=(*_run_warnings(study), *_few_samples(study)),
+        warnings=(*_run_warnings(study), *_changed_machine(study), *_few_samples(study)),
     )
 
 
@@ -59,6 +64,27 @@ def _best(rows: list[Row]) -> dict[str, str]:
 def _run_warnings(study: Study) -> tuple[Advice, ...]:
     run = next((run for run in study.runs if run.id == study.joint_run), None)
     return run.warnings if run else ()
+
+
+def _changed_machine(study: Study) -> list[Advice]:
+    """A baseline whose latency in the joint run is not that of the study's other runs: what no counter of the machine shows."""
+    baseline = study.candidates[0].name if study.candidates else ""
+    taken = {run.id: median(median(turn.samples_ms[baseline]) for turn in run.rounds) for run in study.runs if _timed(run, baseline)}
+    told, others = taken.pop(study.joint_run or "", None), taken.values()
+    if told is None or not others:
+        return []
+    other = max(others, key=lambda ms: abs(math.log(ms / told)))
+    if abs(math.log(other / told)) < math.log(CHANGED):
+        return []
+    text = (
+        f"{baseline} took {words.figure(told)} ms in the run whose ratios are told, and {words.figure(other)} in another one of this "
+        "study: the machine has changed its speed in between, which need not slow all artifacts alike; measure again"
+    )
+    return [Advice("machine-changed", text)]
+
+
+def _timed(run: Run, name: str) -> bool:
+    return bool(run.rounds) and all(turn.samples_ms.get(name) for turn in run.rounds)
 
 
 def _few_samples(study: Study) -> list[Advice]:
