@@ -338,6 +338,12 @@ def test_damaged_members(net: Path) -> None:
     net.write_bytes(whole)
     refused(with_program(net, larger), "can't be opened|can't take")
 
+    def unsigned(root: dict) -> None:  # PyTorch loads it, and fails when the program is used
+        root["graph_module"]["module_call_graph"][0]["signature"] = None
+
+    net.write_bytes(whole)
+    refused(with_program(net, unsigned), "can't be opened")
+
 
 def test_no_archive_at_all(tmp_path: Path) -> None:
     (tmp_path / "text.pt2").write_text("hello")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from thimble.base.errors import BadInput
 from thimble.base.model import Model, example_inputs, named_outputs
@@ -16,6 +16,7 @@ from thimble.catalog.models._pt2_check import check_pt2
 
 if TYPE_CHECKING:
     from torch import nn
+    from torch.export import ExportedProgram
 
 
 class Pt2:
@@ -32,14 +33,12 @@ class Pt2:
 
     def open(self, spec: ModelSpec, folder: Path) -> Model:
         """The network; a note says where it could not be turned back into modules."""
-        from thimble.catalog.models._pt2_graph import as_operators, rebuilt
+        from thimble.catalog.models._pt2_graph import rebuilt
 
         path = _path(spec)
         check_pt2(path)
-        program = _loaded(path)
-        inputs = agreed_inputs(_inputs(program, path), spec, spec.spec)
-        plain = as_operators(program)
-        model = torch_model(plain, inputs, spec)
+        program, declared, plain = _loaded(path)
+        model = torch_model(plain, agreed_inputs(declared, spec, spec.spec), spec)
         try:
             network = rebuilt(program)
             if _agree(model, network):
@@ -71,24 +70,34 @@ def _path(spec: ModelSpec) -> Path:
     return path
 
 
-def _loaded(path: Path) -> Any:
+def _loaded(path: Path) -> tuple[ExportedProgram, tuple[TensorSpec, ...], nn.Module]:
+    """The exported program, what it takes, and its network as operators.
+
+    Raises `BadInput` for whatever goes wrong: a damaged program fails in as many ways as it has fields, and some of
+    them are looked at only when it is used.
+    """
     import logging
     import warnings
 
     import torch
 
+    from thimble.catalog.models._pt2_graph import as_operators
+
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return torch.export.load(path)
-    except Exception as error:  # a damaged program fails in as many ways as there are fields
+            program = torch.export.load(path)
+            return program, _inputs(program, path), as_operators(program)
+    except BadInput:
+        raise
+    except Exception as error:
         raise BadInput(f"{path} can't be opened by this PyTorch; it is damaged or of another version ({foreign(error)})") from error
     finally:
         logging.disable(logging.NOTSET)
 
 
-def _inputs(program: Any, path: Path) -> tuple[TensorSpec, ...]:
+def _inputs(program: ExportedProgram, path: Path) -> tuple[TensorSpec, ...]:
     """What the exported program takes, in order; free sizes are those it was exported with."""
     import torch
 
