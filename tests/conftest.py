@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from thimble.measure import placement
+
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _little_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests look at no times, and need not wait until hundreds of megabytes are held for each run."""
+    monkeypatch.setattr(placement, "MOST", 0.001)
 
 
 @pytest.fixture

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from thimble import Apply, Store, ThimbleError, apply
+from thimble import Apply, Fit, Store, ThimbleError, apply, fit
 from thimble._apply import Applied, check_replaceable, check_route
 from thimble.base.artifact import read_manifest
 from thimble.base.errors import BadInput, UnknownName
 from thimble.base.recipe import parse_recipe
+from thimble.base.seen import read_seen
 from thimble.base.subject import Subject
 from thimble.cli.apply import command, told
 from thimble.measure.process import Worker
+from thimble.measuring import Measuring, measure
 
 TINY = f"{Path(__file__).parent / 'tiny.py'}:network"
 RECIPE = "prune_channels(0.5) + onnx_quantize_static()"
@@ -105,3 +107,20 @@ def test_routes_are_known_beforehand() -> None:
         check_route(parse_recipe("prune_channels(0.5)"), "onnx", "onnxruntime")
     with pytest.raises(UnknownName):
         check_route((), "torch", "no_such_runtime")
+
+
+def test_what_calibration_saw_proves_nothing_later(applied: tuple[Applied, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, place = applied[0].folder, applied[1]
+    monkeypatch.setenv("THIMBLE_STORE", str(place / "store"))
+    for artifact in (str(folder), f"{folder / 'model.onnx'}@onnxruntime"):
+        with pytest.raises(BadInput, match=r"has seen \d+ of the \d+ test samples of digits: it was trained, calibrated or chosen with"):
+            measure([artifact], Measuring(data="digits", size=16, seed=1))
+    with pytest.raises(BadInput, match="has seen"):  # nor where it is where a study begins
+        fit(Fit(str(folder / "model.onnx"), "digits", size=16, seed=1), place / "fit")
+
+
+def test_what_was_seen_is_handed_down(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    exported = apply(Apply("to_onnx()", TINY, "digits", size=16), tmp_path / "exported", store=store)
+    smaller = apply(Apply("onnx_quantize_dynamic()", str(exported.folder / "model.onnx")), tmp_path / "smaller", store=store)
+    assert read_seen(smaller.folder) == read_seen(exported.folder) != frozenset()

@@ -121,6 +121,13 @@ def test_a_models_file_is_exported_first(tiny_spec: str, private_store: Path) ->
     assert sizes[0].macs == sizes[1].macs
 
 
+def test_a_network_in_training_mode_is_said(tmp_path: Path, private_store: Path) -> None:
+    (tmp_path / "net.py").write_text("import torch\n\ndef network():\n    return torch.nn.Sequential(torch.nn.Linear(4, 2)).train()\n")
+    study = measure([f"{tmp_path / 'net.py'}:network"], Measuring(threads=1, sampling=SHORT, shapes={"x": (1, 4)}))
+    said = [advice.text for advice in study.runs[0].warnings if advice.code == "training-mode"]
+    assert said == [f"{tmp_path / 'net.py'}:network came in training mode and was put into evaluation mode"]
+
+
 def test_an_exported_program_is_measured_as_it_is(tmp_path: Path, private_store: Path) -> None:
     import torch
 

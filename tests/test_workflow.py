@@ -18,9 +18,12 @@ import pytest
 from thimble import Lab, lab, read_study, summarize
 from thimble._lab import plan
 from thimble.base.artifact import read_manifest
+from thimble.base.seen import digests_of, read_seen
 from thimble.base.study import Study
 from thimble.base.subject import Subject
+from thimble.base.task import TaskSpec
 from thimble.catalog.recipes import QUICK
+from thimble.catalog.tasks import open_task
 from thimble.measure.process import Worker
 from thimble.store import Store
 
@@ -89,6 +92,15 @@ def test_an_artifact_runs_from_another_place(study: Study, place: Path, tmp_path
     with Worker(Subject(name, folder, read_manifest(folder), candidate.runtime)) as worker:
         outputs = worker.run({study.candidates[0].artifact.inputs[0].name: np.zeros((2, 3, 16, 16), np.float32)})  # type: ignore[union-attr]
     assert next(iter(outputs.values())).shape == (2, 10)
+
+
+def test_what_was_learned_from_is_written_down(study: Study, place: Path) -> None:
+    task = open_task(TaskSpec("digits", 16))
+    for candidate in study.candidates:
+        if candidate.ok:
+            seen = read_seen(place / "out" / candidate.folder)
+            assert seen >= digests_of(task, ["train", "validation"])
+            assert not seen & digests_of(task, ["test"])
 
 
 def test_a_second_run_does_nothing_twice(study: Study, place: Path) -> None:

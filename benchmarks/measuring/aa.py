@@ -35,9 +35,9 @@ if __name__ == "__main__":
     for name, subject in found.items():
         rows = []
         for seed in range(asked.runs):
-            run = measure_latency([subject, replace(subject, name="again")], image, Sampling(seed=seed))
+            run = measure_latency([subject, replace(subject, name="again")], image, Sampling(seed=seed, reopen=True))
             one, other = ([turn.samples_ms[member] for turn in run.rounds] for member in (name, "again"))
-            ratio = speedup_interval(one, other, seed)
+            ratio = speedup_interval(one, other, seed, [turn.opening for turn in run.rounds])
             load = sum(turn.others_load or 0 for turn in run.rounds) / len(run.rounds)
             rows.append({"ratio": ratio.value, "low": ratio.low, "high": ratio.high, "verdict": verdict(ratio), "load": load})
             print(name, seed, f"{ratio:.3f}", verdict(ratio), flush=True)

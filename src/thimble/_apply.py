@@ -16,6 +16,7 @@ from thimble.base.artifact import MANIFEST, Artifact, describe, read_manifest, w
 from thimble.base.errors import BadInput, UnknownName
 from thimble.base.recipe import Recipe, parse_recipe, recipe
 from thimble.base.registry import RUNTIMES, STEPS
+from thimble.base.seen import SEEN, digests_of, read_seen, write_seen
 from thimble.base.step import Progress, Step, step_name, step_text
 from thimble.base.study import Size, StepRecord
 from thimble.base.task import SPLITS, ModelSpec
@@ -103,7 +104,8 @@ def apply(options: Apply, out: Path | str, listen: Listen | None = None, store: 
         building = Building(store, process, source)
         opened = _opened(building, task, _telling(listen, "opening the model", 0.0, 0.1))
         built = building.build(wanted, _telling(listen, wanted.name, 0.1, 0.95))
-        artifact = _placed(built, out, task)
+        seen = (digests_of(task, built.splits) if task else frozenset()) | read_seen(options.model)
+        artifact = _placed(built, out, task, seen)
         size = _weighed(building, built, out)
     return Applied(out, wanted.text, wanted.runtime, artifact, size, _changes(options, opened, built, wanted, building))
 
@@ -115,7 +117,7 @@ def check_replaceable(out: Path) -> None:
     if not out.is_dir():
         raise BadInput(f"--out {out} is a file; name a folder that does not exist yet")
     there = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
-    own = {MANIFEST, *(file.path for file in read_manifest(out).files)} if MANIFEST in there else set()
+    own = {MANIFEST, SEEN, *(file.path for file in read_manifest(out).files)} if MANIFEST in there else set()
     if foreign := sorted(there - own):
         raise BadInput(f"--out {out} holds {foreign[0]}, which is no part of an artifact; name another folder, or empty it")
 
@@ -222,7 +224,7 @@ def _telling(listen: Listen | None, what: str, begin: float, end: float) -> Prog
     return told
 
 
-def _placed(built: Built, out: Path, task: Task | None) -> Artifact:
+def _placed(built: Built, out: Path, task: Task | None, seen: frozenset[bytes]) -> Artifact:
     """Copy the artifact out of the store, beside its place, and put it there when it is complete."""
     from thimble.store import writing
 
@@ -234,6 +236,7 @@ def _placed(built: Built, out: Path, task: Task | None) -> Artifact:
             made = replace(built.model, payload=aside)
             artifact = describe(made, task.preprocess if task else None, task.labels if task else ())
             write_manifest(artifact, aside)
+            write_seen(seen, aside)
             check_replaceable(out)
             if out.exists():
                 out.rename(old)

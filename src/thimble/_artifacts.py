@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,10 @@ SUFFIXES = {".onnx": "onnx", ".pt2": "pt2"}
 
 @dataclass(frozen=True)
 class Opening:
-    """How named artifacts are opened. ``runtime`` takes the place of each format's own; ``shapes`` fill what files leave open."""
+    """How named artifacts are opened. ``runtime`` takes the place of each format's own; ``shapes`` fill what files leave open.
+
+    ``remark`` is told, in a line, of a network that came in training mode.
+    """
 
     runtime: str | None = None
     threads: int = 1
@@ -36,6 +39,7 @@ class Opening:
     shapes: Mapping[str, tuple[int, ...]] | None = None
     size: int | None = None
     seed: int = 0
+    remark: Callable[[str], None] = lambda line: None
 
 
 def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[Subject]:
@@ -49,7 +53,7 @@ def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[
     subjects: list[Subject] = []
     with StepsProcess() as process:
         for i, spec in enumerate(specs):
-            text, runtime = _split_runtime(spec)
+            text, runtime = split_runtime(spec)
             subject = _open(text, replace(opening, runtime=runtime or opening.runtime), folder / str(i), process)
             taken = {other.name for other in subjects}
             wanted = (subject.name, f"{subject.name}@{subject.runtime}", *(f"{subject.name} ({n})" for n in range(2, len(specs) + 2)))
@@ -58,7 +62,7 @@ def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[
     return subjects
 
 
-def _split_runtime(spec: str) -> tuple[str, str | None]:
+def split_runtime(spec: str) -> tuple[str, str | None]:
     """``model.onnx@openvino`` → the file and the runtime."""
     text, at, runtime = spec.rpartition("@")
     return (text, runtime) if at and runtime in RUNTIMES.names() else (spec, None)
@@ -115,6 +119,8 @@ def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> 
         built = building.build(Recipe(spec, (), runtime))
     except Failed as error:
         raise BadInput(f"{spec} can't be made an artifact: {error}") from error
+    if "training_mode" in built.model.notes:
+        opening.remark(f"{spec} {built.model.notes['training_mode']}")
     return built.model.folder, describe(built.model, None, ())
 
 

@@ -17,7 +17,7 @@ from thimble.base.recipe import Recipe
 from thimble.base.registry import REGISTRIES, STEPS
 from thimble.base.step import Progress, Step, silent, step_fields, step_name, step_text
 from thimble.base.study import Size, StepRecord
-from thimble.base.task import ModelSpec, TaskSpec
+from thimble.base.task import SPLITS, ModelSpec, TaskSpec
 from thimble.base.values import digest_of
 from thimble.requests import Request
 from thimble.steps_process import StepsProcess
@@ -51,6 +51,11 @@ class Built:
     key: str
     model: Model
     steps: tuple[StepRecord, ...] = ()
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that its steps have learned from."""
+        return tuple(split for split in SPLITS if any(split in STEPS.get(step.name).uses for step in self.steps))
 
 
 class Failed(StepFailed):

@@ -16,7 +16,7 @@ from thimble.base.registry import METRICS
 from thimble.base.study import Advice, Candidate, Run, Study
 from thimble.base.summary import Interval
 from thimble.base.values import MB
-from thimble.stats import drop_interval, quality_interval, speedup_interval, verdict
+from thimble.stats import drop_interval, quality_interval, speedup_in, verdict
 
 NOTICED = 0.01
 """A relative growth in size below this is packing, and no regression."""
@@ -59,9 +59,8 @@ def compare_saved(first: tuple[Study, str], second: tuple[Study, str]) -> Verdic
 def _ratio(study_a: Study, a: str, study_b: Study, b: str) -> tuple[Interval, str, tuple[Run, ...]]:
     shared = next((run for run in study_a.runs if run.id in {r.id for r in study_b.runs} and {a, b} <= set(run.members)), None)
     if shared is not None:
-        rounds = [r.samples_ms for r in shared.rounds if a in r.samples_ms and b in r.samples_ms]
-        found = speedup_interval([r[a] for r in rounds], [r[b] for r in rounds], shared.seed)
-        return found, f"measured together, {len(rounds)} rounds", (shared,)
+        together = sum(a in r.samples_ms and b in r.samples_ms for r in shared.rounds)
+        return _speedup(shared, b, a), f"measured together, {together} rounds", (shared,)
     run_a, run_b = _run_of(study_a, a), _run_of(study_b, b)
     _check_conditions(run_a, run_b)
     reference_a, reference_b = study_a.candidate(run_a.reference), study_b.candidate(run_b.reference)
@@ -93,9 +92,11 @@ def _run_of(study: Study, name: str) -> Run:
     return next((run for run in able if run.id == study.joint_run), able[-1])
 
 
-def _speedup(run: Run, name: str) -> Interval:
-    rounds = [r.samples_ms for r in run.rounds if name in r.samples_ms and run.reference in r.samples_ms]
-    return speedup_interval([r[run.reference] for r in rounds], [r[name] for r in rounds], run.seed)
+def _speedup(run: Run, name: str, reference: str | None = None) -> Interval:
+    found = speedup_in(run, name, reference)
+    if found is None:
+        raise BadInput(f"{name} has no two rounds together with {reference or run.reference}; measure them together")
+    return found
 
 
 def _quotient(over: Interval, under: Interval) -> Interval:

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thimble._artifacts import Opening, made_inputs, open_subjects
+from thimble._artifacts import Opening, made_inputs, open_subjects, split_runtime
 from thimble.base.errors import BadInput, CannotWrite, RuntimeFailed, ThimbleError
 from thimble.base.registry import METRICS, PROBES, RUNTIMES
 from thimble.base.step import Progress, silent
-from thimble.base.study import Candidate, Limits, Run, Study, TaskInfo, read_study, write_study
+from thimble.base.study import Advice, Candidate, Limits, Run, Study, TaskInfo, read_study, write_study
 from thimble.base.subject import Subject
 from thimble.base.task import Arrays, ModelSpec, Task, TaskSpec
 from thimble.comparing import Verdict, compare_saved
@@ -127,10 +127,11 @@ class _Measurement:
         self.options, self.folder, self.progress = options, folder, progress
         self.begun, self.started = time.monotonic(), datetime.now(UTC)
         self.threads = options.threads or len(available_cores())
-        opening = Opening(options.runtime, self.threads, options.weights, options.shapes, options.size, options.seed)
+        self.remarks: list[str] = []
+        opening = Opening(options.runtime, self.threads, options.weights, options.shapes, options.size, options.seed, self.remarks.append)
         progress(0.0, "opening")
         self.subjects = open_subjects(artifacts, opening, folder)
-        self.task = self._task(artifacts[0])
+        self.task = self._task(artifacts)
         self.inputs = self._inputs()
         self.environment: Environment = environment({RUNTIMES.get(subject.runtime).distribution for subject in self.subjects})
 
@@ -145,35 +146,38 @@ class _Measurement:
             self.progress(0.05 + 0.35 * i / n, f"{subject.name}: starting it, looking at it")
             candidates[subject.name] = self._alone(subject, first=i == 0)
         alive = [subject for subject in self.subjects if candidates[subject.name].ok]
-        sampling = replace(self.options.sampling, batch=self.options.batch, seed=self.options.seed)
+        sampling = replace(self.options.sampling, batch=self.options.batch, seed=self.options.seed, reopen=True)
         joint = measure_latency(alive, self.inputs, sampling, lambda done, words: self.progress(0.4 + 0.4 * done, words))
         for advice in joint.warnings:
             if advice.code == "member-failed" and advice.member:
                 candidates[advice.member] = replace(candidates[advice.member], status="failed", reason=advice.text)
         runs = (joint, *self._sustained([subject for subject in alive if candidates[subject.name].ok]))
         subnormal = subnormal_warnings({name: candidate.probes.get("subnormals", {}) for name, candidate in candidates.items()})
-        joint = replace(joint, warnings=(*joint.warnings, *subnormal))
+        remarks = (Advice("training-mode", line) for line in self.remarks)
+        joint = replace(joint, warnings=(*remarks, *joint.warnings, *subnormal))
         study = self._study(tuple(candidates.values()), (joint, *runs[1:]))
         if self.options.out:
             _write(study, runs[1:], Path(self.options.out))
         return study
 
-    def _task(self, first: str) -> Task | None:
+    def _task(self, specs: Sequence[str]) -> Task | None:
         """The data as the first artifact wants them: by its own preprocessing, else at its input's size."""
         from thimble.catalog.models import preprocess_of
         from thimble.catalog.tasks import check_finite, fit_to, open_task
-        from thimble.measure.quality import check_unseen
+        from thimble.measure.quality import check_not_learned, check_unseen
 
         options, artifact = self.options, self.subjects[0].artifact
         if options.data is None:
             return None
         given = artifact.preprocess
-        if given is None and ":" in first:
-            given = preprocess_of(ModelSpec(first, options.weights))
+        if given is None and ":" in specs[0]:
+            given = preprocess_of(ModelSpec(specs[0], options.weights))
         sides = [spec.shape[-1] for spec in artifact.inputs if len(spec.shape) == 4 and spec.shape[-1]]
         size = options.size or (sides[0] if given is None and sides else None)
         task = open_task(TaskSpec(options.data, size, options.mean, options.std, options.seed, preprocess=given))
         check_unseen(task, "test")
+        for spec in specs:
+            check_not_learned(task, "test", split_runtime(spec)[0])
         fit_to(task, artifact.inputs)
         check_finite(task, "test")
         return task

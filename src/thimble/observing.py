@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
 from thimble.base.artifact import Artifact
@@ -91,6 +93,7 @@ class Observing:
     task: Task
     environment: Environment
     _workers: dict[str, Worker] = field(default_factory=dict)
+    _opened_s: list[float] = field(default_factory=list)
     _short: dict[str, Split] = field(default_factory=dict)
 
     def size(self, folder: Path, artifact: Artifact, weigh: Callable[[Path], Size]) -> Size:
@@ -133,9 +136,18 @@ class Observing:
         self._short[name] = Beginning(self.task.split(name), samples)
         return self._short[name]
 
-    def joint(self, subjects: list[Subject], inputs: Arrays, sampling: Sampling, progress: Progress = silent) -> Run:
-        """One interleaved run of all subjects, the first of them the reference; in the processes that are open already."""
+    def look(self, subjects: list[Subject], inputs: Arrays, sampling: Sampling, progress: Progress = silent) -> Run:
+        """One interleaved run of some subjects, the first of them the reference; in the processes that are open already."""
         run = partial(measure_latency, subjects, inputs, sampling, progress, self._alive())
+        return self._once("run", self._run_facts(subjects, sampling), Run, run)
+
+    def joint(self, subjects: list[Subject], inputs: Arrays, sampling: Sampling, progress: Progress = silent) -> Run:
+        """The same in fresh processes that are opened together, under equal conditions: nothing that one did before sets it apart."""
+
+        def run() -> Run:
+            self.close()
+            return measure_latency(subjects, inputs, sampling, progress)
+
         return self._once("run", self._run_facts(subjects, sampling), Run, run)
 
     def joined(self, subjects: list[Subject], sampling: Sampling) -> bool:
@@ -144,6 +156,11 @@ class Observing:
 
     def _run_facts(self, subjects: list[Subject], sampling: Sampling) -> tuple[Any, ...]:
         return [self._conditions(s) for s in subjects], [s.name for s in subjects], sampling, self.environment.comparable
+
+    @property
+    def opening_s(self) -> float:
+        """About what starting a process and opening an artifact in it takes, by those that were; 0 before the first."""
+        return median(self._opened_s) if self._opened_s else 0.0
 
     def close(self) -> None:
         """End every process that was kept open."""
@@ -167,8 +184,9 @@ class Observing:
         memory = available_memory_mb()
         if memory is not None and memory < KEPT_FREE * self.environment.memory_mb:
             self.close()
-        worker = Worker(subject)
+        worker, began = Worker(subject), time.monotonic()
         worker.open()
+        self._opened_s.append(time.monotonic() - began)
         self._workers[subject.name] = worker
         return worker
 

@@ -191,7 +191,7 @@ class Search:
         pace, n = _pace(self.work.study), len(shortlist(self.work.study))
         if pace is None:
             return self.clock.until(CLOSING * total)
-        runs = pace.seconds(min(n + 1, SHORTLIST + 2), self._rounds(total)) + self._test_s()
+        runs = self._closing_s(pace, min(n + 1, SHORTLIST + 2), self._rounds(total)) + self._test_s()
         return self.clock.until(min(MOST_CLOSING * total, SLACK * (runs + REPORTS_S * stretch())))
 
     def _rounds(self, total: float) -> int:
@@ -243,7 +243,11 @@ class Search:
         if left is None or pace is None:
             return plans[0]
         left -= self._test_s() + REPORTS_S * stretch()
-        return next((plan for plan in plans if pace.seconds(len(names), plan.rounds or 0) < left), None)
+        return next((plan for plan in plans if self._closing_s(pace, len(names), plan.rounds or 0) < left), None)
+
+    def _closing_s(self, pace: Pace, members: int, rounds: int) -> float:
+        """About what the closing run takes, in processes of its own, which the two that are tested then need once more."""
+        return pace.seconds(members, rounds) + (members + 2) * self.work.observing.opening_s
 
 
 @dataclass(frozen=True)

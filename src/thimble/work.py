@@ -19,6 +19,7 @@ from typing import Any
 from thimble.base.artifact import describe, write_manifest
 from thimble.base.errors import MissingExtra, OutOfTime, RuntimeFailed, ThimbleError
 from thimble.base.recipe import Recipe
+from thimble.base.seen import digests_of, read_seen, write_seen
 from thimble.base.study import Candidate, Environment, SplitInfo, Study, write_study
 from thimble.base.subject import Subject
 from thimble.base.task import one_sample
@@ -28,6 +29,7 @@ from thimble.catalog.tasks import NEEDED, check_task, open_task, task_info
 from thimble.forecast import Forecast
 from thimble.measure.environment import environment
 from thimble.measure.latency import Sampling
+from thimble.measure.quality import check_not_learned
 from thimble.observing import Observing, Watch
 from thimble.plans import Event, Listen, Plan
 from thimble.resuming import behind, earlier, timeless
@@ -89,6 +91,7 @@ class Work:
         outputs = opened.model.notes.get("output_shapes", {})
         check_task(self.task, head_of(outputs), outputs, NEEDED)
         self._remark(remarks(opened.model.notes))
+        check_not_learned(self.task, "test", self.plan.model.spec)
         if student := self.plan.settings.get("student"):
             self.building.open_student(student, len(self.task.labels) or None, deadline)
 
@@ -167,7 +170,8 @@ class Work:
         def progress(done: float, words: str) -> None:
             self.tell("latency", words or "measuring all together", done)
 
-        run = self.observing.joint([self.subject(name) for name in names], self.inputs, sampling, progress)
+        take = self.observing.joint if joint else self.observing.look
+        run = take([self.subject(name) for name in names], self.inputs, sampling, progress)
         others = tuple(old for old in self.study.runs if old.id != run.id)
         self.study = replace(self.study, runs=(*others, run), joint_run=run.id if joint else self.study.joint_run)
         for advice in run.warnings:
@@ -255,6 +259,8 @@ class Work:
             shutil.copytree(built.model.folder, aside)
             artifact = describe(replace(built.model, payload=aside), self.task.preprocess, self.task.labels)
             write_manifest(artifact, aside)
+            own = digests_of(self.task, {*built.splits, "validation"})  # by validation one is chosen
+            write_seen(own | read_seen(self.plan.model.spec), aside)
             aside.rename(folder)
         size = self.observing.size(folder, artifact, self.building.weigh)
         counted = next((step for step in reversed(built.steps) if step.macs is not None), None)

@@ -11,7 +11,8 @@ from thimble.base.errors import BadInput, RuntimeFailed
 from thimble.base.study import Run
 from thimble.measure import processor
 from thimble.measure.latency import Sampling, measure_latency
-from thimble.stats import ratio_interval, speedup_interval, verdict
+from thimble.measure.process import Worker
+from thimble.stats import ratio_interval, speedup_in, speedup_interval, verdict
 
 
 def series(run: Run, name: str) -> list[tuple[float, ...]]:
@@ -58,6 +59,51 @@ def test_precision_measures_until_the_interval_is_narrow(scripted: Any, image: A
     found = ratio_interval(series(run, "a"), series(run, "b"))
     assert len(run.rounds) >= 15
     assert (found.high - found.low) / 2 / found.value <= 0.5
+
+
+def test_processes_are_opened_anew_where_that_is_asked(scripted: Any, image: Any) -> None:
+    run = measure_latency([scripted("a", ms=1.0), scripted("b", ms=2.0)], image, Sampling(rounds=24, reopen=True))
+    openings = [turn.opening for turn in run.rounds]
+    assert len(run.rounds) == 24
+    assert openings == sorted(openings)
+    assert len(set(openings)) >= 2
+    assert min(openings.count(one) for one in set(openings)) >= 4  # none for a round or two at the end
+    once = speedup_interval(series(run, "a"), series(run, "b"))
+    found = speedup_in(run, "b")
+    assert found is not None
+    assert once.low < found.low < found.value < found.high < once.high
+
+
+def test_processes_that_were_handed_in_are_not_opened_anew(scripted: Any, image: Any) -> None:
+    subject = scripted("a", ms=1.0)
+    with Worker(subject) as worker:
+        pid = worker.pid
+        run = measure_latency([subject], image, Sampling(rounds=24, reopen=True), workers={"a": worker})
+        assert worker.pid == pid
+    assert {turn.opening for turn in run.rounds} == {0}
+
+
+def test_a_member_that_fails_in_a_later_opening_is_left_out(scripted: Any, image: Any) -> None:
+    subject, opened = scripted("b", ms=1.0), []
+
+    def tell(done: float, words: str) -> None:
+        opened.append(words)
+        if opened.count("warming up b") == 1:
+            (subject.folder / "model.json").write_text('{"open_error": "gone"}')
+
+    run = measure_latency([scripted("a", ms=1.0), subject], image, Sampling(rounds=24, reopen=True), tell)
+    assert ("member-failed", "b") in codes(run)
+    assert len(series(run, "a")) == 24
+    assert 8 <= len(series(run, "b")) < 24
+
+
+def test_precision_is_that_of_the_whole_interval_where_processes_are_opened_anew(scripted: Any, image: Any) -> None:
+    run = measure_latency([scripted("a", ms=1.0), scripted("b", ms=1.0)], image, Sampling(precision=0.025, longest_s=120, reopen=True))
+    found = speedup_in(run, "b")
+    assert found is not None
+    wide = ("wide-interval", "b") in codes(run)
+    assert wide == ((found.high - found.low) / 2 / found.value > 0.025)
+    assert len({turn.opening for turn in run.rounds}) > 1  # one opening alone leaves +-3 %
 
 
 def test_progress_never_goes_back(scripted: Any, image: Any) -> None:

@@ -5,7 +5,9 @@ import pytest
 
 from thimble.base.errors import BadInput
 from thimble.base.summary import Interval
-from thimble.stats import latency_interval, ratio_interval, rounds_wanted, verdict
+from thimble.measure.latency import REOPEN_ROUNDS
+from thimble.stats import latency_interval, ratio_interval, rounds_wanted, speedup_interval, verdict
+from thimble.stats.rounds import PROCESS_SPREAD
 
 GENERATOR_SEED = 20
 
@@ -123,6 +125,36 @@ def test_the_rule_sees_only_what_was_measured(scenarios) -> None:
     assert rounds_wanted(one[:stop], other[:stop], 0.02) == stop
     for n in (1, 15, 16, 30, stop - 1):
         assert rounds_wanted(one[:n], other[:n], 0.02) > n
+
+
+def test_opening_processes_anew_narrows_the_interval(scenarios) -> None:
+    one, other = pair(scenarios["quiet"], 3, rounds=64)
+    widths = []
+    for openings in (None, [0] * 64, [i // 16 for i in range(64)], [i // 4 for i in range(64)]):
+        found = speedup_interval(one, other, 0, openings)
+        widths.append(np.log(found.high / found.low) / 2)
+        assert found.value == ratio_interval(one, other).value
+    rounds = np.log(ratio_interval(one, other).high / ratio_interval(one, other).low) / 2
+    assert widths[0] == widths[1] > 1.96 * PROCESS_SPREAD
+    for k, width in ((1, widths[1]), (4, widths[2]), (16, widths[3])):
+        assert width**2 == pytest.approx(rounds**2 + (1.96 * PROCESS_SPREAD) ** 2 / k)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.025])
+def test_precision_holds_the_truth_where_processes_differ_and_are_opened_anew(scenarios, spread: float) -> None:
+    openings = [i // REOPEN_ROUNDS for i in range(400)]
+    covered, counts = [], []
+    for i in range(60):
+        one, other = pair(scenarios["quiet"], i, rounds=400)
+        settled = np.exp(spread * np.random.default_rng([8, i]).standard_normal(50))
+        other = other * settled[openings][:, None]
+        n = rounds_wanted(one, other, 0.02, 0, openings)
+        found = speedup_interval(one[:n], other[:n], 0, openings[:n])
+        assert (found.high - found.low) / 2 / found.value <= 0.02 * 1.001
+        covered.append(found.low <= 1 <= found.high)
+        counts.append(n)
+    assert np.mean(covered) >= 0.87
+    assert min(counts) >= 3 * REOPEN_ROUNDS  # two openings alone leave more than 2 %
 
 
 def test_a_single_member_is_measured_to_a_precision_of_its_own_latency(scenarios) -> None:

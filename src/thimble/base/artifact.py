@@ -10,6 +10,7 @@ import msgspec
 from thimble.base.errors import BadInput
 from thimble.base.model import Model
 from thimble.base.preprocess import Preprocess
+from thimble.base.seen import SEEN
 from thimble.base.values import File, TensorSpec
 
 MANIFEST = "artifact.json"
@@ -19,7 +20,7 @@ MANIFEST = "artifact.json"
 class Artifact:
     """A model in its final format. ``main`` is the file that a runtime opens; ``files`` are all that must be shipped.
 
-    ``artifact.json`` itself is not counted: it describes, and no runtime needs it.
+    ``artifact.json`` itself is not counted, nor is ``seen.bin`` beside it: they describe, and no runtime needs them.
     """
 
     format: str
@@ -39,7 +40,7 @@ class Artifact:
 def describe(model: Model, preprocess: Preprocess | None, labels: tuple[str, ...]) -> Artifact:
     """The artifact that a model's folder is; every file in it ships, its main one is called ``model.*``."""
     folder = model.folder
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, SEEN))
     mains = [path for path in paths if path.stem == "model" and path.parent == folder]
     if not mains:
         raise BadInput(f"{folder} holds no file called model.*; it is no artifact")

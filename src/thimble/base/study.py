@@ -48,6 +48,7 @@ class Round:
 
     ``samples_ms`` is milliseconds by member. ``others_load`` is the share of all cores (0 to 1) that other
     processes used; ``at_s`` seconds since the run began; ``clock_mhz`` the processor's clock where it can be read.
+    ``opening`` counts how often the members' processes had been opened before; rounds of one opening share processes.
     """
 
     order: tuple[str, ...]
@@ -55,6 +56,7 @@ class Round:
     at_s: float
     others_load: float | None = None
     clock_mhz: float | None = None
+    opening: int = 0
 
 
 @dataclass(frozen=True)

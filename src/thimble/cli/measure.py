@@ -64,7 +64,13 @@ OPTIONS = (
     click.option("--size", type=click.IntRange(8, 4096), help="Pixels each way, for images of --data."),
     click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of each channel, for images of --data."),
     click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of each channel."),
-    click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the order of rounds and of made inputs."),
+    click.option(
+        "--seed",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="Of the order of rounds, of made inputs, and of how --data are split.",
+    ),
     click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Keep the measurement in DIR/study.json."),
 )
 

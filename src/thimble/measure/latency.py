@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from thimble.measure import processor
 from thimble.measure.conditions import condition_warnings
 from thimble.measure.environment import environment
 from thimble.measure.lock import measuring_lock
+from thimble.measure.placement import small_pieces_held
 from thimble.measure.process import Worker
 from thimble.measure.rounds import Member, Record, take_round, wait_until_idle
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ROUNDS = 25
 MIN_ROUNDS = 5
+REOPEN_ROUNDS = 8
+"""Rounds after which processes that may be opened anew are: that is worth more than further rounds of the same ones."""
 MIN_WARMUP = 10
 """Fewer inferences than these show no steadiness."""
 
@@ -44,6 +47,11 @@ class Sampling:
     that share of it (0.02 for +-2 %), or ``longest_s`` are over. ``seconds`` is for the whole run, warm-up aside,
     though at least five rounds are measured; beside ``precision`` it takes the place of ``longest_s``.
     ``warmup_s`` limits the warm-up of one member. ``batch`` is what the inputs hold, for the record.
+
+    With ``reopen`` the members' processes are opened anew, in a random order, after every eight rounds or more, where
+    they have measured at least as long as opening them took: what a process settles at its start is then drawn several
+    times, and averages out. ``seconds`` then holds the later openings, too, and ``precision`` is that of the whole
+    interval (`thimble.stats.speedup_interval`); without it ``precision`` is that of what the rounds show.
     """
 
     seconds: float | None = None
@@ -53,6 +61,7 @@ class Sampling:
     batch: int = 1
     warmup_s: float = 10.0
     longest_s: float = 300.0
+    reopen: bool = False
 
     def __post_init__(self) -> None:
         for name in ("seconds", "precision", "rounds", "batch", "warmup_s", "longest_s"):
@@ -81,8 +90,7 @@ def measure_latency(
         running = _Running(subjects, inputs, sampling, progress)
         running.workers = dict(workers or {})
         while running.waiting or not running.record.rounds:
-            with ExitStack() as stack:
-                running.measure(running.open_group(stack))
+            running.measure_group()
         conditions = environment({RUNTIMES.get(subject.runtime).distribution for subject in subjects})
     return _run_of(running, conditions, started)
 
@@ -107,17 +115,43 @@ class _Running:
         self.random = random.Random(sampling.seed)
         self.workers: dict[str, Worker] = {}
 
-    def open_group(self, stack: ExitStack) -> list[Member]:
+    def measure_group(self) -> None:
+        """Open some of those who wait and measure them, until there are enough rounds; opened anew on the way where that is asked."""
+        first, subjects, part = len(self.record.rounds), None, 0.0
+        while part < 1:
+            with ExitStack() as stack:
+                opening = time.monotonic()
+                with nullcontext() if self.workers else small_pieces_held():
+                    group = self._open_anew(subjects, stack) if subjects else self._open_group(stack)
+                self.record.openings += 1
+                began = time.monotonic()
+                if subjects is None:
+                    subjects, started, self.wanted = [member.subject for member in group], began, 0
+                part = self._measure(group, first, started, began - opening)
+        self.done += self._share(group)
+
+    def _open_group(self, stack: ExitStack) -> list[Member]:
         """The reference and as many waiting subjects as memory allows, at least one; opened, warm and quiet."""
         cores = len(processor.available_cores())
         before_mb = processor.available_memory_mb()
         group = self._open([self.reference], stack)
-        if not group:
-            raise self.record.failed[self.reference.name]
+        self._raise_if_gone()
         while self.waiting and (len(group) == 1 or _room(group, cores, before_mb)):
             some, self.waiting = self.waiting[:cores], self.waiting[cores:]
             group += self._open(some, stack)
         return group
+
+    def _open_anew(self, subjects: list[Subject], stack: ExitStack) -> list[Member]:
+        """Those that are left of a group, in fresh processes, opened in a random order: who comes first is no longer always the same."""
+        alive = [subject for subject in subjects if subject.name not in self.record.failed]
+        drawn, cores = self.random.sample(alive, len(alive)), len(processor.available_cores())
+        found = [member for start in range(0, len(drawn), cores) for member in self._open(drawn[start : start + cores], stack)]
+        self._raise_if_gone()
+        return sorted(found, key=lambda member: alive.index(member.subject))
+
+    def _raise_if_gone(self) -> None:
+        if self.reference.name in self.record.failed:
+            raise self.record.failed[self.reference.name]
 
     def _open(self, subjects: list[Subject], stack: ExitStack) -> list[Member]:
         """Open these together, since most of that is importing; then warm them up one by one."""
@@ -154,17 +188,29 @@ class _Running:
         self.record.warmup_ms.setdefault(member.name, tuple(samples))
         wait_until_idle(member.worker.pid)
 
-    def measure(self, group: list[Member]) -> None:
-        """Rounds until there are enough, each in a new random order; members that fail drop out."""
-        first, began, self.wanted = len(self.record.rounds), time.monotonic(), 0
-        share = max(1, len(group) - 1) / max(1, len(self.subjects) - 1)
-        while (part := self._part(group, self.record.rounds[first:], (time.monotonic() - began) / share)) < 1:
+    def _measure(self, group: list[Member], first: int, started: float, opening_s: float) -> float:
+        """Rounds, each in a new random order, until there are enough or it is time to open anew; says what part is done.
+
+        ``first`` is the group's first round, ``started`` when it began, ``opening_s`` what opening it took this time.
+        """
+        share, began, before = self._share(group), time.monotonic(), len(self.record.rounds)
+        while (part := self._part(group, self.record.rounds[first:], (time.monotonic() - started) / share)) < 1:
+            done, spent = len(self.record.rounds) - first, len(self.record.rounds) - before
+            left = done / part - done if part else REOPEN_ROUNDS
+            if self._may_reopen and min(spent, 2 * left) >= REOPEN_ROUNDS and time.monotonic() - began >= opening_s:
+                break  # these processes have told what they can, and others have time to tell as much
             self.progress(self.done + share * part, f"rounds of {len(group)} artifacts" if len(group) > 1 else "rounds")
             alive = [member for member in group if member.name not in self.record.failed]
             take_round(self.random.sample(alive, len(alive)), self.record)
-            if self.reference.name in self.record.failed:
-                raise self.record.failed[self.reference.name]
-        self.done += share
+            self._raise_if_gone()
+        return part
+
+    @property
+    def _may_reopen(self) -> bool:
+        return self.sampling.reopen and not self.workers  # those that were handed in stay as they are
+
+    def _share(self, group: list[Member]) -> float:
+        return max(1, len(group) - 1) / max(1, len(self.subjects) - 1)
 
     def _part(self, group: list[Member], rounds: list[Round], seconds: float) -> float:
         """How far this group is, 1 or more where it is done; ``seconds`` is what a whole run would have taken at this pace."""
@@ -187,7 +233,9 @@ class _Running:
         names = [member.name for member in group[1:] if member.name not in self.record.failed]
         if not names:
             return rounds_wanted(reference, None, precision, self.sampling.seed)
-        return max(rounds_wanted(reference, [turn.samples_ms[name] for turn in rounds], precision, self.sampling.seed) for name in names)
+        openings = [turn.opening for turn in rounds] if self.sampling.reopen else None
+        others = ([turn.samples_ms[name] for turn in rounds] for name in names)
+        return max(rounds_wanted(reference, other, precision, self.sampling.seed, openings) for other in others)
 
 
 def _room(group: list[Member], more: int, before_mb: float | None) -> bool:
@@ -222,9 +270,14 @@ def _run_of(running: _Running, conditions: Environment, started: datetime) -> Ru
     )
 
 
-def _asked(running: _Running, name: str) -> tuple[float | None, list[tuple[float, ...]] | None]:
-    """The precision asked of a member's interval, and what the reference took in its rounds: of several members, speedups are asked for."""
+def _asked(running: _Running, name: str) -> tuple[float | None, list[tuple[float, ...]] | None, list[int] | None]:
+    """The precision asked of a member's interval, what the reference took in its rounds, and their openings.
+
+    Of several members, speedups are asked for.
+    """
+    asked = running.sampling
     if name == running.reference.name:
-        return (running.sampling.precision if len(running.subjects) == 1 else None), None
-    turns = [turn.samples_ms for turn in running.record.rounds]
-    return running.sampling.precision, [turn[running.reference.name] for turn in turns if name in turn]
+        return (asked.precision if len(running.subjects) == 1 else None), None, None
+    turns = [turn for turn in running.record.rounds if name in turn.samples_ms]
+    openings = [turn.opening for turn in turns] if asked.reopen else None
+    return asked.precision, [turn.samples_ms[running.reference.name] for turn in turns], openings

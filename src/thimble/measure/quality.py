@@ -11,6 +11,7 @@ import numpy as np
 
 from thimble.base.errors import BadInput
 from thimble.base.registry import snake_case
+from thimble.base.seen import digests_of, read_seen
 from thimble.base.step import Progress, silent
 from thimble.base.study import Quality
 from thimble.base.subject import Subject
@@ -59,6 +60,16 @@ def check_unseen(task: Task, name: str) -> None:
             continue
         if seen:
             raise BadInput(f"{len(seen)} of the {len(ids)} samples of the {name} split are in {other} too; what was seen proves nothing")
+
+
+def check_not_learned(task: Task, name: str, artifact: str) -> None:
+    """Raise `BadInput` where an artifact, named by its folder or a file in it, has learned from samples of the split ``name``."""
+    ours = digests_of(task, [name])
+    if seen := len(ours & read_seen(artifact)):
+        raise BadInput(
+            f"{artifact} has seen {seen:,} of the {len(ours):,} {name} samples of {task.name}: it was trained, calibrated or chosen with "
+            "them, so they prove nothing about it; give data that are new to it (or the seed that they were split with)"
+        )
 
 
 def quality_of(

@@ -49,9 +49,10 @@ class Member:
 
 @dataclass
 class Record:
-    """What a run has gathered so far; ``failed`` names the members that dropped out."""
+    """What a run has gathered so far; ``failed`` names the members that dropped out, ``openings`` counts openings."""
 
     started_s: float = field(default_factory=time.monotonic)
+    openings: int = 0
     rounds: list[Round] = field(default_factory=list)
     warnings: list[Advice] = field(default_factory=list)
     warmup_ms: dict[str, tuple[float, ...]] = field(default_factory=dict)
@@ -75,7 +76,7 @@ def take_round(order: Sequence[Member], record: Record) -> None:
         except ThimbleError as error:
             record.fail(member.name, error)
     names = tuple(member.name for member in order if member.name in samples)
-    record.rounds.append(Round(names, samples, at_s, load.share(), processor.clock_mhz()))
+    record.rounds.append(Round(names, samples, at_s, load.share(), processor.clock_mhz(), record.openings - 1))
 
 
 def wait_until_idle(pid: int) -> None:

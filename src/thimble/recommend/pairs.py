@@ -5,15 +5,14 @@ from __future__ import annotations
 from thimble.base.study import Candidate, Study
 from thimble.base.summary import Interval
 from thimble.recommend.rows import metric_of, runs_of, scored_split
-from thimble.stats import drop_interval, flips, speedup_interval
+from thimble.stats import drop_interval, flips, speedup_in
 
 
 def speedup_over(study: Study, one: str, other: str) -> Interval | None:
     """How many times as fast ``one`` is as ``other``, round by round in a run that has both; ``None`` where none has."""
     for run in runs_of(study):
-        turns = [turn.samples_ms for turn in run.rounds if turn.samples_ms.get(one) and turn.samples_ms.get(other)]
-        if len(turns) > 1:
-            return speedup_interval([turn[other] for turn in turns], [turn[one] for turn in turns], run.seed)
+        if found := speedup_in(run, one, other):
+            return found
     return None
 
 

@@ -19,8 +19,7 @@ from thimble.stats import (
     mcnemar_exact,
     percentile,
     quality_interval,
-    ratio_interval,
-    speedup_interval,
+    speedup_in,
 )
 
 if TYPE_CHECKING:
@@ -133,10 +132,8 @@ def _latency(study: Study, candidate: Candidate) -> dict[str, Any]:
         "latency_p99_ms": percentile(samples, 99),
         "latency_samples": len(samples),
     }
-    paired = [turn for turn in shared if turn.get(run.reference)]
-    if len(paired) > 1 and run.reference == study.candidates[0].name:
-        interval = ratio_interval if candidate.name == run.reference else speedup_interval  # against itself it is 1, and known
-        found["speedup"] = interval([t[run.reference] for t in paired], [t[candidate.name] for t in paired], run.seed)
+    if run.reference == study.candidates[0].name and (speedup := speedup_in(run, candidate.name)):
+        found["speedup"] = speedup
     return found
 
 

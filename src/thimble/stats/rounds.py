@@ -32,6 +32,8 @@ from thimble.base.summary import Interval
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from thimble.base.study import Run
+
 Rounds = Sequence[Sequence[float]]
 """Milliseconds of each inference of one member, round by round."""
 
@@ -66,23 +68,42 @@ def ratio_interval(reference_rounds: Rounds, other_rounds: Rounds, seed: int = 0
     return _exponential(_log_ratios(reference_rounds, other_rounds), seed)
 
 
-def speedup_interval(reference_rounds: Rounds, other_rounds: Rounds, seed: int = 0) -> Interval:
+def speedup_interval(reference_rounds: Rounds, other_rounds: Rounds, seed: int = 0, openings: Sequence[int] | None = None) -> Interval:
     """How many times faster ``other`` is than the reference: `ratio_interval`, and what opening them anew would change.
 
     Rounds show what happens while two processes run, and nothing of what was settled when they started: where their
     memory fell, and how it shares caches. So many rounds would prove an artifact different from itself. What that is
-    worth is `PROCESS_SPREAD`; it is added in quadrature (an uncertainty of type B, JCGM 100:2008, 4.3), so that no run,
-    however long and quiet, claims less than ``+-1.96 PROCESS_SPREAD``.
+    worth is `PROCESS_SPREAD`; it is added in quadrature (an uncertainty of type B, JCGM 100:2008, 4.3), so that no run of
+    the same processes, however long and quiet, claims less than ``+-1.96 PROCESS_SPREAD``. ``openings`` says of each round
+    which processes it was measured with: with ``k`` of them in turn that part is smaller by ``sqrt(k)``.
     """
     logs = _log_ratios(reference_rounds, other_rounds)
-    return _interval(float(np.median(logs)), math.hypot(_half_width(logs, seed), 1.96 * PROCESS_SPREAD))
+    return _interval(float(np.median(logs)), math.hypot(_half_width(logs, seed), _process_half(openings)))
 
 
-def rounds_wanted(reference_rounds: Rounds, other_rounds: Rounds | None, precision: float, seed: int = 0) -> int:
+def speedup_in(run: Run, name: str, reference: str | None = None) -> Interval | None:
+    """`speedup_interval` of a member of a run over another one, by default the run's reference; over itself it is 1, and known.
+
+    ``None`` where fewer than two rounds hold both.
+    """
+    reference = reference or run.reference
+    turns = [turn for turn in run.rounds if turn.samples_ms.get(name) and turn.samples_ms.get(reference)]
+    if len(turns) < 2:
+        return None
+    ours, theirs = ([turn.samples_ms[member] for turn in turns] for member in (name, reference))
+    if name == reference:
+        return ratio_interval(theirs, ours, run.seed)
+    return speedup_interval(theirs, ours, run.seed, [turn.opening for turn in turns])
+
+
+def rounds_wanted(
+    reference_rounds: Rounds, other_rounds: Rounds | None, precision: float, seed: int = 0, openings: Sequence[int] | None = None
+) -> int:
     """How many rounds to measure in all until the interval is within +-``precision`` (relative, 0.02 for +-2 %).
 
     Ask again as rounds come in; measuring may stop once there are as many as wanted. Without ``other_rounds`` the
-    interval is that of the reference's own latency.
+    interval is that of the reference's own latency. With ``openings`` it is the interval that `speedup_interval` gives with
+    them, else that of `ratio_interval`.
 
     Stopping as soon as the interval looks narrow would stop where it looks so by luck. Therefore: it is looked at
     after 16, 24, 36, ... rounds; once it is within sqrt(2) times the precision, as many rounds again are measured, which
@@ -93,7 +114,8 @@ def rounds_wanted(reference_rounds: Rounds, other_rounds: Rounds | None, precisi
     values = _log_medians(reference_rounds) if other_rounds is None else _log_ratios(reference_rounds, other_rounds)
     look, confirming = FIRST_LOOK, False
     while look <= len(values):
-        half = math.sinh(_half_width(values[:look], seed))
+        process = 0.0 if openings is None else _process_half(openings[:look])
+        half = math.sinh(math.hypot(_half_width(values[:look], seed), process))
         if confirming and half <= precision:
             return look
         doubled = not confirming and half <= math.sqrt(2) * precision
@@ -132,6 +154,11 @@ def _interval(point: float, half: float) -> Interval:
     if math.isinf(half):
         return Interval(math.exp(point), 0.0, math.inf)
     return Interval(math.exp(point), math.exp(point - half), math.exp(point + half))
+
+
+def _process_half(openings: Sequence[int] | None) -> float:
+    """The part of an interval's half-width that comes from processes, of rounds that so many openings share."""
+    return 1.96 * PROCESS_SPREAD / math.sqrt(len(set(openings or (0,))))
 
 
 def _half_width(values: NDArray[np.float64], seed: int) -> float:

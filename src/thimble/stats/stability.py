@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thimble.base.study import Advice
-from thimble.stats.rounds import Rounds, latency_interval, ratio_interval
+from thimble.stats.rounds import Rounds, latency_interval, ratio_interval, speedup_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,12 +34,19 @@ def steady(samples: Sequence[float], tolerance: float = 0.02) -> bool:
     return bool(abs(np.median(last) - middle) <= max(tolerance * middle, 1.5 * error))
 
 
-def diagnose(rounds: Rounds, member: str | None = None, precision: float | None = None, reference: Rounds | None = None) -> list[Advice]:
+def diagnose(
+    rounds: Rounds,
+    member: str | None = None,
+    precision: float | None = None,
+    reference: Rounds | None = None,
+    openings: Sequence[int] | None = None,
+) -> list[Advice]:
     """What is odd about one member's rounds of times in ms, with what to do about it; an empty list is good news.
 
     Codes are stable: ``first-round``, ``trend``, ``two-modes``, ``wide-interval``. ``precision`` is the half-width of
     the interval that was asked for, relative (0.02 for +-2 %); without it 5 % is wide. With the ``reference``'s times
-    of the same rounds it is the interval of the speedup that has to be so narrow, else that of the latency.
+    of the same rounds it is the interval of the speedup that has to be so narrow, else that of the latency. With ``openings``
+    that is the whole of `thimble.stats.speedup_interval`, without them the rounds' part.
     """
     if not len(rounds):
         return []
@@ -48,7 +55,7 @@ def diagnose(rounds: Rounds, member: str | None = None, precision: float | None 
         ("first-round", lambda: _first_round(medians)),
         ("trend", lambda: _trend(medians)),
         ("two-modes", lambda: _two_modes(np.concatenate([np.asarray(times, dtype=np.float64) for times in rounds]))),
-        ("wide-interval", lambda: _wide(rounds, precision, reference)),
+        ("wide-interval", lambda: _wide(rounds, precision, reference, openings)),
     )
     return [Advice(code, text, member) for code, check in checks if (text := check())]
 
@@ -112,8 +119,11 @@ def _two_modes(samples: NDArray[Any]) -> str:
     )
 
 
-def _wide(rounds: Rounds, precision: float | None, reference: Rounds | None) -> str:
-    found = latency_interval(rounds) if reference is None else ratio_interval(reference, rounds)
+def _wide(rounds: Rounds, precision: float | None, reference: Rounds | None, openings: Sequence[int] | None) -> str:
+    if reference is None:
+        found = latency_interval(rounds)
+    else:
+        found = ratio_interval(reference, rounds) if openings is None else speedup_interval(reference, rounds, openings=openings)
     half = (found.high - found.low) / 2 / found.value
     asked = NOTABLE if precision is None else precision
     if half <= asked:
