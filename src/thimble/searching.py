@@ -10,12 +10,12 @@ from thimble.base.errors import OutOfTime, StepFailed
 from thimble.base.recipe import Recipe
 from thimble.base.study import Quality, Study
 from thimble.building import Failed
-from thimble.catalog.prospects import mixed
+from thimble.catalog.prospects import mixed, trained_longer
 from thimble.examining import explain
 from thimble.measure.latency import Sampling
 from thimble.observing import Watch
 from thimble.recommend.choose import choose
-from thimble.recommend.search import SHORTLIST, Close, Mix, Skip, hopeless, mixed_name, propose, shortlist
+from thimble.recommend.search import LONGER, SHORTLIST, Close, Lengthen, Mix, Skip, hopeless, mixed_name, propose, shortlist
 from thimble.work import Work
 
 LOOK_ROUNDS = 8
@@ -78,6 +78,8 @@ class Search:
                 break
             elif isinstance(step, Mix):
                 self._mix(step)
+            elif isinstance(step, Lengthen):
+                self._lengthen(step)
             else:
                 with self.work.part(self.share):
                     self._try(self.recipes[step.name])
@@ -139,6 +141,13 @@ class Search:
         if ranking := work.study.candidate(name).sensitivity_db:
             work.change(step.base, sensitivity_db=ranking)
             work.save()
+
+    def _lengthen(self, step: Lengthen) -> None:
+        """Add and try a candidate that is trained longer."""
+        name = step.base + LONGER
+        self.recipes[name] = trained_longer(self.recipes[step.base], name)
+        self.work.add(self.recipes[name], after=step.base)
+        self._try(self.recipes[name])
 
     def _try(self, recipe: Recipe) -> None:
         """Build, score and time one candidate, as long as it may still meet the limits."""

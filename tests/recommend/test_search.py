@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from thimble.base.study import Candidate, Limits, Study
-from thimble.recommend.search import Build, Close, Mix, Skip, hopeless, mixed_name, nearest, propose, shortlist
+from thimble.recommend.search import Build, Close, Lengthen, Mix, Skip, hopeless, mixed_name, nearest, propose, shortlist
 
 MIXED = "to_onnx() + onnx_rank_layers() + onnx_quantize_mixed(1)"
 PRUNED = "prune_channels({}, round_to=16) + finetune(2, taught=0.5) + to_onnx() + onnx_quantize_static()"
@@ -77,6 +77,22 @@ def test_one_ratio_of_pruning_says_what_another_is_worth(make) -> None:
     assert isinstance(after(0, 0.3), Skip)
     assert isinstance(after(200, 0.7), Skip)
     assert after(200, 0.3) == Build("other")
+
+
+def test_training_goes_on_where_only_the_loss_is_not_proven_and_it_would_win(make) -> None:
+    def after(lost: int, ms: float = 1.0, limits: Limits = LIMITS) -> object:
+        pruned = make.Made("prune30", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=ms, lost=lost)
+        return propose(make(make.baseline, make.onnx, make.static, pruned, limits=limits))
+
+    unsure = next(lost for lost in range(1, 60) if not isinstance(after(lost), Close))
+    assert after(unsure) == Lengthen("prune30")
+    assert isinstance(after(0), Close), "proven already"
+    assert isinstance(after(200), Close), "it loses too much"
+    assert isinstance(after(unsure, ms=9.0), Close), "another one is faster and proven"
+    assert isinstance(after(unsure, limits=Limits()), Close), "nothing has to be proven"
+    pruned = make.Made("prune30", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=1.0, lost=unsure)
+    longer = make.Made("prune30-longer", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=1.0, lost=unsure)
+    assert isinstance(propose(make(make.baseline, make.onnx, make.static, pruned, longer, limits=LIMITS)), Close), "once"
 
 
 def test_given_up_after_the_first_portion_or_the_first_look(make) -> None:

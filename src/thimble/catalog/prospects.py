@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from thimble.base.model import TORCH
 from thimble.base.recipe import Recipe, parse_recipe
 from thimble.base.registry import STEPS
+from thimble.base.step import step_name
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ ROUND_TO = 16
 SEEN = 16_000
 """Samples that fine-tuning sees at least, where that takes no more than `MOST_EPOCHS`; two epochs otherwise."""
 MOST_EPOCHS = 12
+TAUGHT = 0.9
+"""Share of the loss that comes from the baseline: the more of it, the fewer samples a pruned network differs in, and the sooner
+its loss is proven to be small. Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent"
+(arXiv:2106.05237), is about as much."""
 
 
 def prospects(situation: Situation) -> tuple[Recipe, ...]:
@@ -73,11 +78,18 @@ def mixed(base: Recipe, keep: int, name: str) -> Recipe:
     return Recipe(name, steps, base.runtime, base.options, f"static INT8, {keep} most sensitive layers in float")
 
 
+def trained_longer(base: Recipe, name: str) -> Recipe:
+    """A recipe whose fine-tuning is followed by another one as long."""
+    place = next(i for i, step in enumerate(base.steps) if step_name(step) == "finetune")
+    steps = (*base.steps[: place + 1], *base.steps[place:])
+    return Recipe(name, steps, base.runtime, base.options, f"{base.title}, trained on")
+
+
 def _trained(situation: Situation) -> list[Recipe]:
     """Recipes that train: they come last, since they take longest. Without labels the baseline is the only teacher."""
     found = []
     epochs = max(2, min(MOST_EPOCHS, -(-SEEN // situation.samples)))
-    taught = {"agreement": 1.0, "mse": 0.0}.get(situation.metric or "agreement", 0.5)
+    taught = {"agreement": 1.0, "mse": 0.0}.get(situation.metric or "agreement", TAUGHT)
     if situation.student:
         student, learned = situation.student, f"distill({situation.student!r})"
         found.append(_made("student", _chain(learned, "to_onnx()"), "onnxruntime", f"{student} taught by the baseline"))

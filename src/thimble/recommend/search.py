@@ -22,6 +22,8 @@ FIRST_KEPT = 4
 MOST_MIXED = 6
 """Tries of mixed precision, at most."""
 TRAINING = ("finetune", "distill", "train")
+LONGER = "-longer"
+"""How the name of a candidate ends that was trained longer than another one."""
 MIXED, STATIC = "onnx_quantize_mixed", "onnx_quantize_static"
 
 
@@ -41,6 +43,13 @@ class Mix:
 
 
 @dataclass(frozen=True)
+class Lengthen:
+    """Add a candidate: ``base`` trained longer."""
+
+    base: str
+
+
+@dataclass(frozen=True)
 class Skip:
     """Don't try this candidate: what was found says already that it can't be chosen."""
 
@@ -53,7 +62,7 @@ class Close:
     """Nothing is left to try: measure the `shortlist` together, choose, confirm."""
 
 
-def propose(study: Study) -> Build | Mix | Skip | Close:
+def propose(study: Study) -> Build | Mix | Lengthen | Skip | Close:
     """The next thing to do. Candidates stand in the study in the order of their prospects; what needs training waits
     until mixed precision, which doesn't, was searched.
     """
@@ -64,7 +73,7 @@ def propose(study: Study) -> Build | Mix | Skip | Close:
     if (mix := mixture(study)) is not None:
         return mix
     if not waiting:
-        return Close()
+        return lengthened(study) or Close()
     reason = pointless(study, waiting[0])
     return Skip(waiting[0].name, reason) if reason else Build(waiting[0].name)
 
@@ -120,6 +129,30 @@ def _ratio(candidate: Candidate) -> float | None:
     """The ratio of a pruned candidate."""
     pruned = next((term for term in terms(candidate.recipe) if name_of(term) == "prune_channels"), None)
     return float(pruned.partition("(")[2].rstrip(")").split(",")[0]) if pruned else None
+
+
+def lengthened(study: Study) -> Lengthen | None:
+    """A fine-tuned candidate that would win, were its loss proven to be as small as it looks; the one whose loss is the nearest to that.
+
+    Training on brings it closer to the baseline, and what differs in fewer samples is easier to prove.
+    """
+    most, blind = study.limits.max_drop, only_split(study, "validation")
+    rows = [row_of(blind, candidate) for candidate in blind.candidates[1:] if candidate.ok]
+    verdicts = {row.name: limits_of(row, study.limits) for row in rows}
+    proven = [cost(row, study.limits.minimize) for row in rows if set(verdicts[row.name].values()) == {"met"}]
+    able = [
+        row
+        for row in rows
+        if most is not None
+        and {what for what, verdict in verdicts[row.name].items() if verdict != "met"} == {"drop"}
+        and row.drop is not None
+        and row.drop.value <= most
+        and cost(row, study.limits.minimize) < min(proven, default=math.inf)
+        and "finetune" in row.recipe
+        and not row.name.endswith(LONGER)
+        and all(c.name != row.name + LONGER for c in study.candidates)
+    ]
+    return Lengthen(min(able, key=lambda row: row.drop.high if row.drop else math.inf).name) if able else None
 
 
 def mixture(study: Study) -> Mix | None:
