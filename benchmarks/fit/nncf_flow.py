@@ -76,7 +76,7 @@ def table(asked: Fit, study: Study) -> tuple[list[str], bool]:
     for row in rows[1:]:
         beside = speedup_in(run, row.name, ours)
         assert beside is not None
-        keeps = asked.max_drop is None or (row.drop is not None and row.drop.high <= asked.max_drop)
+        keeps = asked.limits.max_drop is None or (row.drop is not None and row.drop.high <= asked.limits.max_drop)
         fine = fine and not (keeps and beside.low > 1)
         lines.append(f"| {row.name} | {row.runtime} | {row.size_mb:.3f} | {row.drop:.2f} | {row.speedup:.2f} | {beside:.3f} |")
     return lines, fine
