@@ -16,9 +16,10 @@ import pytest
 
 from thimble._fit import Fit, confirmed, fit, plan
 from thimble.base.errors import BadInput, LimitsNotMet, OutOfTime
+from thimble.base.step import step_text
 from thimble.base.study import Limits, Quality, Study
 from thimble.base.task import TaskSpec
-from thimble.catalog.prospects import Situation, prospects
+from thimble.catalog.prospects import Situation, prospects, trained_longer
 from thimble.catalog.tasks import open_task
 from thimble.forecast import Forecast
 from thimble.observing import Beginning, Watch
@@ -184,7 +185,16 @@ def test_prospects_follow_the_situation() -> None:
     assert bare.index("onnx-int8") < bare.index("prune50-int8")
     assert not any("openvino" in name or "student" in name for name in bare)
     rich = [r.name for r in prospects(Situation("torch", 800, student="torchvision:mobilenet_v2", installed=lambda module: True))]
-    assert {"openvino-int8", "onnx-int8-nncf", "student-int8"} <= set(rich)
+    assert {"openvino-int8", "onnx-int8-nncf", "openvino-int8-nncf", "student-int8"} <= set(rich)
     files = prospects(Situation("onnx", installed=lambda module: False))
     assert all(r.runtime == "onnxruntime" for r in files)
     assert not any("prune" in r.name for r in files)
+
+
+def test_training_on_repeats_the_fine_tuning() -> None:
+    base = next(r for r in prospects(Situation("torch", 800, installed=lambda module: False)) if r.name == "prune30-int8")
+    longer = trained_longer(base, "prune30-int8-longer")
+    texts = [step_text(step) for step in base.steps]
+    assert [step_text(step) for step in longer.steps] == [*texts[:2], *texts[1:]]
+    assert texts[1] == "finetune(12, taught=0.9)"
+    assert (longer.runtime, longer.name) == (base.runtime, "prune30-int8-longer")

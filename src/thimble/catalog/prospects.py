@@ -57,8 +57,11 @@ def prospects(situation: Situation) -> tuple[Recipe, ...]:
         found.append(_made("onnx", onnx, "onnxruntime", "FP32 in ONNX Runtime"))
     for name, step, title in TYPES:
         found.append(_made(f"onnx-{name}", _chain(onnx, step), "onnxruntime", title))
-    if situation.installed("nncf") and "nncf_quantize" in STEPS.names():
+    nncf = situation.installed("nncf") and "nncf_quantize" in STEPS.names()
+    if nncf:
         found.append(_made("onnx-int8-nncf", _chain(onnx, "nncf_quantize()"), "onnxruntime", "static INT8 by NNCF, in ONNX Runtime"))
+    if openvino and nncf:
+        found.append(_made("openvino-int8-nncf", _chain(onnx, "nncf_quantize()"), "openvino", "static INT8 by NNCF, in OpenVINO"))
     if openvino:
         found.append(_made("openvino", onnx, "openvino", "FP32 in OpenVINO"))
         found.append(_made("openvino-int8", _chain(onnx, TYPES[0][1]), "openvino", "static INT8 in OpenVINO"))
