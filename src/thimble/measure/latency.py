@@ -111,7 +111,7 @@ class _Running:
     def __init__(self, subjects: Sequence[Subject], inputs: Arrays, sampling: Sampling, progress: Progress) -> None:
         self.subjects, self.inputs, self.sampling, self.progress = subjects, inputs, sampling, progress
         self.reference, self.waiting = subjects[0], list(subjects[1:])
-        self.record, self.done, self.wanted = Record(), 0.0, 0
+        self.record, self.done, self.told, self.wanted = Record(), 0.0, 0.0, 0
         self.random = random.Random(sampling.seed)
         self.workers: dict[str, Worker] = {}
 
@@ -128,7 +128,7 @@ class _Running:
                 if subjects is None:
                     subjects, started, self.wanted = [member.subject for member in group], began, 0
                 part = self._measure(group, first, started, began - opening)
-        self.done += self._share(group)
+        self.done = self.told = self.done + self._share(group)
 
     def _open_group(self, stack: ExitStack) -> list[Member]:
         """The reference and as many waiting subjects as memory allows, at least one; opened, warm and quiet."""
@@ -175,7 +175,7 @@ class _Running:
         """Run until the running median is steady, and find how many inferences make a slice."""
         from thimble.stats import steady
 
-        self.progress(self.done, f"warming up {member.name}")
+        self.progress(self.told, f"warming up {member.name}")
         member.worker.bind(self.inputs)
         samples = member.worker.time(2)
         until = time.monotonic() + self.sampling.warmup_s
@@ -183,7 +183,7 @@ class _Running:
             samples += member.worker.time(member.fit_slice(samples[-3:]))
         if not warm:
             text = f"latency was not steady after {self.sampling.warmup_s:g} s of warm-up; close other programs, or allow a longer warm-up"
-            self.record.warnings.append(Advice("not-steady", text, member.name))
+            self.record.warn(Advice("not-steady", text, member.name))
         member.fit_slice(samples[-20:])
         self.record.warmup_ms.setdefault(member.name, tuple(samples))
         wait_until_idle(member.worker.pid)
@@ -197,16 +197,18 @@ class _Running:
         while (part := self._part(group, self.record.rounds[first:], (time.monotonic() - started) / share)) < 1:
             done, spent = len(self.record.rounds) - first, len(self.record.rounds) - before
             left = done / part - done if part else REOPEN_ROUNDS
-            if self._may_reopen and min(spent, 2 * left) >= REOPEN_ROUNDS and time.monotonic() - began >= opening_s:
+            if self.may_reopen and min(spent, 2 * left) >= REOPEN_ROUNDS and time.monotonic() - began >= opening_s:
                 break  # these processes have told what they can, and others have time to tell as much
-            self.progress(self.done + share * part, f"rounds of {len(group)} artifacts" if len(group) > 1 else "rounds")
+            self.told = self.done + share * part
+            self.progress(self.told, f"rounds of {len(group)} artifacts" if len(group) > 1 else "rounds")
             alive = [member for member in group if member.name not in self.record.failed]
             take_round(self.random.sample(alive, len(alive)), self.record)
             self._raise_if_gone()
         return part
 
     @property
-    def _may_reopen(self) -> bool:
+    def may_reopen(self) -> bool:
+        """Whether processes may be opened anew on the way."""
         return self.sampling.reopen and not self.workers  # those that were handed in stay as they are
 
     def _share(self, group: list[Member]) -> float:
@@ -233,7 +235,7 @@ class _Running:
         names = [member.name for member in group[1:] if member.name not in self.record.failed]
         if not names:
             return rounds_wanted(reference, None, precision, self.sampling.seed)
-        openings = [turn.opening for turn in rounds] if self.sampling.reopen else None
+        openings = [turn.opening for turn in rounds] if self.may_reopen else None
         others = ([turn.samples_ms[name] for turn in rounds] for name in names)
         return max(rounds_wanted(reference, other, precision, self.sampling.seed, openings) for other in others)
 
@@ -279,5 +281,5 @@ def _asked(running: _Running, name: str) -> tuple[float | None, list[tuple[float
     if name == running.reference.name:
         return (asked.precision if len(running.subjects) == 1 else None), None, None
     turns = [turn for turn in running.record.rounds if name in turn.samples_ms]
-    openings = [turn.opening for turn in turns] if asked.reopen else None
+    openings = [turn.opening for turn in turns] if running.may_reopen else None
     return asked.precision, [turn.samples_ms[running.reference.name] for turn in turns], openings

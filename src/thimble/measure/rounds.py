@@ -58,6 +58,11 @@ class Record:
     warmup_ms: dict[str, tuple[float, ...]] = field(default_factory=dict)
     failed: dict[str, ThimbleError] = field(default_factory=dict)
 
+    def warn(self, advice: Advice) -> None:
+        """Something is odd; said once, however often it happens."""
+        if advice not in self.warnings:
+            self.warnings.append(advice)
+
     def fail(self, name: str, error: ThimbleError) -> None:
         """A member drops out, and the run goes on."""
         self.failed[name] = error
