@@ -77,6 +77,9 @@ def test_one_ratio_of_pruning_says_what_another_is_worth(make) -> None:
     assert isinstance(after(0, 0.3), Skip)
     assert isinstance(after(200, 0.7), Skip)
     assert after(200, 0.3) == Build("other")
+    unsure = next(lost for lost in range(1, 60) if after(lost, 0.7) != Build("other"))
+    assert isinstance(after(unsure, 0.7), Skip), "less is proven of it than of the one with more channels"
+    assert after(unsure, 0.3) == Build("other"), "it may be proven where the other one is not"
 
 
 def test_training_goes_on_where_only_the_loss_is_not_proven_and_it_would_win(make) -> None:

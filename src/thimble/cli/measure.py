@@ -57,7 +57,7 @@ OPTIONS = (
     click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Samples in each inference."),
     click.option("--seconds", callback=seconds, metavar="TIME", help="How long to measure them together; default: 25 rounds."),
     click.option(
-        "--precision", callback=precision, metavar="SHARE", help="Measure until the rounds show the speedup this closely, as in 2%."
+        "--precision", callback=precision, metavar="SHARE", help="Measure until the speedup's interval is this narrow either way, as in 2%."
     ),
     click.option("--weights", metavar="SPEC", help="imagenet, or a state dict's file, for a model such as torchvision:resnet18."),
     click.option("--input-shape", "shapes", multiple=True, callback=shapes, metavar="NAME=1,3,224,224", help="What a file leaves open."),

@@ -118,9 +118,10 @@ def pointless(study: Study, candidate: Candidate) -> str | None:
         theirs = _ratio(other)
         if mine is None or theirs is None or mine == theirs or other.status not in ("ok", "dropped"):
             continue
-        if mine > theirs and not _keeps_quality(study, other):
+        proven = _proves_quality(study, other)
+        if mine > theirs and not proven:
             return f"{other.name}, which keeps more channels, is not proven to keep the limit on the loss"
-        if mine < theirs and fits(study, other.name):
+        if mine < theirs and proven and fits(study, other.name):
             return f"{other.name}, which removes more channels, keeps the limits"
     return None
 
@@ -215,6 +216,13 @@ def _point(study: Study, candidate: Candidate) -> float:
 def _keeps_quality(study: Study, candidate: Candidate) -> bool:
     """Whether the validation split says that it loses no more than allowed, or would with as many samples as test has."""
     return candidate.ok and fits(study, candidate.name, only="drop")
+
+
+def _proves_quality(study: Study, candidate: Candidate) -> bool:
+    """Whether the validation split proves it: only such a candidate is chosen before another one that does."""
+    blind = only_split(study, "validation")
+    row = row_of(blind, blind.candidate(candidate.name))
+    return _keeps_quality(study, candidate) and limits_of(row, study.limits).get("drop", "met") == "met"
 
 
 def _too_slow(study: Study, candidate: Candidate) -> bool:
