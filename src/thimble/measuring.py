@@ -174,7 +174,7 @@ class _Measurement:
             given = preprocess_of(ModelSpec(specs[0], options.weights))
         sides = [spec.shape[-1] for spec in artifact.inputs if len(spec.shape) == 4 and spec.shape[-1]]
         size = options.size or (sides[0] if given is None and sides else None)
-        task = open_task(TaskSpec(options.data, size, options.mean, options.std, options.seed, preprocess=given))
+        task = open_task(TaskSpec(options.data, size, options.mean, options.std, options.seed, True, given))
         check_unseen(task, "test")
         for spec in specs:
             check_not_learned(task, "test", split_runtime(spec)[0])
