@@ -2,8 +2,8 @@
 
 The kernel keeps free memory in blocks of 1, 2, 4, ... pages and hands out the smallest first (the buddy allocator). After
 a while of use there are hundreds of megabytes in small pieces; a process that is opened then has its memory scattered over
-them, and the next one finds long runs, which processors walk with fewer misses. Measured on an AMD EPYC: ResNet-18 in INT8,
-opened first of six, took up to 10 % longer than its copies, in the order in which they were opened.
+them, and the next one finds long runs, which processors walk with fewer misses. `benchmarks/measuring/placement.py` shows what
+that is worth: those of six copies of an artifact that were opened earlier took some per cent longer than those that came after them.
 """
 
 from __future__ import annotations
