@@ -16,7 +16,8 @@ from thimble.measure.latency import Sampling
 from thimble.observing import Watch
 from thimble.recommend.choose import choose
 from thimble.recommend.search import LONGER, SHORTLIST, Close, Lengthen, Mix, Skip, hopeless, mixed_name, propose, shortlist
-from thimble.work import Work
+from thimble.recommend.summarize import no_better_than_guessing
+from thimble.work import Event, Work
 
 LOOK_ROUNDS = 8
 """Rounds of the first look at a candidate's latency, beside the baseline."""
@@ -99,6 +100,8 @@ class Search:
                 raise OutOfTime(f"the time budget of {clock.seconds:g} s was used up before the baseline was ready; allow more") from error
             raise
         self._shorten()
+        for advice in no_better_than_guessing(work.study):
+            work.listen(Event(work.at, work.first, advice.text))
         work.choose(choose(work.study))
         work.save()
 

@@ -33,6 +33,13 @@ def test_every_metric_keeps_the_protocol(name: str) -> None:
     assert isinstance(metric.binary, bool)
 
 
+def test_guessing_is_the_share_of_the_most_frequent_class() -> None:
+    from sklearn.dummy import DummyClassifier
+
+    targets = np.array([3, 1, 3, 2, 3, 1])
+    assert Accuracy.guessing(targets) == DummyClassifier(strategy="most_frequent").fit(targets, targets).score(targets, targets) == 0.5
+
+
 def test_accuracy_is_what_others_compute() -> None:
     scores = Accuracy().score(outputs(LOGITS), TARGETS)
     assert set(scores) == {0.0, 1.0}

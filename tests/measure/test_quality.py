@@ -54,6 +54,7 @@ def test_scores_are_those_of_the_network(pt2_subject: Any, network: Any) -> None
     assert (quality.split, quality.fingerprint, quality.metric) == ("test", "noise", "accuracy")
     assert quality.agreement == ()
     assert quality.sqnr_db is quality.cosine is None
+    assert quality.guessing == np.bincount(split.y).max() / 75
     assert told[-1] == 1.0
 
 

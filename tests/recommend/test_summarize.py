@@ -200,6 +200,21 @@ def test_too_few_samples_for_the_limit_are_told(make) -> None:
     assert advice.text.startswith("300 validation samples can't prove a drop within 1 point: even where no sample differs, up to 1.26")
 
 
+def test_a_baseline_that_may_be_guessing_is_told(make) -> None:
+    study = make(make.baseline, make.static)
+
+    def said(guessing: float | None) -> list[str]:
+        first = study.candidates[0]
+        told = {split: replace(quality, guessing=guessing) for split, quality in first.quality.items()}
+        changed = replace(study, candidates=(replace(first, quality=told), *study.candidates[1:]))
+        return [advice.text for advice in summarize(changed).warnings if advice.code == "guessing"]
+
+    right = summarize(study).row("baseline").quality
+    assert right is not None
+    assert said(None) == said(right.low / 100 - 0.001) == []
+    assert "always giving the most frequent answer would be on 99.9 %: it is not proven better than guessing" in said(0.999)[0]
+
+
 def test_a_machine_that_changed_its_speed_between_runs_is_told(make) -> None:
     study = make(make.baseline, make.static)
     joint = study.run(study.joint_run)

@@ -121,7 +121,8 @@ class Quality:
     """Raw scores of one split, sample by sample (rows of statistics for metrics that are no mean).
 
     ``agreement`` is 1 per sample where the decision equals the baseline's, else 0. ``sqnr_db`` is the
-    signal-to-quantization-noise ratio of the outputs against the baseline's over the whole split.
+    signal-to-quantization-noise ratio of the outputs against the baseline's over the whole split. ``guessing`` is the
+    figure of the best answer that is the same for every sample, for metrics that know it.
     """
 
     split: str
@@ -132,6 +133,7 @@ class Quality:
     sqnr_db: float | None = None
     cosine: float | None = None
     seconds: float = 0.0
+    guessing: float | None = None
 
 
 @dataclass(frozen=True)

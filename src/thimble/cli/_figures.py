@@ -122,6 +122,8 @@ def show_figures(study: Study, folder: Path | None, as_json: bool) -> None:
     import msgspec
     from rich.console import Console
 
+    from thimble.recommend.summarize import no_better_than_guessing
+
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(study), indent=1).decode())
         return
@@ -130,7 +132,7 @@ def show_figures(study: Study, folder: Path | None, as_json: bool) -> None:
     for line in (*verdicts(study), *sustained_lines(study)):
         click.echo(line)
     run = study.run(study.joint_run) if study.joint_run else None
-    show_warnings(run.warnings if run else ())
+    show_warnings((*(run.warnings if run else ()), *no_better_than_guessing(study)))
     for why in {candidate.probes.get("energy", {}).get("not available") for candidate in study.candidates} - {None}:
         click.echo(f"energy: not available: {why}", err=True)
     if folder is not None:

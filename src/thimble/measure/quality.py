@@ -132,6 +132,7 @@ class Scoring:
             sqnr_db=tally.sqnr_db(),
             cosine=tally.cosine(),
             seconds=time.monotonic() - self._started,
+            guessing=tally.guessing(),
         )
 
 
@@ -141,6 +142,7 @@ class _Tally:
     def __init__(self, metric: Metric, reference: Path | None) -> None:
         self.metric = metric
         self.rows: list[NDArray[Any]] = []
+        self.targets: list[NDArray[Any]] = []
         self.agreement: list[float] = []
         self.others = first_output(reference) if reference else None
         self.signal = self.noise = 0.0
@@ -155,6 +157,7 @@ class _Tally:
             targets = values if others is None else others
         if targets is not None:
             self.rows.append(self.metric.score(outputs, targets))
+            self.targets.append(targets)
 
     def _compare(self, values: NDArray[Any], others: NDArray[Any]) -> None:
         if values.shape != others.shape:
@@ -178,6 +181,11 @@ class _Tally:
     def sqnr_db(self) -> float | None:
         """``None`` without a reference; 200 dB stands for outputs that are equal to the last bit."""
         return None if self.others is None else sqnr_db(self.signal, self.noise)
+
+    def guessing(self) -> float | None:
+        """``None`` for metrics that don't know what guessing gets."""
+        guess = getattr(self.metric, "guessing", None)
+        return guess(np.concatenate(self.targets)) if guess and self.targets else None
 
     def cosine(self) -> float | None:
         return float(np.mean(self.cosines)) if self.cosines else None

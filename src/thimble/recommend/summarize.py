@@ -42,7 +42,7 @@ def summarize(study: Study) -> Summary:
         recommendation=recommendation(study, rows, chosen),
         best=_best(rows),
         findings=tuple((row.name, finding) for row in told for finding in row.findings),
-        warnings=(*_run_warnings(study), *_changed_machine(study), *_few_samples(study)),
+        warnings=(*_run_warnings(study), *_changed_machine(study), *_few_samples(study), *no_better_than_guessing(study)),
     )
 
 
@@ -102,3 +102,20 @@ def _few_samples(study: Study) -> list[Advice]:
             )
             found.append(Advice("few-samples", text))
     return found
+
+
+def no_better_than_guessing(study: Study) -> list[Advice]:
+    """A baseline that is not proven better than always giving the most frequent answer: then no limit on the drop means anything."""
+    if not study.candidates:
+        return []
+    baseline = study.candidates[0]
+    scored = next((baseline.quality[split] for split in ("test", "validation") if split in baseline.quality), None)
+    right = row_of(study, baseline).quality
+    if scored is None or right is None or scored.guessing is None or right.low > 100 * scored.guessing:
+        return []
+    text = (
+        f"{baseline.name} is right on {words.span(right, ' %')} of the {scored.split} samples, and always giving the most frequent answer "
+        f"would be on {words.figure(100 * scored.guessing)} %: it is not proven better than guessing; are its weights, the preprocessing "
+        "(size, mean, std) and the order of the classes those it was trained with?"
+    )
+    return [Advice("guessing", text)]
