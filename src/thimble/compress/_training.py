@@ -20,12 +20,16 @@ from thimble.base.errors import NotApplicable, StepFailed
 from thimble.base.model import Model, fed, named_outputs
 from thimble.base.step import Context
 from thimble.base.task import Batch, Split
+from thimble.compress._batch_norms import settle, unsettled
 
 Loss = Callable[[dict[str, Tensor], Tensor | None, dict[str, Tensor]], Tensor]
 """From outputs, targets and inputs (all batched) to one number."""
 
 IN_MEMORY = 4_000_000_000
 """Bytes of inputs that may be held in memory when a split can't be read in any order."""
+
+SETTLING = 100
+"""Batches, at most, from which batch normalisations take their statistics anew."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Schedule:
 def train(network: nn.Module, model: Model, loss: Loss, schedule: Schedule, context: Context) -> nn.Module:
     """Train ``network`` in place on the train split and return it in evaluation mode, with denormal weights flushed.
 
-    Goes on from ``context.scratch``'s checkpoint where there is one. ``model`` tells the order of the inputs.
+    Goes on from ``context.scratch``'s checkpoint where there is one. ``model`` tells the order of the inputs. After a
+    training that is short for its batch normalisations, their statistics are taken anew from the train split.
     """
     split = _train_split(context)
     torch.manual_seed(context.seed)
@@ -72,6 +77,9 @@ def train(network: nn.Module, model: Model, loss: Loss, schedule: Schedule, cont
             done = (epoch * batches + i + 1) / (schedule.epochs * batches)
             context.progress(done, f"epoch {epoch + 1} of {schedule.epochs}, loss {value.item():.3f}")
         _save(checkpoint, parts, epoch + 1)
+    if norms := unsettled(network, schedule.epochs * batches):
+        again = reader.batches(shuffle.permutation(len(split)), schedule.batch_size, min(batches, SETTLING))
+        settle(network, norms, (tuple(_tensors(batch, model)[0][spec.name] for spec in model.inputs) for batch in again))
     network.eval()
     flush_denormals(network)
     return network

@@ -27,7 +27,7 @@ class Distill:
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     extra: ClassVar[str | None] = None

@@ -26,7 +26,7 @@ class Finetune:
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads", "teacher")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     extra: ClassVar[str | None] = None
