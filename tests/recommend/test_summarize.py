@@ -200,6 +200,14 @@ def test_too_few_samples_for_the_limit_are_told(make) -> None:
     assert advice.text.startswith("300 validation samples can't prove a drop within 1 point: even where no sample differs, up to 1.26")
 
 
+def test_a_smaller_one_that_is_not_proven_slower(make) -> None:
+    fast, small = make.onnx, replace(make.static, ms=1.15 * make.onnx.ms, scatter=0.5)
+    study = make(make.baseline, fast, small)
+    verdict = summarize(replace(study, chosen=fast.name)).row(small.name).verdict
+    assert "x smaller in these figures, but latency was to be minimized: onnx has 1." in verdict
+    assert verdict.endswith("its speed, a better figure that is not proven")
+
+
 def test_a_baseline_that_may_be_guessing_is_told(make) -> None:
     study = make(make.baseline, make.static)
 

@@ -119,7 +119,7 @@ def _against(study: Study, row: Row, chosen: Row, what: str) -> str:
     if wins:
         return f"{chosen.name} is {words.joined(pros)}; this one is {words.joined(cons)}, but {what} was to be minimized"
     if cons:
-        return f"{words.joined(cons)} in these figures, but {_too_late(study, row, chosen)}"
+        return f"{words.joined(cons)} in these figures, but {_too_late(study, row, chosen, ratio)}"
     if pros:
         return f"beaten by {chosen.name}, which is {words.joined(pros)}; no difference in {what} is proven"
     return f"not proven different from {chosen.name}, which was chosen on the validation split"
@@ -149,8 +149,8 @@ def _negated(interval: Interval | None) -> Interval | None:
     return None if interval is None else Interval(-interval.value, -interval.high, -interval.low)
 
 
-def _too_late(study: Study, row: Row, chosen: Row) -> str:
-    """Why a candidate that looks better now was not chosen then."""
+def _too_late(study: Study, row: Row, chosen: Row, ratio: Interval | None) -> str:
+    """Why a candidate that looks better now was not chosen then; ``ratio`` is the chosen one's speed over its."""
     blind = only_split(study, "validation")
     then = row_of(blind, blind.candidate(row.name))
     states = limits_of(then, study.limits)
@@ -160,4 +160,6 @@ def _too_late(study: Study, row: Row, chosen: Row) -> str:
             return f"on the validation split, where {chosen.name} was chosen, it {word} the limit on {limit}{told}"
     if study.limits.max_drop is None and then.drop and then.drop.low > 0:
         return f"it loses {words.points(then.drop, study.task)} on the validation split, where {chosen.name} was chosen"
+    if ratio is not None and ratio.value > 1 and study.limits.minimize == "latency":
+        return f"latency was to be minimized: {chosen.name} has {words.times(ratio)} its speed, a better figure that is not proven"
     return f"{chosen.name} was chosen on the validation split, and the test split is not used to choose"
