@@ -6,7 +6,7 @@ import thimble
 
 QUICK = "--quick" in sys.argv  # less training and smaller images, as the tests run it
 options = thimble.Lab(
-    recipes={},
+    only=["baseline"],
     quick=QUICK,
     image_size=32 if QUICK else 64,
 )

@@ -68,6 +68,16 @@ def test_mixed_precision_is_tried_only_where_it_can_help(make) -> None:
     assert isinstance(propose(make(make.baseline, make.onnx, bad, fast, limits=LIMITS)), Close), "another one is faster and keeps it"
 
 
+def test_mixed_precision_is_to_prove_as_much_as_float_does(make) -> None:
+    def after(limit: float) -> object:
+        unsure = replace(make.static, validation=(1, 0))
+        return propose(make(make.baseline, make.onnx, unsure, limits=Limits(max_drop=limit)))
+
+    assert after(1.5) == Mix("static", 4), "FP32 in the same runtime is proven, INT8 only likely"
+    assert after(1.25) == Mix("static", 4), "of FP32 the test split could prove it, of INT8 not even that"
+    assert isinstance(after(2.0), Close), "INT8 is proven"
+
+
 def test_one_ratio_of_pruning_says_what_another_is_worth(make) -> None:
     def after(lost: int, ratio: float) -> object:
         half = make.Made("prune50", PRUNED.format(0.5), "onnxruntime", mb=4.0, ms=2.0, lost=lost)

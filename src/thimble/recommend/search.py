@@ -159,15 +159,17 @@ def lengthened(study: Study) -> Lengthen | None:
 def mixture(study: Study) -> Mix | None:
     """Static INT8 with some layers in float, where plain INT8 is not proven to lose little enough and FP32 in the same runtime is.
 
-    Bisection (of the logarithm) over how many of the ranked layers stay in float. ``None`` where none of that is
-    needed, or can help, or is left to try.
+    Where the validation split is too small to prove it even of FP32, it is enough that the test split could. Bisection (of
+    the logarithm) over how many of the ranked layers stay in float. ``None`` where none of that is needed, or can help,
+    or is left to try.
     """
     static = [c for c in study.candidates if _plain_static(c) and c.status in ("ok", "dropped") and c.quality.get("validation")]
-    if not static or any(_keeps_quality(study, c) for c in static):
+    base = min(static, key=lambda c: _point(study, c), default=None)
+    runtime_alone = float_sibling(study, base) if base else None
+    if base is None or runtime_alone is None or not _keeps_quality(study, runtime_alone):
         return None
-    base = min(static, key=lambda c: _point(study, c))
-    runtime_alone = float_sibling(study, base)
-    if runtime_alone is None or not _keeps_quality(study, runtime_alone) or _too_slow(study, base):
+    suffices = _proves_quality if _proves_quality(study, runtime_alone) else _keeps_quality
+    if any(suffices(study, c) for c in static) or _too_slow(study, base):
         return None
     tried = {kept: c for c in study.candidates if (kept := _kept(base, c)) is not None}
     if not tried:
@@ -175,7 +177,7 @@ def mixture(study: Study) -> Mix | None:
     if len(tried) >= MOST_MIXED or any(c.status not in ("ok", "dropped") for c in tried.values()):
         return None
     layers = max(len(c.sensitivity_db) for c in tried.values())
-    enough = [kept for kept, c in tried.items() if _keeps_quality(study, c)]
+    enough = [kept for kept, c in tried.items() if suffices(study, c)]
     low = max((kept for kept in tried if kept not in enough), default=0)
     high = min(enough, default=layers)
     keep = max(low + 1, math.isqrt((low + 1) * high))
