@@ -11,6 +11,14 @@ from thimble.measure import placement
 
 HERE = Path(__file__).parent
 
+LONG = ("test_examples", "test_workflow", "test_fit", "test_measuring")
+"""Files that take longest. They come first, so that the others fill what one of pytest's processes has left at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long ones first."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
 
 def pytest_configure() -> None:
     """Give each of pytest's processes cores of its own: two that share theirs wait for each other at every layer of a network."""

@@ -14,7 +14,8 @@ from thimble.base.step import Context
 class OnnxQuantizeMixed:
     """`onnx_quantize_static` in its default types, with the ``keep`` most sensitive layers left in float.
 
-    Which ones these are is taken from `onnx_rank_layers` where that went before, else found here in the same way.
+    Which ones these are is taken from `onnx_rank_layers` where that went before, else found here in the same way. What
+    stands between them and the next layers (activations, gates) stays in float with them.
     """
 
     keep: int = 1
@@ -22,7 +23,7 @@ class OnnxQuantizeMixed:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
     extra: ClassVar[str | None] = None
@@ -33,12 +34,16 @@ class OnnxQuantizeMixed:
 
     def apply(self, model: Model, context: Context) -> Model:
         """The folder of the quantized file. Raises `NotApplicable` where nothing would be quantized."""
+        from thimble.compress._onnx_files import prepared
         from thimble.compress._sensitivity import rank_layers
+        from thimble.compress._surroundings import read_in_float, surroundings
         from thimble.compress.onnx_quantize_static import OnnxQuantizeStatic
 
         ranking: dict[str, float] = model.notes.get("sensitivity_db") or rank_layers(model, context)
         if self.keep >= len(ranking):
             raise NotApplicable(f"keeping {self.keep} of {len(ranking)} layers in float leaves none to quantize")
         kept = tuple(sorted(ranking, key=lambda name: (ranking[name], name))[: self.keep])
-        made = OnnxQuantizeStatic(method=self.method, skip=kept).apply(model, context)
+        around = surroundings(prepared(model, context.scratch), kept)
+        made = OnnxQuantizeStatic(method=self.method, skip=(*kept, *around)).apply(model, context)
+        read_in_float(made.folder / "model.onnx", {*kept, *around})
         return made.becoming(made.payload, sensitivity_db=ranking, float_layers=list(kept))
