@@ -58,6 +58,7 @@ def test_surroundings_end_at_layers_sums_and_what_a_layer_takes_in(gated: Model)
     assert around(first) == {"Sigmoid": 1, "Mul": 1}
     assert around(second) == {"Sigmoid": 2, "Mul": 3, "ReduceMean": 1}, "its input's SiLU, its own, the gate's mean and product"
     assert around(third) == {"Sigmoid": 2, "Mul": 2}, "the gate's product, and the SiLU before it; not the sum"
+    assert around(first, third) == {"Sigmoid": 3, "Mul": 3, "Add": 1}, "both branches of the sum are in float"
     assert around(last) == {"ReduceMean": 1}, "the ReLU belongs to what is before it"
 
 
