@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,11 +22,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
-def pytest_configure() -> None:
-    """Give each of pytest's processes cores of its own: two that share theirs wait for each other at every layer of a network."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of pytest's processes cores and a folder for temporary files of its own.
+
+    Two that share their cores wait for each other at every layer of a network; two that share the folder share the lock
+    by which studies on one machine take turns at measuring.
+    """
     worker, count = os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if worker and hasattr(os, "sched_setaffinity") and len(cores := sorted(os.sched_getaffinity(0))) >= count > 1:
-        os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) :: count])
+    if not worker or not hasattr(os, "sched_setaffinity") or len(cores := sorted(os.sched_getaffinity(0))) < count:
+        return
+    os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) :: count])
+    tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"thimble-{worker}-")
+    config.add_cleanup(lambda: shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True))
 
 
 @pytest.fixture(autouse=True)
