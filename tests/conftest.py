@@ -29,11 +29,12 @@ def pytest_configure(config: pytest.Config) -> None:
     by which studies on one machine take turns at measuring.
     """
     worker, count = os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if not worker or not hasattr(os, "sched_setaffinity") or len(cores := sorted(os.sched_getaffinity(0))) < count:
+    if not worker:
         return
-    os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) :: count])
-    tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"thimble-{worker}-")
-    config.add_cleanup(lambda: shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True))
+    if hasattr(os, "sched_setaffinity") and len(cores := sorted(os.sched_getaffinity(0))) >= count:
+        os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) :: count])
+    folder = tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"thimble-{worker}-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(autouse=True)

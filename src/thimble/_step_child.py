@@ -140,12 +140,13 @@ def _counts(model: Model) -> dict[str, Any]:
     """Parameters and MACs of a network in memory, and notes."""
     if model.format != TORCH:
         return {}
-    try:
-        from thimble.measure.macs import macs_of_torch
+    from thimble.measure.macs import macs_of_torch
 
-        macs = macs_of_torch(model.payload, example_inputs(model, 1))
-    except Exception:  # counting is a courtesy: what can't be counted is left out
-        macs = None
+    inputs, macs = example_inputs(model, 1), None
+    try:
+        macs = macs_of_torch(model.payload, inputs)
+    except Exception:  # the network runs, and may raise anything when it is watched: left out, the reason is in the log
+        traceback.print_exc()
     parameters = list(model.payload.parameters())
     nonzero = sum(int(p.count_nonzero()) for p in parameters)
     return {"parameters": sum(p.numel() for p in parameters), "nonzero_parameters": nonzero, "macs": macs}
@@ -169,7 +170,7 @@ def main() -> None:
             bench.send({"done": bench.carry_out(decoder.decode(line))})
         except ThimbleError as error:
             bench.send({"error": type(error).__name__, "text": str(error)})
-        except Exception as error:
+        except Exception as error:  # a step's bug or a library's: told with its trace, which marks it as unexplained
             traceback.print_exc()
             bench.send({"error": "StepFailed", "text": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()})
 

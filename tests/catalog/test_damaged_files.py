@@ -73,3 +73,21 @@ def test_damage_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
     assert not any("\n" in text for text in refused)
     path.write_bytes(whole)
     read(path)
+
+
+@pytest.mark.parametrize("name", ["x.onnx", "x.pt2", "zip.pth"])
+def test_a_file_that_the_system_refuses_is_not_called_damaged(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save, read = KINDS[name]
+    path = tmp_path / name
+    save(path)
+    opened = Path.open
+
+    def refusing(self: Path, *arguments: Any, **options: Any) -> Any:
+        if self.name == name:
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    with pytest.raises(ThimbleError, match="can't be read: Permission denied") as caught:
+        read(path)
+    assert "damaged" not in str(caught.value)

@@ -80,7 +80,8 @@ class Metric(Protocol):
 
     ``binary`` metrics score 0 or 1 per sample (right or wrong). ``unit`` is ``%`` for fractions shown in percent.
     A metric whose figure is not the mean of per-sample scores gives per-sample *statistics* and `aggregate`
-    (mean IoU: a row of intersections and unions per sample).
+    (mean IoU: a row of intersections and unions per sample). A ``binary`` one may have ``guessing(targets)``: what the
+    best answer that is the same for all samples would get, from 0 to 1.
     """
 
     unit: ClassVar[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from thimble.base.errors import BadInput
 
@@ -13,19 +14,28 @@ _FREE = 1_000_000_000
 """Bytes that any archive may unpack to."""
 
 
+def readable(path: Path) -> BinaryIO:
+    """The file, open for reading. Raises `BadInput` where the system refuses: that says nothing of what the file holds."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}") from error
+
+
 def check_archive(path: Path) -> list[zipfile.ZipInfo]:
     """The members of a zip archive; an empty list where the file is none.
 
-    Raises `BadInput` for members that point outside the archive, stand in it twice, or unpack to far more than the
-    archive's own size.
+    Raises `BadInput` for a file that can't be read, and for members that point outside the archive, stand in it twice, or
+    unpack to far more than the archive's own size.
     """
-    try:
-        if not zipfile.is_zipfile(path):
-            return []
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise BadInput(f"{path} is a damaged zip archive: {error}") from error
+    with readable(path) as file:
+        try:
+            if not zipfile.is_zipfile(file):
+                return []
+            with zipfile.ZipFile(file) as archive:
+                members = archive.infolist()
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:  # OSError: places before the file's beginning
+            raise BadInput(f"{path} is a damaged zip archive: {error}") from error
     names = [member.filename for member in members]
     for name in names:
         parts = PurePosixPath(name.replace("\\", "/"))

@@ -17,7 +17,7 @@ def unsettled(network: nn.Module, steps: int) -> list[_BatchNorm]:
     """The layers whose running statistics still hold too much of what they were ``steps`` updates ago.
 
     Each update keeps ``1 - momentum``. MobileNetV3 and EfficientNet come with a momentum of 0.01: 1,146 updates to forget.
-    After 480 of them MobileNetV3-small was right on 14 % of the digits, and with statistics taken anew on 97 %.
+    After 480 of them MobileNetV3-small was right on 14 % of the digits, and with statistics taken anew on 98 %.
     """
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     return [norm for norm in norms if norm.momentum is not None and (1 - norm.momentum) ** steps > REMEMBERED]

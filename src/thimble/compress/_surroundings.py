@@ -31,11 +31,11 @@ def surroundings(path: Path, kept: Iterable[str]) -> list[str]:
     layers = [node for node in graph.node if node.name in wanted]
     before = _reached(layers, lambda node: [made_by[name] for name in node.input if name in made_by], made_by)
     behind = _reached(layers, lambda node: [reader for name in node.output for reader in read_by.get(name, [])], made_by)
-    floats = {node.name for node in (*layers, *before, *behind)}
+    floats = {node.name for node in (*layers, *before, *behind)} - {""}  # the quantizer leaves out by name
     for node in graph.node:  # in the order of execution
-        if _sums(node, made_by) and all(made_by[name].name in floats for name in node.input):
+        if node.name and _sums(node, made_by) and all(made_by[name].name in floats for name in node.input):
             floats.add(node.name)
-    return sorted(floats - {node.name for node in layers} - {""})
+    return sorted(floats - wanted)
 
 
 def _reached(layers: list[Any], following: Any, made_by: dict[str, Any]) -> list[Any]:

@@ -141,6 +141,7 @@ class _Tally:
 
     def __init__(self, metric: Metric, reference: Path | None) -> None:
         self.metric = metric
+        self.guess = getattr(metric, "guessing", None)
         self.rows: list[NDArray[Any]] = []
         self.targets: list[NDArray[Any]] = []
         self.agreement: list[float] = []
@@ -157,7 +158,8 @@ class _Tally:
             targets = values if others is None else others
         if targets is not None:
             self.rows.append(self.metric.score(outputs, targets))
-            self.targets.append(targets)
+            if self.guess:
+                self.targets.append(targets)
 
     def _compare(self, values: NDArray[Any], others: NDArray[Any]) -> None:
         if values.shape != others.shape:
@@ -184,8 +186,7 @@ class _Tally:
 
     def guessing(self) -> float | None:
         """``None`` for metrics that don't know what guessing gets."""
-        guess = getattr(self.metric, "guessing", None)
-        return guess(np.concatenate(self.targets)) if guess and self.targets else None
+        return self.guess(np.concatenate(self.targets)) if self.guess and self.targets else None
 
     def cosine(self) -> float | None:
         return float(np.mean(self.cosines)) if self.cosines else None

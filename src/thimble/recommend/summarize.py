@@ -111,7 +111,7 @@ def no_better_than_guessing(study: Study) -> list[Advice]:
     baseline = study.candidates[0]
     scored = next((baseline.quality[split] for split in ("test", "validation") if split in baseline.quality), None)
     right = row_of(study, baseline).quality
-    if scored is None or right is None or scored.guessing is None or right.low > 100 * scored.guessing:
+    if scored is None or right is None or scored.guessing is None or not study.task.binary or right.low > 100 * scored.guessing:
         return []
     text = (
         f"{baseline.name} is right on {words.span(right, ' %')} of the {scored.split} samples, and always giving the most frequent answer "

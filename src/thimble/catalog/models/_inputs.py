@@ -83,7 +83,7 @@ def torch_model(network: nn.Module, inputs: tuple[TensorSpec, ...], spec: ModelS
     told = dict(notes or {})
     try:
         outputs = trial(network, inputs, 2)
-    except Exception:  # whatever the network raises, it may still take one sample
+    except _RefusedError:  # it may still take one sample
         outputs, inputs = _one_sample(network, inputs, spec.spec), tuple(replace(one, shape=one.with_batch(1)) for one in inputs)
         told["batch"] = "takes one sample at a time only"
     _check_outputs(outputs, spec.spec)
@@ -124,19 +124,28 @@ def remarks(notes: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def trial(network: nn.Module, inputs: tuple[TensorSpec, ...], batch: int) -> dict[str, Tensor]:
-    """The network's named outputs for ``batch`` samples of noise."""
+    """The network's named outputs for ``batch`` samples of noise. Raises `_RefusedError` where it doesn't take them."""
     import torch
 
-    with torch.no_grad():
-        return named_outputs(network(*example_inputs(Model(TORCH, network, inputs, ()), batch)))
+    given = example_inputs(Model(TORCH, network, inputs, ()), batch)
+    try:
+        with torch.no_grad():
+            answer = network(*given)
+    except Exception as error:  # the network is somebody's own code
+        raise _RefusedError(foreign(error)) from error
+    return named_outputs(answer)
+
+
+class _RefusedError(Exception):
+    """A network raised something when it was run; in one line."""
 
 
 def _one_sample(network: nn.Module, inputs: tuple[TensorSpec, ...], source: str) -> dict[str, Tensor]:
     try:
         return trial(network, inputs, 1)
-    except Exception as error:
+    except _RefusedError as error:
         shapes = listed(f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in inputs)
-        raise BadInput(f"{source} can't take {shapes}: {foreign(error)}") from error
+        raise BadInput(f"{source} can't take {shapes}: {error}") from error
 
 
 def _check_outputs(outputs: dict[str, Tensor], source: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from thimble.base.errors import BadInput
 from thimble.base.values import listed
+from thimble.catalog._archive import readable
 from thimble.catalog._user_file import foreign
 
 QUANTIZED = (
@@ -25,12 +26,14 @@ def read_onnx(path: Path) -> tuple[Any, list[Path]]:
     finds.
     """
     import onnx
+    from google.protobuf.message import DecodeError
 
     if not path.is_file():
         raise BadInput(f"there is no model at {path}")
     try:
-        model = onnx.load(path, load_external_data=False)
-    except Exception as error:  # protobuf's own errors, and whatever a damaged file leads to
+        with readable(path) as file:
+            model = onnx.load(file, format="protobuf", load_external_data=False)
+    except DecodeError as error:
         raise BadInput(f"{path} can't be read as ONNX; it is truncated or no model ({foreign(error)})") from error
     if not model.graph.node:
         raise BadInput(f"{path} can't be read as ONNX; it is truncated or no model (it has no operators)")
@@ -41,7 +44,7 @@ def read_onnx(path: Path) -> tuple[Any, list[Path]]:
             files[external] = None
     try:
         onnx.checker.check_model(str(path))
-    except Exception as error:  # the checker's own, and protobuf's for models that it can't hold
+    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:  # its own; names that are no text; its C++ code's
         raise BadInput(f"{path} is not valid ONNX: {foreign(error)}") from error
     return model, list(files)
 

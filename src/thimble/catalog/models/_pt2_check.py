@@ -14,11 +14,15 @@ import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
+
+import msgspec
 
 from thimble.base.errors import BadInput
 from thimble.catalog._archive import check_archive
 from thimble.catalog._user_file import foreign
+from thimble.catalog.models._state import unpickled
 
 _OPERATOR = re.compile(
     r"torch\.ops\.(aten|prims|quantized|quantized_decomposed|torchvision|higher_order)\.[a-z_]\w*(\.\w+)?|math\.[a-z]\w*"
@@ -42,6 +46,19 @@ _PLAIN = (
 _STRUCTURES = (None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict")
 
 
+class _Entry(msgspec.Struct):
+    """Where the archive keeps one tensor; ``use_pickle`` is anything that the loader takes for true."""
+
+    path_name: str
+    use_pickle: Any = False
+
+
+class _Config(msgspec.Struct):
+    """What the archive says of its weights or its constants."""
+
+    config: dict[str, _Entry] = {}
+
+
 def check_pt2(path: Path) -> None:
     """Raise `BadInput`, in one line, for an archive that is damaged, hostile, or holds anything that would be executed."""
     import torch
@@ -55,9 +72,7 @@ def check_pt2(path: Path) -> None:
         raise BadInput(f"{path} is an archive of an older PyTorch, which is not opened; export the model again with torch.export.save")
     try:
         _check_members(torch._C.PyTorchFileReader(str(path)), path)
-    except BadInput:
-        raise
-    except Exception as error:  # a damaged archive fails in as many ways as there are bytes
+    except (RuntimeError, ValueError, msgspec.ValidationError) as error:  # the reader's; no JSON or no text; not the loader's fields
         raise BadInput(f"{path} is no torch.export archive, or it is damaged ({foreign(error)})") from error
 
 
@@ -80,21 +95,19 @@ def _pickles(reader: Any, names: list[str], path: Path) -> Iterator[str]:
     yield from (name for name in names if name.startswith("data/") and name.endswith((".pt", ".pth", ".pkl")))
     for kind in ("weights", "constants"):
         config = f"data/{kind}/model_{kind}_config.json"
-        entries = _json(reader, config, path).get("config", {}) if config in names else {}
+        entries = msgspec.convert(_json(reader, config, path), _Config).config if config in names else {}
         for entry in entries.values():
-            member = posixpath.join(f"data/{kind}", entry["path_name"])
-            if entry["path_name"].startswith(("custom_obj", "opaque_obj")):
+            member = posixpath.join(f"data/{kind}", entry.path_name)
+            if entry.path_name.startswith(("custom_obj", "opaque_obj")):
                 raise BadInput(f"{path} holds a pickled object ({member}) that would run code; it was not opened")
-            if entry.get("use_pickle"):
+            if entry.use_pickle:
                 yield member
 
 
 def _check_pickle(content: bytes, name: str, path: Path) -> None:
-    import torch
-
     try:
-        torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling fails in as many ways as there are files
+        unpickled(io.BytesIO(content))
+    except UnpicklingError as error:
         raise BadInput(f"{path} holds {name}, which would run code when loaded or is damaged; it was not opened") from error
 
 

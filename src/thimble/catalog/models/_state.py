@@ -6,16 +6,19 @@ import importlib
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from thimble.base.errors import BadInput
 from thimble.base.step import needing
 from thimble.base.values import listed
+from thimble.catalog._archive import check_archive, readable
 from thimble.catalog._user_file import foreign
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+DAMAGED = "damaged"
 _NESTS = ("state_dict", "model_state_dict", "model", "net", "network", "ema")
 """Keys under which training scripts keep the weights in a checkpoint."""
 _PREFIXES = ("module.", "_orig_mod.", "model.")
@@ -36,33 +39,44 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return _unprefixed(state)
 
 
-def _read_pickle(path: Path) -> Any:
-    import pickle
+def unpickled(source: Path | BinaryIO) -> Any:
+    """What PyTorch unpickles where it runs no code. Raises `pickle.UnpicklingError` for everything that it can't.
 
+    Its unpickler is Python that runs byte by byte: files with random damage made it raise ten types of exceptions, from
+    ``AssertionError`` to ``struct.error``. So any is taken for damage here, and nothing but that call is made.
+    """
     import torch
 
-    from thimble.catalog._archive import check_archive
+    try:
+        return torch.load(source, map_location="cpu", weights_only=True)
+    except UnpicklingError:
+        raise
+    except Exception as error:
+        raise UnpicklingError(f"{DAMAGED}: {type(error).__name__}") from error
 
+
+def _read_pickle(path: Path) -> Any:
     check_archive(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "Unsupported operand" not in str(error):
-            raise BadInput(
-                f"{path} holds more than tensors and would run code when loaded, so it was not; "
-                "save the weights alone with torch.save(model.state_dict(), FILE)"
-            ) from error
-        raise BadInput(f"{path} is no weights file that PyTorch can read, or it is damaged") from error
-    except Exception as error:  # a damaged file fails in as many ways as there are bytes
-        raise BadInput(f"{path} is no weights file that PyTorch can read, or it is damaged ({type(error).__name__})") from error
+        return unpickled(path)
+    except UnpicklingError as error:
+        if DAMAGED in str(error) or "Unsupported operand" in str(error):
+            raise BadInput(f"{path} is no weights file that PyTorch can read, or it is damaged ({foreign(error)})") from error
+        raise BadInput(
+            f"{path} holds more than tensors and would run code when loaded, so it was not; "
+            "save the weights alone with torch.save(model.state_dict(), FILE)"
+        ) from error
 
 
 def _read_safetensors(path: Path) -> Any:
     with needing("timm"):
-        safetensors = importlib.import_module("safetensors.torch")
+        safetensors = importlib.import_module("safetensors")
+        loader = importlib.import_module("safetensors.torch")
+    with readable(path):
+        pass
     try:
-        return safetensors.load_file(path)
-    except Exception as error:  # its errors are defined in a compiled module of another name
+        return loader.load_file(path)
+    except safetensors.SafetensorError as error:
         raise BadInput(f"{path} is no safetensors file, or it is damaged ({foreign(error)})") from error
 
 

@@ -97,15 +97,15 @@ def _trial(path: Path, inputs: tuple[TensorSpec, ...]) -> dict[str, list[int | N
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
+    feeds = {}
+    for one in inputs:
+        noise = rng.standard_normal(one.with_batch(1)) if one.dtype.startswith("float") else np.zeros(one.with_batch(1))
+        feeds[one.name] = noise.astype(one.dtype)
     try:
-        feeds = {}
-        for one in inputs:
-            noise = rng.standard_normal(one.with_batch(1)) if one.dtype.startswith("float") else np.zeros(one.with_batch(1))
-            feeds[one.name] = noise.astype(one.dtype)
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [one.name for one in session.get_outputs()]
         results = dict(zip(names, session.run(names, feeds), strict=True))
-    except Exception as error:  # ONNX Runtime's errors have no common base
+    except Exception as error:  # ONNX Runtime's errors have no common base; nothing but its own calls is made here
         free = [one.name for one in inputs if None in one.shape[1:]]
         hint = f"; sizes of {', '.join(free)} are open, give --input-shape" if free else ""
         raise BadInput(f"ONNX Runtime can't run {path}: {foreign(error)}{hint}") from error
