@@ -103,10 +103,11 @@ def _built(name: str, spec: ModelSpec, classes: int | None) -> nn.Module:
     settings: dict[str, Any] = {} if classes is None else {"num_classes": classes}
     if spec.weights == IMAGENET:
         settings |= _published(name, classes)
+    timm = _timm()
     with torch.random.fork_rng(devices=[]), patience():
         torch.manual_seed(spec.seed)
         try:
-            network: nn.Module = _timm().create_model(name, **settings)
+            network: nn.Module = timm.create_model(name, **settings)
         except Exception as error:  # builders and hubs fail in ways of their own
             raise BadInput(f"timm can't build {name}: {foreign(error)}") from error
     return network

@@ -131,10 +131,11 @@ def _built(name: str, spec: ModelSpec, classes: int | None, weights: Any = None)
         settings["image_size"] = spec.size
     if name in _names("segmentation"):
         settings["weights_backbone"] = None
+    models = import_torchvision().models
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
         try:
-            network: nn.Module = import_torchvision().models.get_model(name, **settings)
+            network: nn.Module = models.get_model(name, **settings)
         except Exception as error:  # each builder checks its settings in its own way
             said = ", ".join(f"{key}={value}" for key, value in settings.items() if value is not None)
             raise BadInput(f"torchvision can't build {name} with {said or 'its defaults'}: {foreign(error)}") from error
