@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from thimble.measure import placement
+from thimble.devices import placement
 
 HERE = Path(__file__).parent
 

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from thimble import Fit, Study, read_config, read_study, summarize
-from thimble._matching import matched
-from thimble.base.processor import int8_support, processor_name
+from thimble.api.measure import Measuring, measure
+from thimble.api.resolve import matched
 from thimble.cli._progress import Show
+from thimble.core.processor import int8_support, processor_name
 from thimble.measure.latency import Sampling
-from thimble.measuring import Measuring, measure
 from thimble.stats import speedup_in
-from thimble.workflow import Event
+from thimble.study.workflow import Event
 
 SUBSET = 300
 """NNCF's own default."""

@@ -17,18 +17,18 @@ from pathlib import Path
 
 from zoo_weights import written
 
-from thimble.base.artifact import describe, write_manifest
-from thimble.base.processor import features, int8_support, processor_name
-from thimble.base.recipe import Recipe, recipe
-from thimble.base.subject import Subject
-from thimble.base.task import ModelSpec, TaskSpec, one_sample
-from thimble.building import Building, Source
-from thimble.catalog.models import fingerprint
-from thimble.catalog.tasks import open_task, split_info
+from thimble.core.artifact import describe, write_manifest
+from thimble.core.processor import features, int8_support, processor_name
+from thimble.core.recipe import Recipe, recipe
+from thimble.core.subject import Subject
+from thimble.core.task import ModelSpec, TaskSpec, one_sample
+from thimble.data import open_task, split_info
+from thimble.engine.building import Building, Source
+from thimble.engine.process import StepsProcess
+from thimble.engine.store import Store
 from thimble.measure.latency import Sampling, measure_latency
+from thimble.models import fingerprint
 from thimble.stats import speedup_in
-from thimble.steps_process import StepsProcess
-from thimble.store import Store
 
 HERE = Path(__file__).parent
 BAR = 0.18

@@ -34,20 +34,20 @@ from zoo_list import MODELS, SPECIAL
 from zoo_rounded import rounded_db
 from zoo_weights import written
 
-from thimble.base.artifact import describe, write_manifest
-from thimble.base.errors import BadInput, MissingExtra, RuntimeFailed, ThimbleError
-from thimble.base.recipe import Recipe
-from thimble.base.step import step_name
-from thimble.base.subject import Subject
-from thimble.base.task import ModelSpec, TaskSpec, one_sample
-from thimble.building import Building, Failed, Source
-from thimble.catalog.models import fingerprint
-from thimble.catalog.prospects import Situation, prospects
-from thimble.catalog.tasks import open_task, split_info
+from thimble.core.artifact import describe, write_manifest
+from thimble.core.errors import BadInput, MissingExtra, RuntimeFailed, ThimbleError
+from thimble.core.recipe import Recipe
+from thimble.core.step import step_name
+from thimble.core.subject import Subject
+from thimble.core.task import ModelSpec, TaskSpec, one_sample
+from thimble.data import open_task, split_info
+from thimble.engine.building import Building, Failed, Source
+from thimble.engine.process import StepsProcess
+from thimble.engine.store import Store
 from thimble.measure.metrics.agreement import Agreement
 from thimble.measure.quality import measure_quality
-from thimble.steps_process import StepsProcess
-from thimble.store import Store
+from thimble.models import fingerprint
+from thimble.search.candidates import Situation, prospects
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "zoo.json"

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from thimble.base.task import Task, TaskSpec
-from thimble.catalog.tasks import array_task, open_task
+from thimble.core.task import Task, TaskSpec
+from thimble.data import array_task, open_task
 
 SAMPLES = {"calibration": 16, "validation": 16, "test": 4}
 SIZES = (64, 96, 128, 224)

@@ -11,9 +11,9 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
-from thimble.base.model import fed
-from thimble.base.task import Batch
-from thimble.base.values import TensorSpec
+from thimble.core.model import fed
+from thimble.core.task import Batch
+from thimble.core.values import TensorSpec
 from thimble.measure.outputs import sqnr_db
 
 

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from zoo_data import SIZES, images
 
-from thimble.base.errors import BadInput
-from thimble.catalog.models import import_torchvision
+from thimble.core.errors import BadInput
+from thimble.models import import_torchvision
 
 
 def sane(network: nn.Module, x: torch.Tensor) -> None:

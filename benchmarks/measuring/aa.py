@@ -10,9 +10,9 @@ import argparse
 import sys
 from dataclasses import replace
 
-from models import subjects
 from record import record
 
+from models import subjects
 from thimble.measure.latency import Sampling, measure_latency
 from thimble.stats import speedup_interval, verdict
 

@@ -16,12 +16,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from models import subjects
 from record import record
 
-from thimble.measure.lock import measuring_lock
-from thimble.measure.process import Worker
-from thimble.measure.processor import cores_for
+from models import subjects
+from thimble.devices.lock import measuring_lock
+from thimble.devices.process import Worker
+from thimble.devices.processor import cores_for
 from thimble.measure.rounds import wait_until_idle
 from thimble.stats import ratio_interval
 

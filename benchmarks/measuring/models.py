@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from thimble.base.artifact import describe
-from thimble.base.subject import Subject
-from thimble.base.task import Arrays, ModelSpec, TaskSpec
-from thimble.building import Building, Source
-from thimble.catalog.models import fingerprint
-from thimble.catalog.recipes import lab_recipes
-from thimble.catalog.tasks import open_task, split_info
-from thimble.steps_process import StepsProcess
-from thimble.store import Store
+from thimble.core.artifact import describe
+from thimble.core.subject import Subject
+from thimble.core.task import Arrays, ModelSpec, TaskSpec
+from thimble.data import open_task, split_info
+from thimble.engine.building import Building, Source
+from thimble.engine.process import StepsProcess
+from thimble.engine.store import Store
+from thimble.models import fingerprint
+from thimble.search.named import lab_recipes
 
 
 def subjects(names: Sequence[str], threads: int = 1, size: int = 64) -> tuple[dict[str, Subject], Arrays]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 import time
 
-from models import subjects
 from record import record
 
+from models import subjects
+from thimble.devices.process import Worker
 from thimble.measure.latency import Sampling, measure_latency
-from thimble.measure.process import Worker
 
 if __name__ == "__main__":
     found, image = subjects(("baseline", "onnx", "onnx-int8-static"))

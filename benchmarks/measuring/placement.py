@@ -16,15 +16,15 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
-from models import subjects
 from numpy.typing import NDArray
 from record import record
 
-from thimble.base.subject import Subject
-from thimble.base.task import Arrays
-from thimble.measure.lock import measuring_lock
-from thimble.measure.placement import small_pieces_held
-from thimble.measure.process import Worker
+from models import subjects
+from thimble.core.subject import Subject
+from thimble.core.task import Arrays
+from thimble.devices.lock import measuring_lock
+from thimble.devices.placement import small_pieces_held
+from thimble.devices.process import Worker
 from thimble.measure.rounds import Member, Record, take_round
 
 COPIES, ROUNDS, RUNS = 6, 20, 8

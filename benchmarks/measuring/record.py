@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from thimble.base.processor import processor_name
-from thimble.measure.processor import available_cores, busy_seconds
+from thimble.core.processor import processor_name
+from thimble.devices.processor import available_cores, busy_seconds
 
 RESULTS = Path(__file__).parent / "results"
 DOCS = Path(__file__).parents[2] / "docs"

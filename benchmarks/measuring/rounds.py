@@ -12,7 +12,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from thimble.base.study import read_study
+from thimble.core.study import read_study
 from thimble.stats import ratio_interval
 
 BLUE, ORANGE, GREY = "#0072b2", "#e69f00", "#666666"

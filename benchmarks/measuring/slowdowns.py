@@ -17,12 +17,12 @@ from types import SimpleNamespace
 import numpy as np
 from record import record
 
-from thimble.base.artifact import Artifact
-from thimble.base.registry import RUNTIMES
-from thimble.base.subject import Subject
-from thimble.base.values import File, TensorSpec
+from thimble.core.artifact import Artifact
+from thimble.core.registry import RUNTIMES
+from thimble.core.subject import Subject
+from thimble.core.values import File, TensorSpec
+from thimble.devices.process import Worker
 from thimble.measure.latency import Sampling, measure_latency
-from thimble.measure.process import Worker
 from thimble.stats import speedup_interval, verdict
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "inference"))

@@ -12,9 +12,9 @@ import sys
 from contextlib import contextmanager
 
 import numpy as np
-from models import subjects
 from record import record
 
+from models import subjects
 from thimble.measure.latency import Sampling, measure_latency
 from thimble.stats import ratio_interval
 

@@ -10,7 +10,7 @@ import pytest
 from thimble.cli import main
 from thimble.cli.compare import labels
 
-STUDY = Path(__file__).parents[1] / "data" / "no-latency.json"
+STUDY = Path(__file__).parents[1] / "stored" / "no-latency.json"
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from thimble.base.artifact import Artifact, write_manifest
-from thimble.base.processor import int8_support
-from thimble.base.study import Candidate, write_study
-from thimble.base.values import File, TensorSpec
+from thimble.api.machine import INT8, machine
 from thimble.cli import _causes, doctor
-from thimble.machine import INT8, machine
-from thimble.measure import lock
+from thimble.core.artifact import Artifact, write_manifest
+from thimble.core.processor import int8_support
+from thimble.core.study import Candidate, write_study
+from thimble.core.values import File, TensorSpec
+from thimble.devices import lock
 
 _spec = importlib.util.spec_from_file_location("quantized", Path(__file__).parents[1] / "measure" / "quantized.py")
 assert _spec is not None
@@ -115,8 +115,8 @@ def study_in(folder: Path, made: Any, *names: str) -> Path:
 
 
 def blank_study(*candidates: Candidate) -> Any:
-    from thimble.base.study import Limits, Study, TaskInfo
-    from thimble.measure.environment import environment
+    from thimble.core.study import Limits, Study, TaskInfo
+    from thimble.devices.environment import environment
 
     info = TaskInfo("npz:/nowhere.npz", "gone", "accuracy", "%", True, (), {})
     return Study("lab", "a.py:network", info, environment(), 1, 0, Limits(), candidates)
@@ -134,7 +134,7 @@ def test_a_study_is_looked_into_where_it_lacks_evidence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["nothing", "text", "folder", "empty study", "broken study"])
 def test_bad_input_is_one_line(kind: str, tmp_path: Path) -> None:
-    from thimble.base.errors import BadInput
+    from thimble.core.errors import BadInput
 
     given = {"nothing": tmp_path / "none.onnx", "text": tmp_path / "notes.txt"}.get(kind, tmp_path / "folder")
     if kind == "text":

@@ -60,8 +60,8 @@ def test_a_head_that_does_not_fit(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
-    from thimble.base.errors import CannotWrite
-    from thimble.store import writing
+    from thimble.core.errors import CannotWrite
+    from thimble.engine.store import writing
 
     with pytest.raises(CannotWrite, match="No space left"), writing(Path("/dev/full")), Path("/dev/full").open("w") as stream:
         stream.write("x" * 100_000)
@@ -70,8 +70,8 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_of_a_copied_folder_too() -> None:
     import shutil
 
-    from thimble.base.errors import CannotWrite
-    from thimble.store import writing
+    from thimble.core.errors import CannotWrite
+    from thimble.engine.store import writing
 
     full = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'a' -> 'b'")])
     with pytest.raises(CannotWrite, match=r"^can't write /out: \[Errno 28\] No space left on device: 'a' -> 'b'$"), writing(Path("/out")):
@@ -91,7 +91,7 @@ def test_list_names_everything_with_its_settings() -> None:
 
 
 def test_report_needs_only_the_study(tmp_path: Path) -> None:
-    golden = Path(__file__).parents[1] / "data" / "lab.json"
+    golden = Path(__file__).parents[1] / "stored" / "lab.json"
     (tmp_path / "study.json").write_bytes(golden.read_bytes())
     done = subprocess.run([sys.executable, "-m", "thimble", "report", str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from thimble import listing
-from thimble._listing import KINDS, model_names
-from thimble.base.errors import UnknownName
-from thimble.base.recipe import parse_recipe
-from thimble.base.registry import STEPS
+from thimble.api.listing import KINDS, model_names
 from thimble.cli.list import command
+from thimble.core.errors import UnknownName
+from thimble.core.recipe import parse_recipe
+from thimble.core.registry import STEPS
 
 
 def shown(*arguments: str) -> Result:
@@ -49,7 +49,7 @@ def test_settings_have_types_defaults_and_choices() -> None:
 
 
 def test_what_is_absent_says_how_to_install_it() -> None:
-    from thimble._listing import _missing
+    from thimble.api.listing import _missing
 
     assert _missing(("json", "no_such_module"), "timm") == "pip install 'thimble[timm]'"
     assert _missing(("json",), "timm") is None

@@ -6,10 +6,10 @@ import urllib.request
 
 import pytest
 
-from thimble.base.artifact import Artifact, write_manifest
-from thimble.base.errors import BadInput
-from thimble.base.values import File
 from thimble.cli.view import model_file
+from thimble.core.artifact import Artifact, write_manifest
+from thimble.core.errors import BadInput
+from thimble.core.values import File
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thimble.base.artifact import Artifact
-from thimble.base.registry import RUNTIMES
-from thimble.base.subject import Subject
-from thimble.base.values import File, TensorSpec
-from thimble.measure import lock
+from thimble.core.artifact import Artifact
+from thimble.core.registry import RUNTIMES
+from thimble.core.subject import Subject
+from thimble.core.values import File, TensorSpec
+from thimble.devices import lock
 
 IMAGE = TensorSpec("image", (None, 3, 8, 8))
 
@@ -41,7 +41,7 @@ def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Subject]:
     """Makes a subject that does what its keywords say."""
-    here = Path(__file__).parent.parent / "inference"
+    here = Path(__file__).parent.parent / "runtimes"
     classes = {"scripted": _module("scripted", here / "scripted.py").Scripted, "absent": _module("absent", here / "absent.py").Absent}
     plugins = {name: SimpleNamespace(load=lambda cls=cls: cls) for name, cls in classes.items()}
     monkeypatch.setitem(RUNTIMES.__dict__, "_plugins", plugins)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from thimble.base.study import Environment, Round
-from thimble.measure import processor
+from thimble.core.study import Environment, Round
+from thimble.devices import processor
+from thimble.devices.environment import environment
 from thimble.measure.conditions import condition_warnings
-from thimble.measure.environment import environment
 
 QUIET = Environment("m", "p", (), 4, 8000, "Linux x86_64", "3.11", "performance")
 

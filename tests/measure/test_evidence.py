@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thimble.base.artifact import Artifact
-from thimble.base.registry import METRICS
-from thimble.base.subject import Subject
-from thimble.base.task import Batch
-from thimble.base.values import File, TensorSpec
+from thimble.core.artifact import Artifact
+from thimble.core.registry import METRICS
+from thimble.core.subject import Subject
+from thimble.core.task import Batch
+from thimble.core.values import File, TensorSpec
 from thimble.measure.integers.scores import Reading, at_risk, on_both, reading, spread
 from thimble.measure.probes.graph import Graph
 from thimble.measure.probes.ranges import Ranges

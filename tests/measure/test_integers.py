@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thimble.base.processor import int8_support
+from thimble.core.processor import int8_support
 from thimble.measure.integers.emulation import Emulation
 from thimble.measure.integers.products import product, risky_pairs, windows
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from thimble.base.errors import BadInput, RuntimeFailed
-from thimble.base.study import Run
-from thimble.measure import processor
+from thimble.core.errors import BadInput, RuntimeFailed
+from thimble.core.study import Run
+from thimble.devices import processor
+from thimble.devices.process import Worker
 from thimble.measure.latency import Sampling, measure_latency
-from thimble.measure.process import Worker
 from thimble.stats import ratio_interval, speedup_in, speedup_interval, verdict
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thimble.measure.macs import macs_of_onnx, macs_of_torch
+from thimble.formats.macs import macs_of_onnx, macs_of_torch
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -30,7 +30,7 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_torchvision_models_come_out_as_published(name: str) -> None:
-    from thimble.catalog.models._torchvision_import import import_torchvision
+    from thimble.fetch.torchvision_import import import_torchvision
 
     torchvision = import_torchvision()
     model = torchvision.models.get_model(name, weights=None, **({"init_weights": False, "aux_logits": True} if name == "googlenet" else {}))

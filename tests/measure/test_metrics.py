@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score, mean_squared_error
 
-from thimble.base.errors import BadInput
-from thimble.base.registry import METRICS
-from thimble.base.task import Metric
+from thimble.core.errors import BadInput
+from thimble.core.registry import METRICS
+from thimble.core.task import Metric
 from thimble.measure.metrics.accuracy import Accuracy
 from thimble.measure.metrics.agreement import Agreement
 from thimble.measure.metrics.f1 import F1

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thimble.base.registry import PROBES
-from thimble.base.study import Round, Run
-from thimble.base.values import TensorSpec
-from thimble.measure.environment import environment
+from thimble.core.registry import PROBES
+from thimble.core.study import Round, Run
+from thimble.core.values import TensorSpec
+from thimble.devices.environment import environment
 from thimble.measure.probes import energy
 from thimble.measure.probes.energy import Energy, packages
 from thimble.measure.probes.operators import Operators

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thimble.base.errors import BadInput, RuntimeFailed
-from thimble.base.task import Batch
-from thimble.base.values import TensorSpec
+from thimble.core.errors import BadInput, RuntimeFailed
+from thimble.core.task import Batch
+from thimble.core.values import TensorSpec
 from thimble.measure.metrics.accuracy import Accuracy
 from thimble.measure.metrics.agreement import Agreement
 from thimble.measure.outputs import sqnr_db

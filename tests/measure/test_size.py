@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thimble.base.artifact import Artifact
-from thimble.base.errors import BadInput
-from thimble.base.values import File
+from thimble.core.artifact import Artifact
+from thimble.core.errors import BadInput
+from thimble.core.values import File
 from thimble.measure.size import deflated_bytes, measure_size, stored_tensors
 
 PARAMETERS = 8 * 27 + 8 + 4 * 8 + 4

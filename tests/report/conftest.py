@@ -23,12 +23,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from thimble.base.study import Study, read_study
-from thimble.base.summary import Summary
-from thimble.recommend.summarize import summarize
+from thimble.core.study import Study, read_study
+from thimble.core.summary import Summary
+from thimble.decide.summarize import summarize
 from thimble.report.html import html_text
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parent.parent / "stored"
 CHROMIUM = next((path for name in ("chromium", "google-chrome", "chromium-browser") if (path := shutil.which(name))), None)
 DRIVER = shutil.which("chromedriver")
 MISSING = None if CHROMIUM and DRIVER else "no Chromium with its driver is installed (Debian: apt-get install chromium chromium-driver)"

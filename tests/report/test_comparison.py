@@ -5,8 +5,8 @@ import re
 import pytest
 from rich.console import Console
 
-from thimble.base.comparison import Change, Comparison, Side
-from thimble.base.summary import Interval
+from thimble.core.comparison import Change, Comparison, Side
+from thimble.core.summary import Interval
 from thimble.report import SideBySide
 
 NAUGHTY = "<script>alert(1)</script>|`x`"

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from thimble.base.errors import CannotWrite
-from thimble.base.registry import REPORTS
+from thimble.core.errors import CannotWrite
+from thimble.core.registry import REPORTS
 from thimble.report._files import write_text, write_with
 
 WRITERS = sorted(name for name, report in REPORTS.all().items() if hasattr(report, "write"))

@@ -15,15 +15,15 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from thimble.base.study import Study, read_study
-from thimble.recommend.summarize import summarize
+from thimble.core.study import Study, read_study
+from thimble.decide.summarize import summarize
 from thimble.report import _words as words
 from thimble.report.csv import csv_text
 from thimble.report.html import html_text
 from thimble.report.markdown import markdown_text
 from thimble.report.table import Table
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parent.parent / "stored"
 
 
 def terminal(golden, width: int | None) -> str:

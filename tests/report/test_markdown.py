@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from thimble.base.study import Advice, Finding, Limits
-from thimble.base.summary import Interval, Row, Summary
+from thimble.core.study import Advice, Finding, Limits
+from thimble.core.summary import Interval, Row, Summary
 from thimble.report.markdown import code, escaped, markdown_text
 
 SURE, UNSURE = Interval(2.0, 1.9, 2.1), Interval(1.02, 0.98, 1.06)

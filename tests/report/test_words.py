@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thimble.base.summary import Interval
+from thimble.core.summary import Interval
 from thimble.report import _words as words
 from thimble.report._notes import note
 

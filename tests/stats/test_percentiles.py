@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thimble.base.errors import BadInput
+from thimble.core.errors import BadInput
 from thimble.stats import percentile, samples_needed
 
 

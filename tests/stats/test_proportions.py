@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import binomtest
 
-from thimble.base.errors import BadInput
+from thimble.core.errors import BadInput
 from thimble.stats import mcnemar_exact, tango, wilson
 
 

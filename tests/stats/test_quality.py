@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from thimble.base.errors import BadInput
-from thimble.base.summary import Interval
+from thimble.core.errors import BadInput
+from thimble.core.summary import Interval
 from thimble.stats import drop_interval, non_inferiority, paired_bootstrap, quality_interval, samples_to_decide, tango, wilson
 
 

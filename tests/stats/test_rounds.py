@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thimble.base.errors import BadInput
-from thimble.base.summary import Interval
+from thimble.core.errors import BadInput
+from thimble.core.summary import Interval
 from thimble.measure.latency import REOPEN_ROUNDS
 from thimble.stats import latency_interval, ratio_interval, rounds_wanted, speedup_interval, verdict
 from thimble.stats.rounds import PROCESS_SPREAD

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from thimble.base.errors import BadInput
+from thimble.core.errors import BadInput
 from thimble.stats import sequential_drop, tango
 from thimble.stats.sequential import asymptotic_sequence, betting_sequence
 

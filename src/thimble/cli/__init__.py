@@ -1,6 +1,6 @@
 """The command line: one thin command per public function, each in a module of its own, loaded when it is asked for.
 
-Exit codes are those of `thimble.base.errors`; Ctrl-C gives 130.
+Exit codes are those of `thimble.core.errors`; Ctrl-C gives 130.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import traceback
 
 import click
 
-from thimble.base.errors import CannotWrite, ThimbleError
+from thimble.core.errors import CannotWrite, ThimbleError
 
 INTERRUPTED = 130
 

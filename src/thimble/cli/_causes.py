@@ -6,9 +6,9 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 
-from thimble.base.study import Candidate, Study
-from thimble.base.summary import Row
 from thimble.cli._figures import number
+from thimble.core.study import Candidate, Study
+from thimble.core.summary import Row
 
 Lines = list[tuple[str, str]]
 
@@ -26,7 +26,7 @@ def lines(rows: Sequence[tuple[str, str]], indent: str = "") -> str:
 
 def explained(study: Study) -> str:
     """Each candidate that something is known of: the evidence, then the causes."""
-    from thimble.recommend.summarize import summarize
+    from thimble.decide.summarize import summarize
 
     summary = summarize(study)
     parts = []

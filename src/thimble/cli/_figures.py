@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thimble.base.study import Advice, Candidate, Study
-from thimble.base.summary import Interval, Row
+from thimble.core.study import Advice, Candidate, Study
+from thimble.core.summary import Interval, Row
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -122,7 +122,7 @@ def show_figures(study: Study, folder: Path | None, as_json: bool) -> None:
     import msgspec
     from rich.console import Console
 
-    from thimble.recommend.summarize import no_better_than_guessing
+    from thimble.decide.summarize import no_better_than_guessing
 
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(study), indent=1).decode())
@@ -150,7 +150,7 @@ def figures_table(study: Study) -> Table:
     from rich import box
     from rich.table import Table
 
-    from thimble.recommend.summarize import summarize
+    from thimble.decide.summarize import summarize
 
     pairs = list(zip(summarize(study).rows, study.candidates, strict=True))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -169,7 +169,7 @@ def figures_table(study: Study) -> Table:
 
 def verdicts(study: Study) -> list[str]:
     """For each artifact but the first, what is proven of its speed."""
-    from thimble.recommend.summarize import summarize
+    from thimble.decide.summarize import summarize
     from thimble.stats import verdict
 
     baseline = study.candidates[0].name

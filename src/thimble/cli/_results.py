@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from thimble.base.errors import BadInput
-from thimble.base.study import Study, read_study
-from thimble.base.summary import Summary
+from thimble.core.errors import BadInput
+from thimble.core.study import Study, read_study
+from thimble.core.summary import Summary
 
 
 def show_results(study: Study, folder: Path, as_json: bool, reasons: bool = False) -> None:
@@ -18,7 +18,7 @@ def show_results(study: Study, folder: Path, as_json: bool, reasons: bool = Fals
     """
     from rich.console import Console
 
-    from thimble.recommend.summarize import summarize
+    from thimble.decide.summarize import summarize
     from thimble.report.table import Table
 
     summary = summarize(study)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from thimble._options import OPTIONS
-from thimble.base.values import MB
+from thimble.api.options import OPTIONS
 from thimble.cli.lab import numbers
 from thimble.cli.measure import shapes
+from thimble.core.values import MB
 
 if TYPE_CHECKING:
-    from thimble._apply import Applied, Change
+    from thimble.api.apply import Applied, Change
 
 TOLD = ("output_shapes", "parameters_before", "parameters_after", "weights")
 """Notes that the figures say already, or that say where the model came from."""
@@ -55,7 +55,7 @@ def command(out: Path, as_json: bool, **given: Any) -> None:
     """
     import msgspec
 
-    from thimble._apply import Apply, apply
+    from thimble.api.apply import Apply, apply
     from thimble.cli._progress import Show
 
     options = Apply(**{**given, "shapes": given["shapes"] or None})
@@ -136,14 +136,14 @@ def _count(number: int) -> str:
 
 
 def _title(runtime: str) -> str:
-    from thimble.base.registry import RUNTIMES
+    from thimble.core.registry import RUNTIMES
 
     return str(RUNTIMES.get(runtime).title)
 
 
 def _hint(applied: Applied) -> str:
     """What a folder's own runtime would not be."""
-    from thimble.base.registry import RUNTIMES
+    from thimble.core.registry import RUNTIMES
 
     native = RUNTIMES.get(applied.runtime).formats[0] == applied.artifact.format
     return "" if native else f" --runtime {applied.runtime}"

@@ -10,8 +10,8 @@ import click
 from thimble.cli.measure import measuring, measuring_options, whole_or_nothing
 
 if TYPE_CHECKING:
-    from thimble.base.study import Study
-    from thimble.comparing import Verdict
+    from thimble.core.study import Study
+    from thimble.decide.compare import Verdict
 
 
 @click.command("compare")
@@ -26,7 +26,7 @@ def command(things: tuple[str, ...], fail_on_regression: bool, as_json: bool, **
     DIR:NAME of a candidate in DIR/study.json. Folders of studies are set side by side, each after the first against
     it: speeds by their ratios to each study's own baseline, never in milliseconds; --out DIR keeps that as pages.
     """
-    from thimble.measuring import saved_study
+    from thimble.api.measure import saved_study
 
     if len(things) < 2:
         raise click.UsageError("compare needs two things at least")
@@ -43,11 +43,11 @@ def command(things: tuple[str, ...], fail_on_regression: bool, as_json: bool, **
 def _two(things: tuple[str, ...], options: dict[str, Any], as_json: bool, strict: bool) -> None:
     import msgspec
 
-    from thimble.base.errors import Regression
+    from thimble.api.measure import compare
     from thimble.cli._figures import show_warnings
     from thimble.cli._progress import Show
-    from thimble.measuring import compare
-    from thimble.workflow import Event
+    from thimble.core.errors import Regression
+    from thimble.study.workflow import Event
 
     with whole_or_nothing(), Show() as show:
         found = compare(things[0], things[1], measuring(**options), lambda done, words: show(Event(done, words)))
@@ -78,8 +78,8 @@ def verdict_lines(found: Verdict) -> list[str]:
 def _studies(names: tuple[str, ...], studies: list[Study], out: Path | None, as_json: bool, strict: bool) -> None:
     from rich.console import Console
 
-    from thimble.base.errors import Regression
-    from thimble.comparing import compare_studies
+    from thimble.core.errors import Regression
+    from thimble.decide.compare import compare_studies
     from thimble.report._comparison import SideBySide
 
     found = compare_studies(studies, labels(names))

@@ -10,7 +10,7 @@ from thimble.cli.lab import numbers
 from thimble.cli.measure import shapes
 
 if TYPE_CHECKING:
-    from thimble.machine import Machine
+    from thimble.api.machine import Machine
 
 
 @click.command("doctor")
@@ -34,15 +34,15 @@ def command(artifact: str | None, as_json: bool, **options: Any) -> None:
     import msgspec
 
     if artifact is None:
-        from thimble.machine import machine
+        from thimble.api.machine import machine
 
         found = machine()
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode() if as_json else described(found))
         return
+    from thimble.api.doctor import Doctor, examine
     from thimble.cli._causes import explained
     from thimble.cli._progress import Show
-    from thimble.doctor import Doctor, examine
-    from thimble.workflow import Event
+    from thimble.study.workflow import Event
 
     with Show() as show:
         study = examine(artifact, Doctor(**options), lambda done, words: show(Event(done, words)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from thimble._options import GOALS, OPTIONS
+from thimble.api.options import GOALS, OPTIONS
 from thimble.cli.lab import numbers
 from thimble.cli.measure import seconds, shapes
 
@@ -53,8 +53,8 @@ def command(config: Path | None, print_config: bool, as_json: bool, **given: Any
     thimble fit model.onnx --data file.py:task --max-latency 20 --print-config > study.toml
     thimble fit --config study.toml --threads 1
     """
-    from thimble._config import fit_of, read_values, text_of
-    from thimble._fit import confirmed, fit
+    from thimble.api.config import fit_of, read_values, text_of
+    from thimble.api.fit import confirmed, fit
     from thimble.cli._progress import Show
     from thimble.cli._results import show_known, show_results
 

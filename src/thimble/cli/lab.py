@@ -42,7 +42,7 @@ def command(out: Path, as_json: bool, only: str | None, **options: object) -> No
 
     On a connected machine, the pretrained study: thimble lab --weights imagenet --data imagenette --image-size 224
     """
-    from thimble._lab import Lab, lab
+    from thimble.api.lab import Lab, lab
     from thimble.cli._progress import Show
     from thimble.cli._results import show_results
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from thimble._listing import Listed
+    from thimble.api.listing import Listed
 
 KINDS = ("steps", "runtimes", "models", "tasks", "metrics", "recipes")
 WIDTH = 80
@@ -31,7 +31,7 @@ def command(kind: str, name: str | None, as_json: bool) -> None:
     """
     import msgspec
 
-    from thimble._listing import listing, model_names
+    from thimble.api.listing import listing, model_names
 
     found = listing(kind, name)
     names = model_names(name) if kind == "models" and name and not found[0].missing else []

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from thimble.base.values import seconds_of
 from thimble.cli.lab import numbers
+from thimble.core.values import seconds_of
 
 if TYPE_CHECKING:
-    from thimble.measuring import Measuring
+    from thimble.api.measure import Measuring
 
 
 def shapes(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
@@ -84,8 +84,8 @@ def measuring_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def measuring(seconds: float | None, precision: float | None, **options: Any) -> Measuring:
     """The options as the library's value."""
+    from thimble.api.measure import Measuring
     from thimble.measure.latency import Sampling
-    from thimble.measuring import Measuring
 
     return Measuring(sampling=Sampling(seconds=seconds, precision=precision), **options)
 
@@ -112,10 +112,10 @@ def command(artifacts: tuple[str, ...], energy: bool, as_json: bool, out: Path |
 
     ARTIFACT is a folder that Thimble made, a .onnx or .pt2 file, or a model to export such as torchvision:resnet18.
     """
+    from thimble.api.measure import measure
     from thimble.cli._figures import show_figures
     from thimble.cli._progress import Show
-    from thimble.measuring import measure
-    from thimble.workflow import Event
+    from thimble.study.workflow import Event
 
     asked = measuring(probes=("energy",) if energy else (), out=out, **options)
     with whole_or_nothing(), Show() as show:

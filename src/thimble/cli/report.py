@@ -12,9 +12,9 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of the table.")
 def command(folder: Path, as_json: bool) -> None:
     """Draw every table, picture and page of a study again, from its study.json alone."""
-    from thimble.base.study import read_study
     from thimble.cli._results import show_results
-    from thimble.workflow import write_reports
+    from thimble.core.study import read_study
+    from thimble.study.workflow import write_reports
 
     study = read_study(folder)
     place = folder if folder.is_dir() else folder.parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from thimble.base.values import MB
+from thimble.core.values import MB
 
 
 @click.command("store")
@@ -16,7 +16,7 @@ def command(prune: bool, days: float) -> None:
     The store lies in $THIMBLE_STORE, else in the user's cache folder. Removing it costs nothing but the time to do
     the work again.
     """
-    from thimble.store import Store
+    from thimble.engine.store import Store
 
     store = Store()
     if prune:

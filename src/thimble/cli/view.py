@@ -19,8 +19,8 @@ def command(artifact: Path, port: int, no_browser: bool) -> None:
     import logging
     import webbrowser
 
-    from thimble.base.errors import ThimbleError
-    from thimble.base.step import needing
+    from thimble.core.errors import ThimbleError
+    from thimble.core.step import needing
 
     path = model_file(artifact)
     with needing("view"):
@@ -39,8 +39,8 @@ def command(artifact: Path, port: int, no_browser: bool) -> None:
 
 def model_file(artifact: Path) -> Path:
     """The file to draw: an artifact folder's main one, or the given file; raises `BadInput`."""
-    from thimble.base.artifact import MANIFEST, read_manifest
-    from thimble.base.errors import BadInput
+    from thimble.core.artifact import MANIFEST, read_manifest
+    from thimble.core.errors import BadInput
 
     if artifact.is_dir():
         if (artifact / "study.json").exists() and not (artifact / MANIFEST).exists():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thimble.base.study import Cold
-from thimble.base.subject import Subject
-from thimble.measure.lock import measuring_lock
-from thimble.measure.process import Worker
+from thimble.core.study import Cold
+from thimble.core.subject import Subject
+from thimble.devices.lock import measuring_lock
+from thimble.devices.process import Worker
 
 if TYPE_CHECKING:
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 
 def measure_cold(subject: Subject, inputs: Arrays) -> Cold:

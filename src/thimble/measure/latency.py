@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from thimble.base.errors import BadInput, ThimbleError
-from thimble.base.registry import RUNTIMES
-from thimble.base.step import Progress, silent
-from thimble.base.study import Advice, Environment, Round, Run
-from thimble.base.subject import Subject
-from thimble.base.values import digest_of
-from thimble.measure import processor
+from thimble.core.errors import BadInput, ThimbleError
+from thimble.core.registry import RUNTIMES
+from thimble.core.step import Progress, silent
+from thimble.core.study import Advice, Environment, Round, Run
+from thimble.core.subject import Subject
+from thimble.core.values import digest_of
+from thimble.devices import processor
+from thimble.devices.environment import environment
+from thimble.devices.lock import measuring_lock
+from thimble.devices.placement import small_pieces_held
+from thimble.devices.process import Worker
 from thimble.measure.conditions import condition_warnings
-from thimble.measure.environment import environment
-from thimble.measure.lock import measuring_lock
-from thimble.measure.placement import small_pieces_held
-from thimble.measure.process import Worker
 from thimble.measure.rounds import Member, Record, take_round, wait_until_idle
 
 if TYPE_CHECKING:
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 DEFAULT_ROUNDS = 25
 MIN_ROUNDS = 5

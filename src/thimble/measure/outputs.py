@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thimble.base.artifact import Artifact
-from thimble.base.errors import BadInput, RuntimeFailed
-from thimble.base.subject import Subject
-from thimble.base.task import Batch, Split
+from thimble.core.artifact import Artifact
+from thimble.core.errors import BadInput, RuntimeFailed
+from thimble.core.subject import Subject
+from thimble.core.task import Batch, Split
+from thimble.devices.process import Worker
 from thimble.measure.metrics._outputs import primary
-from thimble.measure.process import Worker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 BATCH = 32
 BATCH_BYTES = 16_000_000

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thimble.base.errors import BadInput
-from thimble.base.registry import snake_case
-from thimble.base.seen import digests_of, read_seen
-from thimble.base.step import Progress, silent
-from thimble.base.study import Quality
-from thimble.base.subject import Subject
-from thimble.base.task import SPLITS, Batch, Metric, Split, Task
+from thimble.core.errors import BadInput
+from thimble.core.registry import snake_case
+from thimble.core.seen import digests_of, read_seen
+from thimble.core.step import Progress, silent
+from thimble.core.study import Quality
+from thimble.core.subject import Subject
+from thimble.core.task import SPLITS, Batch, Metric, Split, Task
+from thimble.devices.process import Worker
 from thimble.measure.metrics._outputs import primary
 from thimble.measure.metrics.agreement import Agreement, agreeing
 from thimble.measure.outputs import batch_size, first_output, keeping, run_batch, sqnr_db
-from thimble.measure.process import Worker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 
 def measure_quality(

@@ -8,11 +8,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from thimble.base.errors import ThimbleError
-from thimble.base.study import Advice, Round
-from thimble.base.subject import Subject
-from thimble.measure import processor
-from thimble.measure.process import Worker
+from thimble.core.errors import ThimbleError
+from thimble.core.study import Advice, Round
+from thimble.core.subject import Subject
+from thimble.devices import processor
+from thimble.devices.process import Worker
 
 SLICE_MS = 60.0
 """How long one member measures in one round, unless one inference takes longer."""

@@ -11,7 +11,7 @@ import numpy as np
 from thimble.measure.outputs import sqnr_db
 
 if TYPE_CHECKING:
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 HEAVY = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 

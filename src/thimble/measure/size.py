@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from thimble.base.artifact import Artifact
-from thimble.base.errors import BadInput
-from thimble.base.study import Size
-from thimble.measure.formats import Stored, format_named
+from thimble.core.artifact import Artifact
+from thimble.core.errors import BadInput
+from thimble.core.study import Size
+from thimble.formats import Stored, format_named
 
 BLOCK = 4 << 20
 LEVEL = 6

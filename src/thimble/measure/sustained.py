@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from thimble.base.errors import BadInput
-from thimble.base.registry import RUNTIMES
-from thimble.base.step import Progress, silent
-from thimble.base.study import Round, Run
-from thimble.base.subject import Subject
-from thimble.base.values import digest_of
-from thimble.measure import processor
+from thimble.core.errors import BadInput
+from thimble.core.registry import RUNTIMES
+from thimble.core.step import Progress, silent
+from thimble.core.study import Round, Run
+from thimble.core.subject import Subject
+from thimble.core.values import digest_of
+from thimble.devices import processor
+from thimble.devices.environment import environment
+from thimble.devices.lock import measuring_lock
+from thimble.devices.process import Worker
 from thimble.measure.conditions import condition_warnings
-from thimble.measure.environment import environment
-from thimble.measure.lock import measuring_lock
-from thimble.measure.process import Worker
 from thimble.measure.rounds import LoadOfOthers
 
 if TYPE_CHECKING:
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 ROUND_S = 0.5
 KEPT = 40

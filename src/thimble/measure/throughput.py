@@ -7,14 +7,14 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from thimble.base.errors import RuntimeFailed
-from thimble.base.subject import Subject
-from thimble.measure.lock import measuring_lock
+from thimble.core.errors import RuntimeFailed
+from thimble.core.subject import Subject
+from thimble.devices.lock import measuring_lock
+from thimble.devices.process import Worker
 from thimble.measure.outputs import fixed_batch
-from thimble.measure.process import Worker
 
 if TYPE_CHECKING:
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 BATCHES = (1, 2, 4, 8, 16, 32)
 SECONDS = 0.5

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from thimble.base.study import Run, Study
-from thimble.base.summary import Interval, Row, Summary
+from thimble.core.study import Run, Study
+from thimble.core.summary import Interval, Row, Summary
 from thimble.report import _words as words
 from thimble.report._palette import BASELINE, looks
 from thimble.report._scatter import floor_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from thimble.base.study import Study
-from thimble.base.summary import Interval, Row, Summary
+from thimble.core.study import Study
+from thimble.core.summary import Interval, Row, Summary
 from thimble.report import _words as words
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from thimble.base.comparison import Change, Comparison, Side
-from thimble.base.summary import Interval
+from thimble.core.comparison import Change, Comparison, Side
+from thimble.core.summary import Interval
 from thimble.report import _words as words
 from thimble.report._files import write_text
 from thimble.report.markdown import code, escaped

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from thimble.base.errors import CannotWrite
+from thimble.core.errors import CannotWrite
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from thimble.base.study import Advice, Finding, Study
-from thimble.base.summary import Row
+from thimble.core.study import Advice, Finding, Study
+from thimble.core.summary import Row
 from thimble.report import _words as words
 from thimble.report._claims import Claims, overlap
 

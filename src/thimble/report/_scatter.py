@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from thimble.base.study import Study
-from thimble.base.summary import Row, Summary
+from thimble.core.study import Study
+from thimble.core.summary import Row, Summary
 from thimble.report import _words as words
 from thimble.report._palette import BASELINE, Look
 from thimble.report._placement import Box, Point, place, spread

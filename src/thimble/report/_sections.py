@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from thimble.base.study import Candidate, StepRecord, Study
-from thimble.base.summary import Row, Summary
+from thimble.core.study import Candidate, StepRecord, Study
+from thimble.core.summary import Row, Summary
 from thimble.report import _words as words
 from thimble.report._charts import shown_runs
 from thimble.report._notes import note

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thimble.base.summary import Row
+from thimble.core.summary import Row
 from thimble.report import _words as words
 from thimble.report._claims import Claims, overlap
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from thimble.base.study import Study, TaskInfo
-    from thimble.base.summary import Interval, Row
+    from thimble.core.study import Study, TaskInfo
+    from thimble.core.summary import Interval, Row
 
 RUNTIMES = {
     "pytorch": "PyTorch",
@@ -52,7 +52,7 @@ def interval(value: Interval | None, unit: str = "", most: int = 3) -> str:
 
     The ends of a `WIDE` one have two digits each, so that a low one is never rounded to nothing.
 
-    >>> from thimble.base.summary import Interval
+    >>> from thimble.core.summary import Interval
     >>> interval(Interval(3.412, 3.2, 3.6), "x"), interval(Interval(1.008, 1.002, 1.014), "x"), interval(Interval(8.2, 1.43, 46), "x")
     ('3.4x (3.2-3.6)', '1.008x (1.002-1.014)', '8.2x (1.4-46)')
     """
@@ -74,7 +74,7 @@ def interval(value: Interval | None, unit: str = "", most: int = 3) -> str:
 def points(value: Interval | None, unit: str = "", digits: int = 2) -> str:
     """A difference of qualities with its interval, to so many ``digits`` of its uncertainty, one decimal at least.
 
-    >>> from thimble.base.summary import Interval
+    >>> from thimble.core.summary import Interval
     >>> points(Interval(0.17, -0.63, 1.06), " points"), points(Interval(0.17, -0.63, 1.06), digits=1)
     ('0.17 points (-0.63 to 1.06)', '0.2 (-0.6 to 1.1)')
     """

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from thimble.base.study import Study
-from thimble.base.summary import Interval, Row, Summary
+from thimble.core.study import Study
+from thimble.core.summary import Interval, Row, Summary
 from thimble.report._files import write_text
 from thimble.report._words import plain
 

@@ -14,8 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar
 
-from thimble.base.study import Study
-from thimble.base.summary import Summary
+from thimble.core.study import Study
+from thimble.core.summary import Summary
 from thimble.report._charts import chart_data
 from thimble.report._files import write_text
 from thimble.report._sections import sections

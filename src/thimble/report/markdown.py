@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
-from thimble.base.study import Study
-from thimble.base.summary import Row, Summary
+from thimble.core.study import Study
+from thimble.core.summary import Row, Summary
 from thimble.report import _words as words
 from thimble.report._files import write_text
 from thimble.report._prose import Prose

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from thimble.base.study import Study
-from thimble.base.summary import Row, Summary
+from thimble.core.study import Study
+from thimble.core.summary import Row, Summary
 from thimble.report import _words as words
 from thimble.report._files import write_with
 from thimble.report._palette import BASELINE, Look, looks

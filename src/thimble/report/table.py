@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from thimble.base.study import Study
-from thimble.base.summary import Row, Summary
+from thimble.core.study import Study
+from thimble.core.summary import Row, Summary
 from thimble.report import _words as words
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from thimble.base.errors import BadInput
+from thimble.core.errors import BadInput
 
 CONFIDENCE = 0.99
 """How sure one has to be that the true percentile is not above the reported sample."""

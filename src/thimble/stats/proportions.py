@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from thimble.base.errors import BadInput
-from thimble.base.summary import Interval
+from thimble.core.errors import BadInput
+from thimble.core.summary import Interval
 
 Z95 = 1.959963984540054
 """The normal quantile of a two-sided 95 % interval."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from thimble.base.errors import BadInput
-from thimble.base.summary import Interval
-from thimble.base.task import Metric
+from thimble.core.errors import BadInput
+from thimble.core.summary import Interval
+from thimble.core.task import Metric
 from thimble.stats.proportions import score_interval, tango, wilson
 
 if TYPE_CHECKING:

@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import stdtrit
 
-from thimble.base.errors import BadInput
-from thimble.base.summary import Interval
+from thimble.core.errors import BadInput
+from thimble.core.summary import Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thimble.base.study import Run
+    from thimble.core.study import Run
 
 Rounds = Sequence[Sequence[float]]
 """Milliseconds of each inference of one member, round by round."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thimble.base.errors import BadInput
-from thimble.base.summary import Interval
-from thimble.base.task import Metric
+from thimble.core.errors import BadInput
+from thimble.core.summary import Interval
+from thimble.core.task import Metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

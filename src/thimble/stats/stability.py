@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thimble.base.study import Advice
+from thimble.core.study import Advice
 from thimble.stats.rounds import Rounds, latency_interval, ratio_interval, speedup_interval
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from thimble.measure.integers.operators import OPERATORS
 
 if TYPE_CHECKING:
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 LEVEL = "extended"
 """Everything is fused that ever is, and layouts stay plain."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thimble.base.processor import int8_support
-from thimble.base.subject import Subject
-from thimble.base.task import Batch, Metric, Split
+from thimble.core.processor import int8_support
+from thimble.core.subject import Subject
+from thimble.core.task import Batch, Metric, Split
+from thimble.devices.process import Worker
 from thimble.measure.outputs import fixed_batch, run_batch, sqnr_db
-from thimble.measure.process import Worker
 
 if TYPE_CHECKING:
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
     from thimble.measure.integers.emulation import Emulation
 
 BATCH, BATCH_BYTES = 32, 2_500_000
@@ -146,7 +146,7 @@ def at_risk(path: Path) -> list[str]:
 
 def _fed(batch: Batch, subject: Subject) -> Arrays:
     """A batch under the artifact's names, in its types."""
-    from thimble.base.model import fed
+    from thimble.core.model import fed
 
     return fed(batch.inputs, subject.artifact.inputs) if subject.artifact.inputs else batch.inputs
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thimble.base.errors import BadInput
+from thimble.core.errors import BadInput
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 
 def primary(outputs: Arrays) -> NDArray[Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from thimble.base.errors import BadInput
+from thimble.core.errors import BadInput
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 
 class F1:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from thimble.base.subject import Subject
+from thimble.core.subject import Subject
 
 if TYPE_CHECKING:
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 POWERCAP = Path("/sys/class/powercap")
 IDLE_S = 2.0
@@ -28,8 +28,8 @@ class Energy:
 
     def observe(self, subject: Subject, inputs: Arrays) -> dict[str, Any]:
         """``joules``, ``joules_above_idle``, ``watts``, ``idle_watts`` and ``inferences``; or ``not available`` and why."""
-        from thimble.measure.lock import measuring_lock
-        from thimble.measure.process import Worker
+        from thimble.devices.lock import measuring_lock
+        from thimble.devices.process import Worker
 
         counters = packages()
         if isinstance(counters, str):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from thimble.base.subject import Subject
+from thimble.core.subject import Subject
 
 if TYPE_CHECKING:
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 INTEGER = (
     "QLinearConv", "QLinearMatMul", "QGemm", "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul",
@@ -41,7 +41,7 @@ class Graph:
 
     def observe(self, subject: Subject, inputs: Arrays) -> dict[str, Any]:
         """The counts; or ``not available`` and why."""
-        from thimble.base.values import first_line
+        from thimble.core.values import first_line
         from thimble.measure.optimised import optimised
 
         if subject.artifact.format != "onnx" or subject.runtime != "onnxruntime":
@@ -56,7 +56,7 @@ class Graph:
 
 def execution_facts(model: Any) -> dict[str, Any]:
     """What is counted in an optimised graph."""
-    from thimble.measure.formats._onnx_graph import graphs
+    from thimble.formats._onnx_graph import graphs
 
     nodes = [node for graph in graphs(model.graph) for node in graph.node]
     kinds = Counter(node.op_type for node in nodes)
@@ -80,7 +80,7 @@ def file_facts(path: Any) -> dict[str, Any]:
 
     import onnx
 
-    from thimble.measure.formats._onnx_graph import graphs
+    from thimble.formats._onnx_graph import graphs
 
     model = onnx.load(str(path), load_external_data=False)
     parts = list(graphs(model.graph))

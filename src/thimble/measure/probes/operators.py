@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from thimble.base.errors import RuntimeFailed
-from thimble.base.subject import Subject
+from thimble.core.errors import RuntimeFailed
+from thimble.core.subject import Subject
 
 if TYPE_CHECKING:
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 
 class Operators:
@@ -19,8 +19,8 @@ class Operators:
 
     def observe(self, subject: Subject, inputs: Arrays) -> dict[str, Any]:
         """``ms`` by operator type; or ``not available`` and why."""
-        from thimble.base.registry import RUNTIMES
-        from thimble.measure.process import Worker
+        from thimble.core.registry import RUNTIMES
+        from thimble.devices.process import Worker
 
         with Worker(subject) as worker:
             try:

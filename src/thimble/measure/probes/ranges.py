@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from thimble.base.subject import Subject
+from thimble.core.subject import Subject
 
 if TYPE_CHECKING:
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 SAMPLES = 16
 """Of the inputs at most so many are run, as every tensor inside is kept."""
@@ -29,8 +29,8 @@ class Ranges:
         """The shares; or ``not available`` and why."""
         import onnx
 
-        from thimble.base.values import first_line
-        from thimble.measure.formats._onnx_graph import values_by_running
+        from thimble.core.values import first_line
+        from thimble.formats._onnx_graph import values_by_running
 
         if subject.artifact.format != "onnx":
             return {"not available": "only ONNX files show their ranges"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from thimble.base.subject import Subject
+from thimble.core.subject import Subject
 
 if TYPE_CHECKING:
-    from thimble.base.task import Arrays
+    from thimble.core.task import Arrays
 
 
 class Subnormals:
@@ -24,7 +24,7 @@ class Subnormals:
 
         What the format doesn't tell is ``None``.
         """
-        from thimble.measure.formats import format_named
+        from thimble.formats import format_named
         from thimble.measure.size import stored_tensors
 
         stored = stored_tensors(subject.folder, subject.artifact) or []

@@ -1,0 +1,101 @@
+"""Fit a model under limits: try what applies, choose on validation data, confirm on test data, and say why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thimble.api.lab import available_cores
+from thimble.api.options import check, check_against
+from thimble.api.resolve import matched, trainable
+from thimble.core.errors import LimitsNotMet
+from thimble.core.study import Limits
+
+if TYPE_CHECKING:
+    from thimble.core.study import Study
+    from thimble.engine.store import Store
+    from thimble.study.work import Listen, Plan
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What is asked of `fit`; its fields are the options of ``thimble fit`` and the keys of ``study.toml``.
+
+    ``budget`` is in seconds, ``None`` is no limit. ``shapes`` are input shapes by name where a file leaves them open.
+    """
+
+    model: str
+    data: str
+    limits: Limits = field(default_factory=Limits)
+    weights: str | None = None
+    student: str | None = None
+    budget: float | None = None
+    threads: int | None = None
+    seed: int = 0
+    size: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    shapes: Mapping[str, tuple[int, ...]] | None = None
+
+
+def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None, store: Store | None = None) -> Study:
+    """Try what applies under the limits, best prospects first, and leave the study, its artifacts and reports in ``out``.
+
+    One candidate is chosen on the validation split and confirmed on the test split, which is opened once. The study
+    is on disk at every moment; `KeyboardInterrupt` passes through after the reports are written. Raises `BadInput`
+    before anything long begins, and what `thimble.study.workflow.carry_out` raises. Whether the limits are met is in
+    ``summarize(study).met``.
+    """
+    from thimble.api.config import write_config
+    from thimble.study.searching import Clock, Search
+    from thimble.study.workflow import working
+
+    clock = Clock(options.budget, time.monotonic())
+    with working(plan(options), Path(out), listen or (lambda event: None), store) as work:
+        write_config(options, Path(out))
+        Search(work, clock).run()
+    return work.study
+
+
+def plan(options: Fit) -> Plan:
+    """The fit as a plan. Raises `BadInput` for what can't be, before anything long begins."""
+    from thimble.core.model import TORCH
+    from thimble.measure.latency import Sampling
+    from thimble.models import source_name
+    from thimble.search.candidates import Situation, prospects
+    from thimble.study.work import Plan
+
+    check(options)
+    found = matched(options, options.data)
+    check_against(options, found.task)
+    format = "onnx" if source_name(options.model) == "onnx" else TORCH
+    samples = len(found.task.split("train")) if trainable(found.task) else 0
+    situation = Situation(format, samples, found.task.metric, options.student)
+    return Plan(
+        name="fit",
+        model=found.model,
+        task=found.spec,
+        recipes=prospects(situation),
+        limits=options.limits,
+        seed=options.seed,
+        threads=options.threads or available_cores(),
+        sampling=Sampling(rounds=30, seed=options.seed),
+        test_all=False,
+        settings={"budget_s": options.budget, "student": options.student, "weights": options.weights},
+    )
+
+
+def confirmed(study: Study) -> None:
+    """Raise `LimitsNotMet` unless the study's choice is proven to meet its limits: what fails, by how much, and the nearest."""
+    from thimble.decide.summarize import summarize
+    from thimble.search.policy import nearest
+
+    summary = summarize(study)
+    if summary.met:
+        return
+    fails = any("broken" in row.limits.values() for row in summary.rows if row.name == summary.chosen)
+    near = "; ".join(f"{name}: {why}" for name, why in nearest(study) if name != summary.chosen) if fails or summary.chosen is None else ""
+    raise LimitsNotMet(summary.recommendation + (f" Next: {near}." if near else ""))

@@ -1,0 +1,96 @@
+"""The lab: one command takes a network from its FP32 baseline through every technique, and shows what each one cost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thimble.core.errors import BadInput
+from thimble.core.study import Limits
+from thimble.core.task import ModelSpec, TaskSpec, one_sample
+
+if TYPE_CHECKING:
+    from thimble.core.study import Study
+    from thimble.engine.store import Store
+    from thimble.study.workflow import Listen, Plan
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What the lab was asked for; its fields are the options of ``thimble lab``.
+
+    ``model`` and ``data`` are specifications, ``weights`` is ``None`` (train on the train split), ``imagenet`` or a
+    state dict's file. ``only`` picks named candidates; ``recipes`` are candidates of one's own, each a name and a
+    recipe's text, and take the place of the named ones where ``only`` is empty. ``mean`` and ``std`` default to the
+    weights' own, else ImageNet's. ``threads`` defaults to the cores at hand.
+    """
+
+    model: str = "torchvision:resnet18"
+    data: str = "digits"
+    weights: str | None = None
+    image_size: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    threads: int | None = None
+    seed: int = 0
+    opset: int | None = None
+    only: Sequence[str] = ()
+    recipes: Mapping[str, str] = field(default_factory=dict)
+    quick: bool = False
+    max_drop: float = 2.0
+
+
+def lab(options: Lab | None = None, out: Path | str = "runs/lab", listen: Listen | None = None, store: Store | None = None) -> Study:
+    """Carry out the lab and leave its results in ``out``; see `thimble.study.workflow.carry_out` for what it raises."""
+    from thimble.study.workflow import carry_out
+
+    return carry_out(plan(options or Lab()), Path(out), listen or (lambda event: None), store)
+
+
+def plan(options: Lab) -> Plan:
+    """The lab as a plan. Raises `BadInput` for options that can't be, before anything long begins."""
+    from thimble.core.recipe import recipe
+    from thimble.data import open_task
+    from thimble.measure.latency import Sampling
+    from thimble.models import preprocess_of
+    from thimble.search.named import lab_recipes
+    from thimble.steps.compress.train import Train
+    from thimble.study.workflow import Plan
+
+    threads = options.threads or available_cores()
+    if threads < 1:
+        raise BadInput(f"--threads must be at least 1, not {threads}")
+    size = options.image_size or (None if options.weights == "imagenet" else 64)
+    recipes = lab_recipes(options.only or (["baseline"] if options.recipes else ()), options.quick, options.opset)
+    recipes += tuple(recipe(name, text) for name, text in options.recipes.items())
+    model = ModelSpec(options.model, options.weights, size=size, seed=options.seed)
+    given = preprocess_of(model)
+    task = TaskSpec(options.data, size, options.mean, options.std, options.seed, options.weights is not None, given)
+    opened = open_task(task)
+    sample = one_sample(opened)
+    model = replace(
+        model,
+        classes=None if options.weights else len(opened.labels),
+        shapes={name: array.shape for name, array in sample.items()},
+        dtypes={name: str(array.dtype) for name, array in sample.items()},
+    )
+    return Plan(
+        name="lab",
+        model=model,
+        task=task,
+        recipes=recipes,
+        prefix=() if options.weights else (Train(2 if options.quick else 5),),
+        limits=Limits(max_drop=options.max_drop),
+        seed=options.seed,
+        threads=threads,
+        sampling=Sampling(rounds=15 if options.quick else 20, seed=options.seed),
+        settings={"quick": options.quick, "image_size": size, "opset": options.opset, "weights": options.weights},
+    )
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,162 @@
+"""What users name on the command line, as subjects that can be measured: artifact folders, files, and models to export."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thimble.core.artifact import MANIFEST, Artifact, describe, read_manifest
+from thimble.core.errors import BadInput, MissingExtra
+from thimble.core.recipe import Recipe
+from thimble.core.registry import RUNTIMES
+from thimble.core.subject import Subject
+from thimble.core.task import ModelSpec
+from thimble.core.values import File
+
+if TYPE_CHECKING:
+    from thimble.core.task import Arrays
+    from thimble.engine.building import Building
+    from thimble.engine.process import StepsProcess
+
+SUFFIXES = {".onnx": "onnx", ".pt2": "pt2"}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How named artifacts are opened. ``runtime`` takes the place of each format's own; ``shapes`` fill what files leave open.
+
+    ``remark`` is told, in a line, of a network that came in training mode.
+    """
+
+    runtime: str | None = None
+    threads: int = 1
+    weights: str | None = None
+    shapes: Mapping[str, tuple[int, ...]] | None = None
+    size: int | None = None
+    seed: int = 0
+    remark: Callable[[str], None] = lambda line: None
+
+
+def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[Subject]:
+    """A subject for each specification, named after it. Files that have to be made lie in ``folder`` or in the store.
+
+    A specification is an artifact's folder, a ``.onnx`` or ``.pt2`` file, or a model to export, such as
+    ``torchvision:resnet18``; ``@RUNTIME`` behind it says what opens it. Raises `BadInput` in one line.
+    """
+    from thimble.engine.process import StepsProcess
+
+    subjects: list[Subject] = []
+    with StepsProcess() as process:
+        for i, spec in enumerate(specs):
+            text, runtime = split_runtime(spec)
+            subject = _open(text, replace(opening, runtime=runtime or opening.runtime), folder / str(i), process)
+            taken = {other.name for other in subjects}
+            wanted = (subject.name, f"{subject.name}@{subject.runtime}", *(f"{subject.name} ({n})" for n in range(2, len(specs) + 2)))
+            name = next(name for name in wanted if name not in taken)
+            subjects.append(Subject(name, subject.folder, subject.artifact, subject.runtime, opening.threads))
+    return subjects
+
+
+def split_runtime(spec: str) -> tuple[str, str | None]:
+    """``model.onnx@openvino`` → the file and the runtime."""
+    text, at, runtime = spec.rpartition("@")
+    return (text, runtime) if at and runtime in RUNTIMES.names() else (spec, None)
+
+
+def _open(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> Subject:
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        artifact = read_manifest(path)
+        name = path.resolve().name
+    elif ":" not in spec and path.suffix not in SUFFIXES and ".py" not in spec:
+        forms = f"a folder with {MANIFEST}, a .onnx or .pt2 file, or a model such as torchvision:resnet18"
+        raise BadInput(f"{spec} is no artifact: give {forms}")
+    else:
+        path, artifact = _built(spec, opening, folder, process)
+        name = Path(spec).stem if Path(spec).suffix in SUFFIXES else spec.rpartition(":")[2]
+    return Subject(name, path, artifact, checked_runtime(artifact.format, opening.runtime, spec))
+
+
+def checked_runtime(format: str, runtime: str | None, spec: str) -> str:
+    """The runtime asked for, else the first installed one that a format is native to. Raises `BadInput` or `MissingExtra`."""
+    able = {name: cls for name, cls in RUNTIMES.all().items() if format in cls.formats}
+    if runtime is not None:
+        cls = RUNTIMES.get(runtime)
+        if runtime not in able:
+            raise BadInput(f"{spec} is {format}, and {cls.title} opens {', '.join(cls.formats)}; {format} is opened by {', '.join(able)}")
+        return runtime
+    native = sorted(able, key=lambda name: able[name].formats.index(format))
+    for name in native:
+        if all(importlib.util.find_spec(module) for module in able[name].needs):
+            return name
+    if not native:
+        raise BadInput(f"{spec} is {format}, which no runtime opens")
+    first = able[native[0]]
+    raise MissingExtra(first.needs[0], first.extra or native[0])
+
+
+def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> tuple[Path, Artifact]:
+    """A file or a model through the catalog, its exporter and the store; the network itself never enters this process."""
+    from thimble.engine.building import Building, Failed, Source
+    from thimble.engine.store import Store
+    from thimble.models import fingerprint
+
+    format = SUFFIXES.get(Path(spec).suffix)
+    if format == "onnx":
+        checked_runtime(format, opening.runtime, spec)
+    model = ModelSpec(spec, opening.weights, shapes=opening.shapes, size=opening.size, seed=opening.seed)
+    source = Source(model, None, fingerprint(model), {}, seed=opening.seed, threads=opening.threads)
+    building = Building(Store(), process, source)
+    if format == "pt2" and opening.runtime in (None, "pytorch"):
+        return _archive(spec, building, folder)
+    runtime = opening.runtime or ("onnxruntime" if format == "onnx" else "pytorch")
+    try:
+        built = building.build(Recipe(spec, (), runtime))
+    except Failed as error:
+        raise BadInput(f"{spec} can't be made an artifact: {error}") from error
+    if "training_mode" in built.model.notes:
+        opening.remark(f"{spec} {built.model.notes['training_mode']}")
+    return built.model.folder, describe(built.model, None, ())
+
+
+def _archive(spec: str, building: Building, folder: Path) -> tuple[Path, Artifact]:
+    """An exported program as it is: only its tensors' names are read from it."""
+    tensors = building.open_source().model
+    folder.mkdir(parents=True)
+    try:
+        os.link(Path(spec).resolve(), folder / "model.pt2")
+    except OSError:
+        shutil.copyfile(spec, folder / "model.pt2")
+    return folder, Artifact("pt2", "model.pt2", (File.of(folder / "model.pt2", folder),), tensors.inputs, tensors.outputs)
+
+
+def made_inputs(artifact: Artifact, batch: int, shapes: Mapping[str, tuple[int, ...]] | None, seed: int = 0) -> Arrays:
+    """Inputs of an artifact's shapes: normal noise from the seed for real numbers, zeros for whole ones.
+
+    Raises `BadInput` where a shape is open and ``shapes`` doesn't fill it, or contradicts the artifact.
+    """
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    made: dict[str, Any] = {}
+    for spec in artifact.inputs:
+        shape = list(spec.with_batch(batch))
+        given = (shapes or {}).get(spec.name)
+        if given is None and None in spec.shape[1:]:
+            text = ",".join("?" if size is None else str(size) for size in spec.shape)
+            raise BadInput(f"input {spec.name} leaves its shape open ({text}): give it with --input-shape {spec.name}=1,...")
+        if given is not None:
+            if len(given) != len(shape) or any(a != b for a, b in zip(given[1:], spec.shape[1:], strict=True) if b is not None):
+                raise BadInput(f"input {spec.name} has shape {spec.shape}; --input-shape gave {given}")
+            shape[1:] = given[1:]
+        values = generator.standard_normal(shape) if spec.dtype.startswith("float") else np.zeros(shape)
+        made[spec.name] = values.astype(spec.dtype)
+    unknown = set(shapes or {}) - set(made)
+    if unknown:
+        raise BadInput(f"--input-shape names {', '.join(sorted(unknown))}; the inputs are {', '.join(made)}")
+    return made

@@ -1,0 +1,97 @@
+"""A model as steps pass it along: a format, a payload, and what its tensors are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from thimble.core.errors import BadInput
+from thimble.core.values import TensorSpec
+
+if TYPE_CHECKING:
+    from thimble.core.task import Arrays
+
+TORCH = "torch"
+"""The one format that lives in memory: an ``nn.Module`` in evaluation mode, which further steps can change."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network between two steps.
+
+    ``payload`` is an ``nn.Module`` for the format ``torch``, else the path of a folder that holds the files
+    of that format (``model.onnx``, ``model.pt2``, ...). ``inputs`` are in the order the network takes them;
+    ``outputs`` are the keys of its output dictionary. ``notes`` carries what a step found worth telling
+    (JSON values), such as the layers it left alone.
+    """
+
+    format: str
+    payload: Any
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[str, ...]
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def becoming(self, payload: Any, format: str | None = None, **notes: Any) -> Self:
+        """The same tensors with another payload (and format), and more notes."""
+        return replace(self, payload=payload, format=format or self.format, notes={**self.notes, **notes})
+
+    @property
+    def folder(self) -> Path:
+        """The folder of a model on disk."""
+        if self.format == TORCH:
+            raise TypeError("a model in memory has no folder")
+        return Path(self.payload)
+
+
+def named_outputs(result: Any) -> dict[str, Any]:
+    """Name what a network returned: a tensor is ``output``, a tuple ``output_0``..., a dictionary keeps its keys.
+
+    Nested structures are flattened with ``.`` between the names; ``None`` entries are dropped.
+    """
+    if isinstance(result, Mapping):
+        return {
+            key if name == "output" else f"{key}.{name}": value
+            for key, part in result.items()
+            for name, value in named_outputs(part).items()
+        }
+    if isinstance(result, tuple | list):
+        if len(result) == 1:
+            return named_outputs(result[0])
+        return {
+            f"output_{i}" if name == "output" else f"output_{i}.{name}": value
+            for i, part in enumerate(result)
+            for name, value in named_outputs(part).items()
+        }
+    return {} if result is None else {"output": result}
+
+
+def fed(inputs: Arrays, specs: tuple[TensorSpec, ...]) -> Arrays:
+    """A task's inputs under a model's names: by the same names, else by position; in the model's types.
+
+    Raises `BadInput` where neither fits.
+    """
+    wanted = {spec.name: spec.dtype for spec in specs}
+    if set(wanted) <= set(inputs):
+        found = {name: inputs[name] for name in wanted}
+    elif len(wanted) == len(inputs):
+        found = dict(zip(wanted, inputs.values(), strict=True))
+    else:
+        raise BadInput(f"the model takes {', '.join(wanted)}, the data gives {', '.join(inputs)}")
+    return {name: array.astype(wanted[name], copy=False) for name, array in found.items()}
+
+
+def example_inputs(model: Model, batch: int = 2) -> tuple[Any, ...]:
+    """PyTorch tensors of the model's shapes and types: normal noise for floats (fixed seed), ones for integers.
+
+    One is a valid token, label and length; zero is padding to many networks, and a sample of nothing else has no answer.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    made = []
+    for spec in model.inputs:
+        dtype, shape = getattr(torch, spec.dtype), spec.with_batch(batch)
+        made.append(torch.randn(shape, generator=generator).to(dtype) if dtype.is_floating_point else torch.ones(shape, dtype=dtype))
+    return tuple(made)

@@ -1,0 +1,86 @@
+"""Find what is registered by looking at file names: adding a technique is adding one file.
+
+A *kind* (steps, runtimes, ...) is a list of packages. Every public module in them registers one class,
+named like the file in CamelCase (``prune_channels.py`` holds ``PruneChannels``). Other distributions add
+theirs through entry points of the group ``thimble.<kind>``; their entry's name is the registered one.
+
+Listing names imports nothing; looking one up imports that one light module.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import pkgutil
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+from thimble.core.errors import UnknownName
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Everything of one kind, found by name.
+
+    ``kind`` is the plural that users type (``steps``), ``singular`` the word for messages.
+    """
+
+    kind: str
+    singular: str
+    packages: tuple[str, ...]
+
+    @cached_property
+    def _modules(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for package in self.packages:
+            paths = importlib.import_module(package).__path__
+            found |= {info.name: f"{package}.{info.name}" for info in pkgutil.iter_modules(paths) if not info.name.startswith("_")}
+        return found
+
+    @cached_property
+    def _plugins(self) -> dict[str, importlib.metadata.EntryPoint]:
+        return {entry.name: entry for entry in importlib.metadata.entry_points(group=f"thimble.{self.kind}")}
+
+    def names(self) -> list[str]:
+        """Every registered name, sorted."""
+        return sorted({*self._modules, *self._plugins})
+
+    def get(self, name: str) -> Any:
+        """The class registered under ``name``; raises `UnknownName` with the known ones."""
+        if name in self._modules:
+            return getattr(self.module(name), camel_case(name))
+        if name in self._plugins:
+            return self._plugins[name].load()
+        raise UnknownName(self.singular, name, self.names())
+
+    def module(self, name: str) -> ModuleType:
+        """The module that holds a built-in ``name``."""
+        if name not in self._modules:
+            raise UnknownName(self.singular, name, self.names())
+        return importlib.import_module(self._modules[name])
+
+    def all(self) -> dict[str, Any]:
+        """Every registered class by name, sorted by name."""
+        return {name: self.get(name) for name in self.names()}
+
+
+def camel_case(name: str) -> str:
+    """``prune_channels`` → ``PruneChannels``."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def snake_case(name: str) -> str:
+    """``PruneChannels`` → ``prune_channels``; the inverse of `camel_case` for names in use."""
+    return "".join(f"_{char.lower()}" if char.isupper() else char for char in name).lstrip("_")
+
+
+STEPS = Registry("steps", "step", ("thimble.steps.compress", "thimble.steps.export"))
+RUNTIMES = Registry("runtimes", "runtime", ("thimble.runtimes",))
+PROBES = Registry("probes", "probe", ("thimble.measure.probes",))
+MODELS = Registry("models", "model source", ("thimble.models",))
+TASKS = Registry("tasks", "task", ("thimble.data",))
+METRICS = Registry("metrics", "metric", ("thimble.measure.metrics",))
+REPORTS = Registry("reports", "report", ("thimble.report",))
+REGISTRIES = {r.kind: r for r in (STEPS, RUNTIMES, PROBES, MODELS, TASKS, METRICS, REPORTS)}

@@ -1,0 +1,302 @@
+"""A study and all that is stored of it: raw values with their conditions; every statistic is computed on reading.
+
+``study.json`` is this module's `Study` as JSON. Schema history:
+
+1. the first.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from thimble.core.artifact import Artifact
+from thimble.core.errors import BadInput, CannotWrite
+from thimble.core.preprocess import Preprocess
+
+SCHEMA = 1
+STATUSES = ("ok", "not applicable", "failed", "not tried", "dropped")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The conditions of a measurement that must match before two of them are compared."""
+
+    machine: str
+    processor: str
+    features: tuple[str, ...]
+    cores: int
+    memory_mb: int
+    system: str
+    python: str
+    governor: str
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def comparable(self) -> tuple[Any, ...]:
+        """What has to be equal for absolute times to be comparable."""
+        return (self.processor, self.features, self.cores, self.system, self.governor)
+
+
+@dataclass(frozen=True)
+class Round:
+    """One interleaved round: every member in a random order, each with the times of a few inferences.
+
+    ``samples_ms`` is milliseconds by member. ``others_load`` is the share of all cores (0 to 1) that other
+    processes used; ``at_s`` seconds since the run began; ``clock_mhz`` the processor's clock where it can be read.
+    ``opening`` counts how often the members' processes had been opened before; rounds of one opening share processes.
+    """
+
+    order: tuple[str, ...]
+    samples_ms: dict[str, tuple[float, ...]]
+    at_s: float
+    others_load: float | None = None
+    clock_mhz: float | None = None
+    opening: int = 0
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A warning about a measurement, with what to do about it. ``code`` is stable; ``member`` names a candidate."""
+
+    code: str
+    text: str
+    member: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One measuring run: members measured together, round by round; only they may be paired with each other.
+
+    ``reference`` is the member that ratios are against. ``shortlist`` says that this is the closing joint run
+    whose ratios are reported.
+    """
+
+    id: str
+    members: tuple[str, ...]
+    reference: str
+    seed: int
+    threads: int
+    batch: int
+    rounds: tuple[Round, ...]
+    environment: Environment
+    warnings: tuple[Advice, ...] = ()
+    warmup_ms: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    started: str = ""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What must be shipped. ``bytes_by_type`` counts the stored tensors' bytes by data type; counts are of numbers."""
+
+    bytes: int
+    deflated_bytes: int
+    bytes_by_type: dict[str, int] = field(default_factory=dict)
+    parameters: int | None = None
+    nonzero_parameters: int | None = None
+    macs: int | None = None
+
+
+@dataclass(frozen=True)
+class Cold:
+    """A fresh process: load and first inference, and peak resident memory above the empty runtime's own."""
+
+    load_ms: float
+    first_inference_ms: float
+    empty_mb: float
+    peak_mb: float
+
+    @property
+    def memory_mb(self) -> float:
+        """Peak resident memory that the artifact adds to the empty runtime, in MB."""
+        return max(0.0, self.peak_mb - self.empty_mb)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Raw scores of one split, sample by sample (rows of statistics for metrics that are no mean).
+
+    ``agreement`` is 1 per sample where the decision equals the baseline's, else 0. ``sqnr_db`` is the
+    signal-to-quantization-noise ratio of the outputs against the baseline's over the whole split. ``guessing`` is the
+    figure of the best answer that is the same for every sample, for metrics that know it.
+    """
+
+    split: str
+    fingerprint: str
+    metric: str
+    scores: tuple[float | tuple[float, ...], ...]
+    agreement: tuple[float, ...] = ()
+    sqnr_db: float | None = None
+    cosine: float | None = None
+    seconds: float = 0.0
+    guessing: float | None = None
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step as it was carried out: what it changed, and how long it took when it was done (``cached``: earlier)."""
+
+    name: str
+    text: str
+    settings: dict[str, Any]
+    version: int
+    seconds: float
+    cached: bool
+    format: str
+    key: str
+    notes: dict[str, Any] = field(default_factory=dict)
+    parameters: int | None = None
+    macs: int | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A cause that explains a result, with its evidence. ``code`` is stable, ``text`` one sentence for people."""
+
+    code: str
+    text: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recipe, its runtime, the artifact, its measurements, or the reason it failed."""
+
+    name: str
+    recipe: str
+    runtime: str
+    title: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+    status: str = "not tried"
+    reason: str = ""
+    steps: tuple[StepRecord, ...] = ()
+    folder: str | None = None
+    artifact: Artifact | None = None
+    size: Size | None = None
+    cold: Cold | None = None
+    quality: dict[str, Quality] = field(default_factory=dict)
+    throughput: dict[str, float] = field(default_factory=dict)
+    operators_ms: dict[str, float] = field(default_factory=dict)
+    sensitivity_db: dict[str, float] = field(default_factory=dict)
+    probes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is an artifact that was measured."""
+        return self.status == "ok"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the user can accept. ``max_drop`` in points of the metric's unit; sizes and memory in MB, latency (p50) in ms."""
+
+    max_drop: float | None = None
+    max_size: float | None = None
+    max_latency: float | None = None
+    max_memory: float | None = None
+    minimize: str = "latency"
+
+
+@dataclass(frozen=True)
+class SplitInfo:
+    """Number of samples and fingerprint of one split."""
+
+    samples: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """The data as it was used: how it was asked for, its metric, and its splits."""
+
+    spec: str
+    name: str
+    metric: str
+    unit: str
+    higher_is_better: bool
+    labels: tuple[str, ...]
+    splits: dict[str, SplitInfo]
+    preprocess: Preprocess | None = None
+    notes: tuple[str, ...] = ()
+    binary: bool = True
+
+
+@dataclass(frozen=True)
+class Study:
+    """One task, one target and its candidates; the first is the baseline.
+
+    ``chosen`` is the candidate picked on the validation split before the test split was opened.
+    ``joint_run`` is the id of the closing run whose ratios are reported.
+    """
+
+    name: str
+    model: str
+    task: TaskInfo
+    environment: Environment
+    threads: int
+    seed: int
+    limits: Limits
+    candidates: tuple[Candidate, ...] = ()
+    runs: tuple[Run, ...] = ()
+    joint_run: str | None = None
+    chosen: str | None = None
+    findings: tuple[Finding, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    started: str = ""
+    seconds: float = 0.0
+    complete: bool = False
+    thimble: str = ""
+    schema: int = SCHEMA
+
+    @property
+    def baseline(self) -> Candidate | None:
+        """The first candidate, which everything is compared with."""
+        return self.candidates[0] if self.candidates else None
+
+    def candidate(self, name: str) -> Candidate:
+        """The candidate of that name; raises ``KeyError``."""
+        for candidate in self.candidates:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(name)
+
+    def run(self, id: str) -> Run:
+        """The measuring run of that id; raises ``KeyError``."""
+        for run in self.runs:
+            if run.id == id:
+                return run
+        raise KeyError(id)
+
+
+def write_study(study: Study, folder: Path) -> Path:
+    """Write ``study.json`` aside and rename it into place, so that a reader never sees half of it."""
+    path = folder / "study.json"
+    aside = folder / f".study.json.{os.getpid()}"
+    try:
+        aside.write_bytes(msgspec.json.encode(study) + b"\n")
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise CannotWrite(f"can't write {path}: {error.strerror}") from error
+    return path
+
+
+def read_study(path: Path) -> Study:
+    """Read a study from ``study.json`` or the folder that holds it; raises `BadInput` with what is wrong."""
+    file = path / "study.json" if path.is_dir() else path
+    try:
+        data = file.read_bytes()
+        head = msgspec.json.decode(data)
+        schema = head.get("schema") if isinstance(head, dict) else None
+        if schema != SCHEMA:
+            raise BadInput(f"{file} has schema {schema!r}; this version reads schema {SCHEMA}")
+        return msgspec.convert(head, Study, strict=False)
+    except FileNotFoundError as error:
+        raise BadInput(f"there is no study at {file}") from error
+    except msgspec.DecodeError as error:
+        raise BadInput(f"{file} is no study: {error}") from error

@@ -1,0 +1,96 @@
+"""What a study says, computed from its raw values: the rows that every report shows, and the recommendation.
+
+``recommend.summarize`` makes a `Summary` of a `Study`; reports write it and compute no number themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from thimble.core.study import Advice, Finding
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % interval; ``f"{interval:.2f}"`` reads ``3.41 (3.20 to 3.61)``."""
+
+    value: float
+    low: float
+    high: float
+
+    def __format__(self, spec: str) -> str:
+        return f"{self.value:{spec}} ({self.low:{spec}} to {self.high:{spec}})"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One candidate's figures. ``None`` is a figure that was not measured, or that the samples don't allow.
+
+    MB is 10^6 bytes; times are milliseconds; ``quality``, ``relative``, ``sparsity`` and ``agreement`` are in
+    percent for accuracy-like metrics; ``drop`` is in points against the baseline, positive is worse, and ``p_value``
+    that of the exact McNemar test for no difference (right-or-wrong metrics only). ``speedup`` is the baseline's
+    latency over this one's, paired round by round; ``compression`` the ratio of sizes.
+    ``efficiency`` is quality / (latency_p50 x size). ``limits`` says ``met``, ``broken`` or ``not proven`` by
+    limit's name. ``reason`` says why it has no figures, ``verdict`` why it was or was not chosen.
+    """
+
+    name: str
+    title: str
+    recipe: str
+    runtime: str
+    status: str
+    reason: str = ""
+    size_mb: float | None = None
+    size_deflated_mb: float | None = None
+    compression: float | None = None
+    parameters: int | None = None
+    nonzero_parameters: int | None = None
+    sparsity: float | None = None
+    macs: int | None = None
+    latency_mean_ms: float | None = None
+    latency_std_ms: float | None = None
+    latency_p50_ms: Interval | None = None
+    latency_p90_ms: float | None = None
+    latency_p95_ms: float | None = None
+    latency_p99_ms: float | None = None
+    latency_samples: int = 0
+    speedup: Interval | None = None
+    quality: Interval | None = None
+    relative: float | None = None
+    drop: Interval | None = None
+    p_value: float | None = None
+    agreement: float | None = None
+    sqnr_db: float | None = None
+    memory_mb: float | None = None
+    load_ms: float | None = None
+    first_inference_ms: float | None = None
+    efficiency: float | None = None
+    on_frontier: bool = False
+    limits: dict[str, str] = field(default_factory=dict)
+    verdict: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The rows in the study's order, the first of them the baseline's, and what follows from them.
+
+    ``recommendation`` is one sentence with its figures and intervals; ``met`` whether the chosen candidate is
+    proven to meet the limits. ``best`` maps ``smallest``, ``fastest``, ``most accurate`` and ``most efficient``
+    to a row's name. ``findings`` are surprises with their causes, each opening with the candidate's name.
+    """
+
+    rows: tuple[Row, ...]
+    chosen: str | None
+    met: bool
+    recommendation: str
+    best: dict[str, str] = field(default_factory=dict)
+    findings: tuple[tuple[str, Finding], ...] = ()
+    warnings: tuple[Advice, ...] = ()
+
+    def row(self, name: str) -> Row:
+        """The row of that name; raises ``KeyError``."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(name)

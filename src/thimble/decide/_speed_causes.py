@@ -1,0 +1,165 @@
+"""Why an artifact is not faster, and where a speedup comes from."""
+
+from __future__ import annotations
+
+from thimble.core.processor import int8_support
+from thimble.core.study import Candidate, Finding, Study
+from thimble.core.summary import Interval, Row
+from thimble.decide import _graph_causes as graphs
+from thimble.decide import _words as words
+from thimble.decide._family import essence, float_sibling, name_of, untouched, uses
+from thimble.decide.pairs import speedup_over
+
+HARDLY = 1.2
+"""A speedup that INT8 usually exceeds; where it may still be above that, nothing is known and nothing is said."""
+
+SMALL_MACS = 20_000_000
+"""Below this much arithmetic, fixed costs per operator weigh as much as the arithmetic itself."""
+
+
+def dynamic_slower(study: Study, candidate: Candidate, row: Row) -> Finding | None:
+    """Dynamic INT8 that loses to FP32 in the same runtime."""
+    if not uses(candidate, "quantize_dynamic"):
+        return None
+    other, ratio = _against(study, candidate, float_sibling(study, candidate))
+    if other is None or ratio is None or ratio.high >= 1:
+        return None
+    text = (
+        f"It is {words.speed(ratio, other.name)}, the same network in FP32 in the same runtime: dynamic quantization finds the ranges of "
+        "the activations anew at every inference"
+    )
+    share = _share(candidate, "ConvInteger")
+    if candidate.runtime == "onnxruntime" and not graphs.graph_of(candidate):  # what the graph shows is a finding of its own
+        spent = f", which here takes {words.figure(100 * share)} % of the time" if share else ""
+        text += f", and turns convolutions, where there are some, into ConvInteger{spent}, for which ONNX Runtime has no fast kernel; "
+        text += "quantize statically"
+    return Finding("dynamic-slower", f"{text}.", {"ratio": _numbers(ratio), "against": [other.name]})
+
+
+def signed_activations(study: Study, candidate: Candidate, row: Row) -> Finding | None:
+    """Signed activations, which ONNX Runtime on x86 fuses worse than unsigned ones."""
+    static = next((term for term in essence(candidate) if name_of(term) == "onnx_quantize_static"), None)
+    if static is None or not static.startswith("onnx_quantize_static('int8'") or candidate.runtime != "onnxruntime":
+        return None
+    other = next((c for c in study.candidates if c.ok and c.runtime == "onnxruntime" and _unsigned_twin(candidate, c)), None)
+    other, ratio = _against(study, candidate, other)
+    if other is None or ratio is None or ratio.high >= 1:
+        return None
+    return Finding(
+        "signed-activations",
+        f"It is {words.speed(ratio, other.name)}, which differs in its integer types: where a signed activation feeds a convolution and "
+        "an addition, the runtime on this processor leaves the convolution in FP32; use unsigned activations here.",
+        {"ratio": _numbers(ratio), "against": [other.name]},
+    )
+
+
+def _unsigned_twin(candidate: Candidate, other: Candidate) -> bool:
+    ours, theirs = essence(candidate), essence(other)
+    return (
+        ours[:-1] == theirs[:-1]
+        and bool(theirs)
+        and name_of(theirs[-1]) == "onnx_quantize_static"
+        and not theirs[-1].startswith("onnx_quantize_static('int8'")
+        and "noise" not in theirs[-1]
+    )
+
+
+def int8_not_faster(study: Study, candidate: Candidate, row: Row) -> Finding | None:
+    """Static INT8 that is at most hardly faster than FP32 in the same runtime, with what may cause it here."""
+    if not integers(candidate) or uses(candidate, "quantize_dynamic"):
+        return None
+    other, ratio = _against(study, candidate, float_sibling(study, candidate) or float_baseline(study, candidate))
+    if other is None or ratio is None or ratio.high > HARDLY:
+        return None
+    support = int8_support(study.environment.features)
+    reasons = []
+    if support in ("saturating", "none"):
+        reasons.append("this processor has no instruction that adds up 8-bit products in 32 bits (VNNI, dot product)")
+    if left := graphs.unfused(candidate):
+        reasons.append(f"{words.counted(left, 'quantized layer')} are executed in float all the same")
+    if floats := _note(candidate, "float_operators"):
+        reasons.append(f"{words.counted(floats, 'operator')} stayed in float")
+    if costs := graphs.fixed_costs(candidate):
+        reasons.append(costs)
+    elif candidate.size and candidate.size.macs and candidate.size.macs < SMALL_MACS:
+        millions = words.figure(candidate.size.macs / 1e6)
+        reasons.append(f"with {millions} million MACs, fixed costs per operator weigh as much as the arithmetic that INT8 saves")
+    why = f"; what may cause it: {words.joined(reasons)}" if reasons else ""
+    claim = "INT8 does not pay in time" if ratio.high < 1 else "INT8 hardly pays in time, if at all"
+    return Finding(
+        "int8-not-faster",
+        f"{claim}: it is {words.speed(ratio, other.name)}, the same network in FP32 in the same runtime{why}.",
+        {"ratio": _numbers(ratio), "against": [other.name], "features": list(study.environment.features)},
+    )
+
+
+def macs_not_time(study: Study, candidate: Candidate, row: Row) -> Finding | None:
+    """A network with fewer MACs whose time shrank less."""
+    other = untouched(study, candidate)
+    other = other or (float_baseline(study, candidate) if not integers(candidate) else None)
+    if other is None or integers(candidate) or not candidate.size or not other.size:
+        return None
+    ours, theirs = candidate.size.macs, other.size.macs
+    ratio = speedup_over(study, candidate.name, other.name)
+    if not ours or not theirs or ratio is None or theirs < 1.15 * ours or ratio.high > 0.9 * theirs / ours:
+        return None
+    odd = graphs.odd_channels(candidate)
+    rest = "moving data and starting operators cost time that MACs don't count" + (
+        f", and {odd}: vector instructions compute the missing ones too; prune in steps of 16" if odd else ", as odd channel counts do"
+    )
+    return Finding(
+        "macs-not-time",
+        f"It does {words.figure(theirs / ours)}x fewer MACs than {other.name}, and is {words.speed(ratio, other.name)}: {rest}.",
+        {"macs": {"candidate": ours, "before": theirs}, "ratio": _numbers(ratio), "graph": graphs.graph_of(candidate)},
+    )
+
+
+def runtime_share(study: Study, candidate: Candidate, row: Row) -> Finding | None:
+    """How much of the chosen candidate's speedup FP32 in its runtime already has."""
+    baseline = study.candidates[0]
+    if candidate.name != study.chosen or candidate.runtime == baseline.runtime or row.speedup is None or row.speedup.low <= 1:
+        return None
+    other = untouched(study, candidate)
+    ratio = speedup_over(study, other.name, baseline.name) if other else None
+    own = speedup_over(study, candidate.name, other.name) if other else None
+    if other is None or ratio is None or own is None or ratio.low <= 1.1:
+        return None
+    runtime = words.runtime_title(candidate.runtime)
+    rest = f"what was done to the network makes it {words.times(own)} as fast as that" if own.low > 1 else (
+        f"what was done to the network is {words.speed(own, 'that')}"
+    )  # fmt: skip
+    return Finding(
+        "runtime-share",
+        f"Of its {words.figure(row.speedup.value)}x, {words.times(ratio)} come with {runtime} alone ({other.name}, FP32); {rest}.",
+        {"runtime": _numbers(ratio), "rest": _numbers(own)},
+    )
+
+
+def integers(candidate: Candidate) -> bool:
+    """Whether it is quantized: by its recipe, or, as it was given, by its own graph."""
+    return uses(candidate, "quantize") or (candidate.recipe == "as given" and bool(graphs.graph_of(candidate).get("quantized")))
+
+
+def float_baseline(study: Study, candidate: Candidate) -> Candidate | None:
+    """The baseline, where it was given as the float form of an artifact that was given quantized, in the same runtime."""
+    first = study.candidates[0]
+    given = candidate.recipe == first.recipe == "as given" and candidate.name != first.name and candidate.runtime == first.runtime
+    return first if given and first.ok and not integers(first) else None
+
+
+def _against(study: Study, candidate: Candidate, other: Candidate | None) -> tuple[Candidate | None, Interval | None]:
+    return other, speedup_over(study, candidate.name, other.name) if other else None
+
+
+def _note(candidate: Candidate, key: str) -> int:
+    values = [step.notes[key] for step in candidate.steps if isinstance(step.notes.get(key), int)]
+    return values[-1] if values else 0
+
+
+def _share(candidate: Candidate, operator: str) -> float:
+    total = sum(candidate.operators_ms.values())
+    return candidate.operators_ms.get(operator, 0.0) / total if total else 0.0
+
+
+def _numbers(interval: Interval) -> list[float]:
+    return [interval.value, interval.low, interval.high]

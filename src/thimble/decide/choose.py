@@ -1,0 +1,188 @@
+"""Choose one candidate from validation figures, before the test split is opened."""
+
+from __future__ import annotations
+
+import math
+
+from thimble.core.study import Limits, Study
+from thimble.core.summary import Interval, Row
+from thimble.decide.pairs import speedup_over
+from thimble.decide.rows import only_split, row_of
+from thimble.stats import non_inferiority
+
+ALIKE = 0.05
+"""Candidates whose latency is within this of the best one's, and not proven worse, are told apart by their size."""
+
+PACKING = 0.01
+"""A relative difference in size below this is none."""
+
+PROVEN, LIKELY, OPEN, BASELINE, LOSING, WORTHLESS, BROKEN = range(7)
+"""What may be chosen, best first; the baseline stands in its place only where it breaks no limit."""
+
+
+def choose(study: Study, split: str = "validation") -> str | None:
+    """The name of the candidate to confirm on the test split, or ``None`` where nothing was measured.
+
+    Only qualities of ``split`` are looked at. In this order:
+
+    1. those that are proven to keep every limit;
+    2. those that would be, were their intervals those of as many samples as the test split has;
+    3. those that break no limit, the one with the nearest upper bound of the drop first;
+    4. those that break one, the least of them first.
+
+    The baseline loses nothing, so it would always be of the first kind: it comes behind the third, but before whatever is
+    no better than it in what is to be minimized. Within a kind the least latency (or size, or memory) wins;
+    latencies within 5 % that no interval tells apart are decided by size, and at last by name. Without a limit on
+    the drop, those that are proven to lose something come behind the baseline, the least loss first.
+    """
+    blind = only_split(study, split)
+    rows = [row_of(blind, candidate) for candidate in blind.candidates if candidate.ok]
+    if not rows:
+        return None
+    what = minimized(rows, study.limits.minimize)
+    costs = _costs(rows, what)
+    baseline = next((row for row in rows if row.name == study.candidates[0].name), None)
+    growth = _growth(study, split)
+
+    def rank(row: Row) -> tuple[float, float, float]:
+        kind = _kind(row, study.limits, growth)
+        lost = _proven_loss(row) if study.limits.max_drop is None else 0.0
+        if kind != BROKEN:
+            if row is baseline:
+                kind = max(kind, BASELINE)
+            elif baseline is not None and not _worthwhile(row, baseline, what, costs):
+                kind = WORTHLESS
+            elif lost:
+                kind = max(kind, LOSING)
+        return kind, _excess(row, study.limits) if kind >= OPEN else 0.0, lost
+
+    ranks = {row.name: rank(row) for row in rows}
+    ranked = sorted(rows, key=lambda row: (*ranks[row.name], costs[row.name], row.size_mb or math.inf, row.name))
+    equals = [row for row in ranked if ranks[row.name] == ranks[ranked[0].name]]
+    return _smallest_alike(blind, equals, what, costs).name
+
+
+def minimized(rows: list[Row], wish: str) -> str:
+    """What can be minimized: the wish where it was measured, else latency, size or memory, whichever was."""
+    return next((what for what in (wish, "latency", "size", "memory") if any(cost(row, what) < math.inf for row in rows)), wish)
+
+
+def cost(row: Row, minimize: str) -> float:
+    """What is to be minimized; infinite where it was not measured.
+
+    Latency counts as a share of the baseline's in the same run, since milliseconds of two runs can't be compared; in ms
+    where no run has both.
+    """
+    if minimize == "latency":
+        if row.speedup is not None:
+            return 1 / row.speedup.value
+        return row.latency_p50_ms.value if row.latency_p50_ms else math.inf
+    value = row.size_mb if minimize == "size" else row.memory_mb
+    return math.inf if value is None else value
+
+
+def limits_of(row: Row, limits: Limits) -> dict[str, str]:
+    """``met``, ``broken`` or ``not proven`` for each limit that was set: ``drop``, ``size``, ``latency``, ``memory``.
+
+    A figure that is missing proves nothing; size and memory are taken as exact.
+    """
+    found = {}
+    for name, limit, value in _asked(row, limits):
+        if value is None:
+            found[name] = "not proven"
+        else:
+            found[name] = non_inferiority(value, limit)
+    return found
+
+
+def fits(study: Study, name: str, only: str | None = None) -> bool:
+    """Whether the validation split says that a measured candidate keeps the limits, or would with as many samples as test has.
+
+    ``only`` looks at one limit. Where no drop is allowed for, it is to be not proven.
+    """
+    blind = only_split(study, "validation")
+    candidate, limits = blind.candidate(name), study.limits
+    row = row_of(blind, candidate)
+    if limits.max_drop is None and only in (None, "drop") and _proven_loss(row):
+        return False
+    asked = [(limit, value, most) for limit, most, value in _asked(row, limits) if only in (None, limit)]
+    growth = _growth(study, "validation")
+    return candidate.ok and all(value is not None and _would_meet(limit, value, most, growth) for limit, value, most in asked)
+
+
+def _growth(study: Study, split: str) -> float:
+    """How many times as many samples the test split has."""
+    infos = study.task.splits
+    return infos["test"].samples / infos[split].samples if "test" in infos and split in infos and infos[split].samples else 1.0
+
+
+def _asked(row: Row, limits: Limits) -> list[tuple[str, float, Interval | None]]:
+    """Each limit that was set, and what the row has to say about it."""
+    every = (
+        ("drop", limits.max_drop, row.drop),
+        ("size", limits.max_size, _exact(row.size_mb)),
+        ("latency", limits.max_latency, row.latency_p50_ms),
+        ("memory", limits.max_memory, _exact(row.memory_mb)),
+    )
+    return [(name, limit, value) for name, limit, value in every if limit is not None]
+
+
+def _exact(value: float | None) -> Interval | None:
+    return None if value is None else Interval(value, value, value)
+
+
+def _kind(row: Row, limits: Limits, growth: float) -> float:
+    verdicts = set(limits_of(row, limits).values())
+    if "broken" in verdicts:
+        return BROKEN
+    if "not proven" not in verdicts:
+        return PROVEN
+    return (
+        LIKELY if all(value is not None and _would_meet(name, value, limit, growth) for name, limit, value in _asked(row, limits)) else OPEN
+    )
+
+
+def _would_meet(name: str, value: Interval, limit: float, growth: float) -> bool:
+    """Whether the same point would be within the limit with ``growth`` times as many samples."""
+    if name != "drop" or growth <= 0:
+        return value.high <= limit
+    return value.value + (value.high - value.value) / math.sqrt(growth) <= limit
+
+
+def _excess(row: Row, limits: Limits) -> float:
+    """How far the upper bounds lie beyond their limits, as a share of each, the worst one; where one is unknown, infinite."""
+    beyond = [math.inf if value is None else (value.high - limit) / (limit or 1.0) for _, limit, value in _asked(row, limits)]
+    return max(0.0, *beyond) if beyond else 0.0
+
+
+def _proven_loss(row: Row) -> float:
+    return row.drop.value if row.drop is not None and row.drop.low > 0 else 0.0
+
+
+def _costs(rows: list[Row], what: str) -> dict[str, float]:
+    """`cost` by name; where some have a speedup, milliseconds without one count as unknown."""
+    ratios = what == "latency" and any(row.speedup for row in rows)
+    return {row.name: math.inf if ratios and row.speedup is None else cost(row, what) for row in rows}
+
+
+def _worthwhile(row: Row, baseline: Row, what: str, costs: dict[str, float]) -> bool:
+    """Whether there is any reason to ship this one and not the baseline."""
+    mine, theirs = costs[row.name], costs[baseline.name]
+    if what != "latency" or row.speedup is None:
+        return mine < (1 - PACKING) * theirs or theirs == math.inf
+    smaller = row.size_mb is not None and baseline.size_mb is not None and row.size_mb < (1 - PACKING) * baseline.size_mb
+    return row.speedup.low > 1 or (smaller and row.speedup.high >= 1 and mine <= 1 + ALIKE)
+
+
+def _smallest_alike(study: Study, ranked: list[Row], what: str, costs: dict[str, float]) -> Row:
+    """The smallest among those that are as fast as the first, as far as one can tell."""
+    best = ranked[0]
+    if what != "latency":
+        return best
+    alike = [best]
+    for row in ranked[1:]:
+        if costs[row.name] <= (1 + ALIKE) * costs[best.name] < math.inf:
+            ratio = speedup_over(study, best.name, row.name)
+            if ratio is not None and ratio.low <= 1 <= ratio.high:
+                alike.append(row)
+    return min(alike, key=lambda row: (row.size_mb or math.inf, costs[row.name], row.name))

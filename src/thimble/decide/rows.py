@@ -1,0 +1,161 @@
+"""The figures of one candidate, computed from its raw values."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from thimble.core.errors import UnknownName
+from thimble.core.registry import METRICS
+from thimble.core.study import Candidate, Quality, Run, Study, TaskInfo
+from thimble.core.summary import Interval, Row
+from thimble.core.values import MB
+from thimble.stats import (
+    drop_interval,
+    flips,
+    latency_interval,
+    mcnemar_exact,
+    percentile,
+    quality_interval,
+    speedup_in,
+)
+
+if TYPE_CHECKING:
+    from thimble.core.task import Metric
+
+NOTHING_LOST = Interval(0.0, 0.0, 0.0)
+"""What the baseline loses against itself: nothing, by definition and not by measurement."""
+
+
+def row_of(study: Study, candidate: Candidate) -> Row:
+    """Every figure that the raw values allow.
+
+    Latency is read from the joint run where the candidate is in it, else from the last run that measured it; a single
+    round tells nothing of its own uncertainty, and gives none. Quality is that of the test split where it was scored
+    there, else of validation; the drop is against the baseline on the same samples.
+    """
+    baseline = study.candidates[0]
+    figures: dict[str, Any] = {}
+    if size := candidate.size:
+        figures |= {
+            "size_mb": size.bytes / MB,
+            "size_deflated_mb": size.deflated_bytes / MB,
+            "compression": baseline.size.bytes / size.bytes if baseline.size and size.bytes else None,
+            "parameters": size.parameters,
+            "nonzero_parameters": size.nonzero_parameters,
+            "macs": size.macs,
+        }
+        if size.parameters and size.nonzero_parameters is not None:
+            figures["sparsity"] = 100 * (1 - size.nonzero_parameters / size.parameters)
+    if cold := candidate.cold:
+        figures |= {"memory_mb": cold.memory_mb, "load_ms": cold.load_ms, "first_inference_ms": cold.first_inference_ms}
+    figures |= _latency(study, candidate) | _quality(study, candidate)
+    quality, latency = figures.get("quality"), figures.get("latency_p50_ms")
+    if candidate.size and candidate.size.bytes and quality and latency:
+        figures["efficiency"] = quality.value / (latency.value * candidate.size.bytes / MB)
+    return Row(
+        candidate.name,
+        candidate.title,
+        candidate.recipe,
+        candidate.runtime,
+        candidate.status,
+        candidate.reason,
+        findings=candidate.findings,
+        **figures,
+    )
+
+
+def only_split(study: Study, split: str) -> Study:
+    """The same study, blind to the qualities of every other split."""
+    kept = tuple(replace(c, quality={name: q for name, q in c.quality.items() if name == split}) for c in study.candidates)
+    return replace(study, candidates=kept)
+
+
+def runs_of(study: Study) -> list[Run]:
+    """Every run with rounds, the joint one first, then from the last to the first."""
+    newest_first = list(study.runs)[::-1]
+    return [run for run in sorted(newest_first, key=lambda run: run.id != study.joint_run) if run.rounds]
+
+
+def scored_split(*candidates: Candidate) -> str | None:
+    """The split to compare candidates on: test where all were scored on the same samples of it, else validation."""
+    for split in ("test", "validation"):
+        scored = [candidate.quality.get(split) for candidate in candidates]
+        if all(q is not None and len(q.scores) for q in scored) and len({_samples(q) for q in scored if q}) == 1:
+            return split
+    return None
+
+
+def _samples(scored: Quality) -> tuple[str, str, int]:
+    return scored.fingerprint, scored.metric, len(scored.scores)
+
+
+def metric_of(task: TaskInfo, scored: Quality) -> Metric | None:
+    """The registered metric; where a user's own isn't registered here, the mean of its per-sample scores."""
+    try:
+        found: Metric = METRICS.get(scored.metric)()
+    except UnknownName:
+        plain = not isinstance(scored.scores[0], tuple | list) if scored.scores else False
+        return cast("Metric", _Mean(task.unit, task.higher_is_better, task.binary)) if plain else None
+    return found
+
+
+@dataclass(frozen=True)
+class _Mean:
+    """A metric known only by what the study says about it."""
+
+    unit: str
+    higher_is_better: bool
+    binary: bool
+
+    def aggregate(self, scores: Any) -> float:
+        return float(scores.mean())
+
+
+def _latency(study: Study, candidate: Candidate) -> dict[str, Any]:
+    run = next((run for run in runs_of(study) if any(candidate.name in turn.samples_ms for turn in run.rounds)), None)
+    if run is None:
+        return {}
+    shared = [turn.samples_ms for turn in run.rounds if turn.samples_ms.get(candidate.name)]
+    own = [turn[candidate.name] for turn in shared]
+    if len(own) < 2:
+        return {}
+    samples = [ms for times in own for ms in times]
+    found: dict[str, Any] = {
+        "latency_p50_ms": latency_interval(own, run.seed),
+        "latency_mean_ms": statistics.fmean(samples),
+        "latency_std_ms": statistics.stdev(samples),
+        "latency_p90_ms": percentile(samples, 90),
+        "latency_p95_ms": percentile(samples, 95),
+        "latency_p99_ms": percentile(samples, 99),
+        "latency_samples": len(samples),
+    }
+    if run.reference == study.candidates[0].name and (speedup := speedup_in(run, candidate.name)):
+        found["speedup"] = speedup
+    return found
+
+
+def _quality(study: Study, candidate: Candidate) -> dict[str, Any]:
+    split = "test" if "test" in candidate.quality else "validation"
+    scored = candidate.quality.get(split)
+    if scored is None:
+        return {}
+    found: dict[str, Any] = {"sqnr_db": scored.sqnr_db}
+    if scored.agreement:
+        found["agreement"] = 100 * statistics.fmean(scored.agreement)
+    metric = metric_of(study.task, scored)
+    if not scored.scores or metric is None:
+        return found
+    found["quality"] = own = quality_interval(scored.scores, metric, study.seed)
+    baseline = study.candidates[0]
+    reference = baseline.quality.get(split)
+    if reference and scored_split(replace(baseline, quality={split: reference}), replace(candidate, quality={split: scored})):
+        same = candidate.name == baseline.name
+        found["drop"] = NOTHING_LOST if same else drop_interval(reference.scores, scored.scores, metric, study.seed)
+        if metric.binary and not same:
+            found["p_value"] = mcnemar_exact(*flips(reference.scores, scored.scores))
+        whole = quality_interval(reference.scores, metric, study.seed).value
+        found["relative"] = 100 * own.value / whole if whole and math.isfinite(own.value / whole) else None
+    return found

@@ -1,0 +1,121 @@
+"""What a study says: its rows, which candidate to ship, and why each other one is not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from statistics import median
+
+from thimble.core.study import Advice, Run, Study
+from thimble.core.summary import Row, Summary
+from thimble.decide import _words as words
+from thimble.decide.choose import cost, limits_of
+from thimble.decide.findings import findings_of
+from thimble.decide.frontier import frontier
+from thimble.decide.recommendation import recommendation
+from thimble.decide.rows import row_of
+from thimble.decide.verdicts import unconfirmed, verdict_of
+from thimble.stats import tango
+
+CHANGED = 1.3
+"""How many times as long the baseline may take in one run as in another before that is told."""
+
+
+def summarize(study: Study) -> Summary:
+    """Compute every figure, verdict and cause from the study's raw values alone.
+
+    Works on studies that were cut off, have no latency or no quality, or of which everything failed. Limits are judged
+    on the test split where a candidate was scored on it, else on validation. ``frontier`` tells how far a
+    candidate has to be better to beat another one.
+    """
+    rows = [row_of(study, candidate) for candidate in study.candidates]
+    rows = [replace(row, limits=limits_of(row, study.limits)) if row.status == "ok" else row for row in rows]
+    undominated = frontier(study, rows)
+    causes = findings_of(study, rows)
+    rows = [replace(row, on_frontier=row.name in undominated, findings=(*row.findings, *causes.get(row.name, ()))) for row in rows]
+    chosen = next((row for row in rows if row.name == study.chosen and row.status == "ok"), None)
+    told = [replace(row, verdict=verdict_of(study, row, rows, chosen)) for row in rows]
+    return Summary(
+        rows=tuple(told),
+        chosen=study.chosen,
+        met=chosen is not None and set(chosen.limits.values()) <= {"met"} and not unconfirmed(study, chosen),
+        recommendation=recommendation(study, rows, chosen),
+        best=_best(rows),
+        findings=tuple((row.name, finding) for row in told for finding in row.findings),
+        warnings=(*_run_warnings(study), *_changed_machine(study), *_few_samples(study), *no_better_than_guessing(study)),
+    )
+
+
+def _best(rows: list[Row]) -> dict[str, str]:
+    """Who leads by its point, be the lead proven or not; the baseline first among equals."""
+    ok = [row for row in rows if row.status == "ok"]
+    found: dict[str, str] = {}
+    if sized := [row for row in ok if row.size_mb is not None]:
+        found["smallest"] = min(sized, key=lambda row: row.size_mb or 0).name
+    if timed := [row for row in ok if row.speedup] or [row for row in ok if row.latency_p50_ms]:
+        found["fastest"] = min(timed, key=lambda row: cost(row, "latency")).name
+    if scored := [row for row in ok if row.drop]:
+        found["most accurate"] = min(scored, key=lambda row: row.drop.value if row.drop else 0).name
+    if efficient := [row for row in ok if row.efficiency is not None]:
+        found["most efficient"] = max(efficient, key=lambda row: row.efficiency or 0).name
+    return found
+
+
+def _run_warnings(study: Study) -> tuple[Advice, ...]:
+    run = next((run for run in study.runs if run.id == study.joint_run), None)
+    return run.warnings if run else ()
+
+
+def _changed_machine(study: Study) -> list[Advice]:
+    """A baseline whose latency in the joint run is not that of the study's other runs: what no counter of the machine shows."""
+    baseline = study.candidates[0].name if study.candidates else ""
+    taken = {run.id: median(median(turn.samples_ms[baseline]) for turn in run.rounds) for run in study.runs if _timed(run, baseline)}
+    told, others = taken.pop(study.joint_run or "", None), taken.values()
+    if told is None or not others:
+        return []
+    other = max(others, key=lambda ms: abs(math.log(ms / told)))
+    if abs(math.log(other / told)) < math.log(CHANGED):
+        return []
+    text = (
+        f"{baseline} took {words.figure(told)} ms in the run whose ratios are told, and {words.figure(other)} in another one of this "
+        "study: the machine has changed its speed in between, which need not slow all artifacts alike; measure again"
+    )
+    return [Advice("machine-changed", text)]
+
+
+def _timed(run: Run, name: str) -> bool:
+    return bool(run.rounds) and all(turn.samples_ms.get(name) for turn in run.rounds)
+
+
+def _few_samples(study: Study) -> list[Advice]:
+    """Splits so small that not even a candidate that decides every sample as the baseline does could be proven."""
+    limit, task = study.limits.max_drop, study.task
+    if limit is None or not task.binary or task.unit != "%":
+        return []
+    found = []
+    for name in ("validation", "test"):
+        samples = task.splits[name].samples if name in task.splits else 0
+        if samples and (possible := 100 * tango(0, 0, samples).high) > limit:
+            text = (
+                f"{samples:,} {name} samples can't prove a drop within {words.allowed(limit, task)}: even where no sample differs, up to "
+                f"{possible:.2f} remain possible; use a larger {name} split, or allow a larger drop"
+            )
+            found.append(Advice("few-samples", text))
+    return found
+
+
+def no_better_than_guessing(study: Study) -> list[Advice]:
+    """A baseline that is not proven better than always giving the most frequent answer: then no limit on the drop means anything."""
+    if not study.candidates:
+        return []
+    baseline = study.candidates[0]
+    scored = next((baseline.quality[split] for split in ("test", "validation") if split in baseline.quality), None)
+    right = row_of(study, baseline).quality
+    if scored is None or right is None or scored.guessing is None or not study.task.binary or right.low > 100 * scored.guessing:
+        return []
+    text = (
+        f"{baseline.name} is right on {words.span(right, ' %')} of the {scored.split} samples, and always giving the most frequent answer "
+        f"would be on {words.figure(100 * scored.guessing)} %: it is not proven better than guessing; are its weights, the preprocessing "
+        "(size, mean, std) and the order of the classes those it was trained with?"
+    )
+    return [Advice("guessing", text)]

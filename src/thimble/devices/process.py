@@ -1,0 +1,233 @@
+"""The parent's end of a measurement: a worker process that holds one opened artifact."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+from thimble.core.artifact import Artifact
+from thimble.core.errors import BadInput, MissingExtra, RuntimeFailed
+from thimble.core.registry import RUNTIMES
+from thimble.core.subject import Subject
+from thimble.devices import worker
+from thimble.devices.processor import cores_for
+
+if TYPE_CHECKING:
+    from thimble.core.task import Arrays
+
+TIMEOUT_S = 600.0
+"""How long one request may take before the worker is ended."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What opening cost: importing the runtime, the resident memory of the empty runtime, and loading the artifact."""
+
+    runtime_ms: float
+    empty_mb: float
+    load_ms: float
+
+
+class Worker:
+    """A fresh process with one artifact in it; a context manager that opens on entry.
+
+    Every method blocks in a read, so the parent uses no processor time while the worker measures. All of them
+    raise `RuntimeFailed` with one line when the artifact can't be opened or run, when the process died (its
+    signal and last words are told) and when it took longer than ``timeout_s``.
+    """
+
+    def __init__(self, subject: Subject, timeout_s: float = TIMEOUT_S) -> None:
+        self.subject, self.timeout_s = subject, timeout_s
+        self.opened: Opened | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return self._running.pid
+
+    def open(self) -> Opened:
+        """Start the process, import the runtime and open the artifact. Opening twice gives the first one's figures."""
+        if self.opened is not None:
+            return self.opened
+        try:
+            self._start()
+            runtime = self._ask({"do": "load", "format": self.subject.artifact.format})
+            self._ask({"do": "pin", "cores": cores_for(self.subject.threads)})
+            artifact = self.subject.artifact
+            loaded = self._ask(
+                {
+                    "do": "open",
+                    "path": str((self.subject.folder / artifact.main).resolve()),
+                    "inputs": [spec.name for spec in artifact.inputs],
+                    "outputs": list(artifact.outputs),
+                    "threads": self.subject.threads,
+                    "options": self.subject.options,
+                }
+            )
+        except BaseException:
+            self.close()
+            raise
+        self.opened = Opened(runtime["ms"], runtime["rss_mb"] or 0.0, loaded["ms"])
+        return self.opened
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Outputs by name for inputs by name; inputs of other names are taken by position."""
+        outputs, _ = self.run_timed(inputs)
+        return outputs
+
+    def run_timed(self, inputs: Arrays) -> tuple[Arrays, float]:
+        """Outputs, and the milliseconds of that one inference."""
+        answer = self._ask({"do": "run"}, named_inputs(inputs, self.subject.artifact))
+        return answer["outputs"], answer["ms"]
+
+    def bind(self, inputs: Arrays) -> None:
+        """Prepare the inputs of `time`; converting and sending them is never timed."""
+        self._ask({"do": "bind"}, named_inputs(inputs, self.subject.artifact))
+
+    def time(self, count: int, settle_ms: float = 0.0, keep: int | None = None) -> list[float]:
+        """Milliseconds of ``count`` inferences one after another, after untimed ones for ``settle_ms``.
+
+        Of many samples about ``keep`` are given, evenly spread.
+        """
+        samples: list[float] = self._ask({"do": "time", "count": count, "settle_ms": settle_ms, "keep": keep})["samples_ms"]
+        return samples
+
+    def operators(self, inputs: Arrays) -> dict[str, float] | None:
+        """Milliseconds of one inference by operator type; ``None`` where the runtime doesn't tell."""
+        found: dict[str, float] | None = self._ask({"do": "operators"}, named_inputs(inputs, self.subject.artifact))["ms"]
+        return found
+
+    def memory(self) -> tuple[float, float]:
+        """Resident memory in MB: now, and at its peak since the empty runtime."""
+        answer = self._ask({"do": "memory"})
+        return answer["rss_mb"] or 0.0, answer["peak_mb"] or 0.0
+
+    def close(self) -> None:
+        """End the process; closing twice is fine."""
+        process, self._process, self.opened = self._process, None, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        self._words.close()
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeFailed(f"{self.subject.name}: its worker is closed")
+        return self._process
+
+    def _start(self) -> None:
+        setup = {
+            "runtime": inspect.getfile(RUNTIMES.get(self.subject.runtime)),
+            "class": RUNTIMES.get(self.subject.runtime).__name__,
+            "threads": self.subject.threads,
+        }
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, worker.__file__, json.dumps(setup)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._words,
+        )
+
+    def _ask(self, request: dict[str, Any], tensors: Arrays | None = None) -> dict[str, Any]:
+        """Send one request and wait for its answer; the answer's tensors come as its ``outputs``."""
+        process = self._running
+        assert process.stdin is not None
+        assert process.stdout is not None
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(self.timeout_s, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            for part in worker.encoded({**request, "timeout_s": self.timeout_s + 30}, tensors or {}):
+                process.stdin.write(part)
+            process.stdin.flush()
+            answer = self._read(process.stdout)
+        except (OSError, EOFError) as error:
+            raise self._failure(request["do"], late.is_set()) from error
+        finally:
+            timer.cancel()
+        if "error" in answer:
+            raise self._error(request["do"], answer)
+        return answer
+
+    @staticmethod
+    def _read(stream: Any) -> dict[str, Any]:
+        line = stream.readline()
+        if not line:
+            raise EOFError
+        answer: dict[str, Any] = json.loads(line)
+        answer["outputs"] = worker.read_tensors(stream, answer.pop("tensors", []))
+        return answer
+
+    def _error(self, do: str, answer: dict[str, Any]) -> Exception:
+        runtime = RUNTIMES.get(self.subject.runtime)
+        missing = answer["module"] if answer["type"] == "ModuleNotFoundError" else None
+        if runtime.extra and missing and missing.split(".")[0] in {name.split(".")[0] for name in runtime.needs}:
+            return MissingExtra(missing, runtime.extra)
+        return RuntimeFailed(f"{self.subject.name}: {runtime.title} can't {do} {self.subject.artifact.main}: {answer['error']}")
+
+    def _failure(self, do: str, late: bool) -> RuntimeFailed:
+        """What a dead process leaves: its signal or exit status, and the last line it wrote."""
+        status = self._running.wait()
+        words = _last_line(self._words)
+        self.close()
+        if late:
+            return RuntimeFailed(f"{self.subject.name}: no answer to {do!r} within {self.timeout_s:g} s; its process was ended")
+        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        hint = " (out of memory, or ended from outside)" if status == -signal.SIGKILL else ""
+        return RuntimeFailed(f"{self.subject.name}: its process {how}{hint} at {do!r}" + (f": {words}" if words else ""))
+
+
+def named_inputs(inputs: Arrays, artifact: Artifact) -> Arrays:
+    """A task's inputs under the artifact's names: the same names, else by position.
+
+    In the artifact's types where no kind is lost: real numbers are never cut to whole ones.
+    """
+    import numpy as np
+
+    wanted = {spec.name: spec.dtype for spec in artifact.inputs}
+    if set(wanted) <= set(inputs):
+        found = {name: inputs[name] for name in wanted}
+    elif len(wanted) == len(inputs):
+        found = dict(zip(wanted, inputs.values(), strict=True))
+    else:
+        raise BadInput(f"the model takes {', '.join(wanted)}, the data gives {', '.join(inputs)}")
+    return {
+        name: array.astype(wanted[name], copy=False) if np.can_cast(array.dtype, wanted[name], "same_kind") else array
+        for name, array in found.items()
+    }
+
+
+def _last_line(file: BinaryIO | Any) -> str:
+    size = file.seek(0, 2)
+    file.seek(max(0, size - 4096))
+    lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""

@@ -1,0 +1,216 @@
+"""Build what recipes ask for: every step once, by its address in the store, exporters inserted where formats differ."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from thimble.core.errors import MissingExtra, NotApplicable, OutOfTime, StepFailed
+from thimble.core.model import Model
+from thimble.core.processor import features
+from thimble.core.recipe import Recipe
+from thimble.core.registry import REGISTRIES, STEPS
+from thimble.core.step import Progress, Step, silent, step_fields, step_name, step_text
+from thimble.core.study import Size, StepRecord
+from thimble.core.task import SPLITS, ModelSpec, TaskSpec
+from thimble.core.values import digest_of
+from thimble.engine.process import StepsProcess
+from thimble.engine.requests import Request
+from thimble.engine.store import Store
+
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert", "torch_pruning": "torch-pruning"}
+"""Names under which modules are distributed, where the two differ."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a study begins: the model as asked for, and the steps that make it the FP32 source (its training).
+
+    ``facts`` are the addresses of what steps may use: ``train``, ``calibration`` and ``validation`` fingerprints. Without
+    a ``task`` there are no data.
+    """
+
+    model: ModelSpec
+    task: TaskSpec | None
+    fingerprint: str
+    facts: dict[str, str]
+    prefix: tuple[Step, ...] = ()
+    seed: int = 0
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Built:
+    """A recipe carried out: its result's address, format and tensors, and the record of each step."""
+
+    key: str
+    model: Model
+    steps: tuple[StepRecord, ...] = ()
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that its steps have learned from."""
+        return tuple(split for split in SPLITS if any(split in STEPS.get(step.name).uses for step in self.steps))
+
+
+class Failed(StepFailed):
+    """A recipe that could not be carried out to its end; ``steps`` are those that were, ``status`` is the candidate's."""
+
+    def __init__(self, text: str, steps: tuple[StepRecord, ...], status: str) -> None:
+        super().__init__(text)
+        self.steps, self.status = steps, status
+
+
+@dataclass
+class Building:
+    """Carries out recipes for one source. Nothing is done twice: a common prefix comes from the store."""
+
+    store: Store
+    process: StepsProcess
+    source: Source
+    failures: dict[str, StepFailed] = field(default_factory=dict)
+
+    @cached_property
+    def teacher_key(self) -> str:
+        """The address of the FP32 source model, with its prefix."""
+        key = self._source_key
+        for step in self.source.prefix:
+            key = self._step_key(key, step)
+        return key
+
+    def open_untrained(self, progress: Progress = silent, deadline: float | None = None) -> Built:
+        """The model as given, before the prefix trains it. Raises what opening raises."""
+        key = self._source_key
+        if not self.store.has(key):
+            self.store.keep_value(f"{key}-told", self.process.ask(self._request(key), progress, deadline))
+        return Built(key, self.store.describe(key))
+
+    def open_student(self, spec: str, classes: int | None, deadline: float | None = None) -> None:
+        """Open a network that is to learn, so that one that can't be is refused before anything long. Raises what opening raises."""
+        model = replace(self.source.model, spec=spec, weights=None, classes=classes or self.source.model.classes)
+        key = digest_of("student", self._source_key, spec, model.classes)
+        self.process.ask(replace(self._request(key), model=model), deadline=deadline)
+
+    def told(self, key: str) -> dict[str, Any]:
+        """What was counted when a result was made: ``parameters`` and ``macs`` of a network in memory, ``seconds``."""
+        return self.store.value(f"{key}-told", dict) or {}
+
+    def open_source(self, progress: Progress = silent, deadline: float | None = None) -> Built:
+        """The source model, trained where the study has to. Raises what opening or training raises."""
+        built = self.open_untrained(progress, deadline)
+        for step in self.source.prefix:
+            built = self._apply(built, step, progress, deadline)
+        return built
+
+    def build(self, recipe: Recipe, progress: Progress = silent, deadline: float | None = None) -> Built:
+        """The recipe's artifact in a format that its runtime opens. Raises `Failed` with the reason."""
+        built = self.open_source(progress, deadline)
+        try:
+            for step in recipe.steps:
+                if step.consumes != built.model.format:
+                    built = self._export(built, (step.consumes,), step_name(step), progress, deadline)
+                built = self._apply(built, step, progress, deadline)
+            formats = REGISTRIES["runtimes"].get(recipe.runtime).formats
+            if built.model.format not in formats:
+                built = self._export(built, formats, recipe.runtime, progress, deadline)
+        except (StepFailed, MissingExtra) as error:
+            raise Failed(str(error), built.steps, _status(error)) from error
+        return built
+
+    def weigh(self, folder: Path) -> Size:
+        """The size of an artifact's folder, read in the steps' process, which has PyTorch at hand."""
+        told = self.process.ask(replace(self._request(""), weigh=str(folder.resolve())))
+        return msgspec.convert(told["size"], Size)
+
+    def _apply(self, built: Built, step: Step, progress: Progress, deadline: float | None) -> Built:
+        key = self._step_key(built.key, step)
+        if key in self.failures:
+            raise self.failures[key]
+        cached = self.store.has(key)
+        told = self.told(key)
+        if not cached:
+            words = step_text(step)
+            request = replace(
+                self._request(key), step=step_name(step), settings=step_fields(step), parent=built.key, teacher=self.teacher_key
+            )
+            try:
+                told = self.process.ask(request, lambda done, text: progress(done, f"{words}: {text}" if text else words), deadline)
+            except StepFailed as error:
+                self.failures[key] = error
+                raise
+            self.store.keep_value(f"{key}-told", told)
+        model = self.store.describe(key)
+        record = StepRecord(
+            name=step_name(step),
+            text=step_text(step),
+            settings={name: list(value) if isinstance(value, tuple) else value for name, value in step_fields(step).items()},
+            version=step.version,
+            seconds=round(told.get("seconds", 0.0), 2),
+            cached=cached,
+            format=model.format,
+            key=key,
+            notes={name: note for name, note in model.notes.items() if built.model.notes.get(name) != note},
+            parameters=told.get("parameters"),
+            macs=told.get("macs"),
+        )
+        return Built(key, model, (*built.steps, record))
+
+    def _export(self, built: Built, formats: tuple[str, ...], wanted_by: str, progress: Progress, deadline: float | None) -> Built:
+        """Insert the exporter between two formats; where several fit, the first that applies."""
+        reasons = []
+        for wanted in formats:
+            for name, cls in STEPS.all().items():
+                if not exports(cls, built.model.format, wanted):
+                    continue
+                try:
+                    return self._apply(built, cls(), progress, deadline)
+                except NotApplicable as error:
+                    reasons.append(f"{name}: {error}")
+        if reasons:
+            raise NotApplicable("; ".join(reasons))
+        raise NotApplicable(f"{wanted_by} takes {' or '.join(formats)}, and nothing turns {built.model.format} into that")
+
+    @cached_property
+    def _source_key(self) -> str:
+        given = self.source.model
+        return digest_of("source", self.source.fingerprint, given.classes, given.size, given.shapes, given.seed)
+
+    def _step_key(self, parent: str, step: Step) -> str:
+        facts = {
+            **self.source.facts,
+            "seed": self.source.seed,
+            "threads": self.source.threads,
+            "processor": features(),
+        }
+        used = {name: self.teacher_key if name == "teacher" else facts.get(name) for name in step.uses}
+        return digest_of("step", parent, step_name(step), step.version, step_fields(step), used, _versions(step.needs))
+
+    def _request(self, key: str) -> Request:
+        source = self.source
+        return Request(str(self.store.root), key, source.model, source.task, seed=source.seed, threads=source.threads)
+
+
+def _status(error: Exception) -> str:
+    return "not tried" if isinstance(error, OutOfTime) else "not applicable" if isinstance(error, NotApplicable) else "failed"
+
+
+def exports(cls: Any, consumed: str, produced: str) -> bool:
+    """Whether a step's class only turns one format into another, these two."""
+    exporter = cls.__module__.startswith("thimble.steps.export.") or (cls.consumes != cls.produces and cls.__name__.startswith("To"))
+    return exporter and (cls.consumes, cls.produces) == (consumed, produced)
+
+
+def _versions(modules: tuple[str, ...]) -> dict[str, str]:
+    """Versions of the libraries that a step's result depends on; ``absent`` where one is not installed."""
+    found = {}
+    for module in modules:
+        try:
+            found[module] = importlib.metadata.version(DISTRIBUTIONS.get(module, module))
+        except importlib.metadata.PackageNotFoundError:
+            found[module] = "absent"
+    return found

@@ -1,0 +1,29 @@
+"""What the parent asks of the process that carries out steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from thimble.core.task import ModelSpec, TaskSpec
+
+
+@dataclass(frozen=True)
+class Request:
+    """Open ``model`` (``step`` is ``None``) or apply a step to the stored result ``parent``, and keep it as ``key``.
+
+    Without a ``task`` there are no data. With ``weigh``, an artifact's folder, the answer is its size, and nothing else
+    is done.
+    """
+
+    store: str
+    key: str
+    model: ModelSpec
+    task: TaskSpec | None
+    step: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+    teacher: str | None = None
+    seed: int = 0
+    threads: int = 1
+    weigh: str | None = None

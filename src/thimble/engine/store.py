@@ -1,0 +1,194 @@
+"""Finished steps and measurements, addressed by derivation, safe against interruption.
+
+An address is a digest of everything that a result follows from: the source, each step with its settings and
+version, the seed, the data's fingerprints, the library versions. Work is done in a folder beside its final place
+and renamed into it when complete, so that a run killed at any moment leaves nothing half-written to be read.
+
+The store is private to its user (mode 0700): networks between two steps are kept as pickles, which are loaded
+from here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from thimble.core.errors import BadInput, CannotWrite
+from thimble.core.model import TORCH, Model
+from thimble.core.values import TensorSpec
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is written beside a model's files."""
+
+    format: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[str, ...]
+    notes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing in the store: its kind, key, bytes, and last use in seconds since 1970."""
+
+    kind: str
+    key: str
+    bytes: int
+    used: float
+
+
+class Store:
+    """A folder of finished work. The default is ``$THIMBLE_STORE``, else ``thimble`` in the user's cache folder."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = (root or default_root()).expanduser()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            if self.root.stat().st_uid == os.getuid():
+                self.root.chmod(0o700)
+        except OSError as error:
+            raise CannotWrite(f"the store {self.root} can't be made: {error.strerror}; set THIMBLE_STORE to a folder that can") from error
+
+    def has(self, key: str) -> bool:
+        """Whether the step's result is there."""
+        return (self._step(key) / "model.json").exists()
+
+    def load(self, key: str) -> Model:
+        """The step's result; a network in memory for the format ``torch``, else a folder to read and not to write."""
+        folder = self._step(key)
+        try:
+            kept = msgspec.json.decode((folder / "model.json").read_bytes(), type=_Kept)
+        except (OSError, msgspec.DecodeError) as error:
+            raise BadInput(f"the store holds no readable result {key}: {error}") from error
+        os.utime(folder)
+        payload = _load_network(folder / "network.pickle") if kept.format == TORCH else folder / "files"
+        return Model(kept.format, payload, kept.inputs, kept.outputs, kept.notes)
+
+    def notes(self, key: str) -> dict[str, Any]:
+        """What the step had to tell, without loading its result."""
+        return msgspec.json.decode((self._step(key) / "model.json").read_bytes(), type=_Kept).notes
+
+    def describe(self, key: str) -> Model:
+        """The step's result without its network: for the format ``torch`` the payload is ``None``."""
+        folder = self._step(key)
+        kept = msgspec.json.decode((folder / "model.json").read_bytes(), type=_Kept)
+        return Model(kept.format, None if kept.format == TORCH else folder / "files", kept.inputs, kept.outputs, kept.notes)
+
+    def make(self, key: str, work: Callable[[Path, Path], Model]) -> Model:
+        """Do the work and keep its result. ``work(output, scratch)`` writes files into ``output`` where its format has any.
+
+        ``scratch`` is kept while the work is unfinished, and removed with its end.
+        """
+        scratch = self.root / "scratch" / key
+        with self._aside("steps", key) as aside:
+            output = aside / "files"
+            output.mkdir()
+            scratch.mkdir(parents=True, exist_ok=True)
+            model = work(output, scratch)
+            if model.format == TORCH:
+                _save_network(model.payload, aside / "network.pickle")
+                shutil.rmtree(output)
+            elif model.folder != output:
+                shutil.copytree(model.folder, output, dirs_exist_ok=True)
+            kept = _Kept(model.format, model.inputs, model.outputs, dict(model.notes))
+            (aside / "model.json").write_bytes(msgspec.json.encode(kept))
+        shutil.rmtree(scratch, ignore_errors=True)
+        return model if model.format == TORCH else replace(model, payload=self._step(key) / "files")
+
+    def value(self, key: str, type: type[T]) -> T | None:
+        """A kept value of that type, or ``None`` where there is none that can be read."""
+        path = self.root / "values" / f"{key}.json"
+        try:
+            found = msgspec.json.decode(path.read_bytes(), type=type)
+        except (OSError, msgspec.DecodeError):
+            return None
+        os.utime(path)
+        return found
+
+    def keep_value(self, key: str, value: Any) -> None:
+        """Keep a JSON-like value or dataclass."""
+        path = self.root / "values" / f"{key}.json"
+        aside = path.with_suffix(f".{os.getpid()}")
+        with writing(path):
+            path.parent.mkdir(exist_ok=True)
+            aside.write_bytes(msgspec.json.encode(value))
+            aside.replace(path)
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything in the store."""
+        for kind in ("steps", "values", "outputs", "scratch"):
+            for path in sorted((self.root / kind).glob("*")):
+                files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+                yield Entry(kind, path.name, sum(file.stat().st_size for file in files), path.stat().st_mtime)
+
+    def prune(self, older_than_days: float = 0.0) -> tuple[int, int]:
+        """Remove what was not used for so many days (0: everything); gives the number of entries and bytes removed."""
+        limit, count, freed = time.time() - older_than_days * 86_400, 0, 0
+        for entry in list(self.entries()):
+            if entry.used <= limit:
+                path = self.root / entry.kind / entry.key
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+                count, freed = count + 1, freed + entry.bytes
+        return count, freed
+
+    def _step(self, key: str) -> Path:
+        return self.root / "steps" / key
+
+    @contextmanager
+    def _aside(self, kind: str, key: str) -> Iterator[Path]:
+        """A folder that becomes the entry when the block ends well, and vanishes when it doesn't."""
+        final = self.root / kind / key
+        aside = self.root / kind / f".{key}.{os.getpid()}"
+        with writing(final):
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
+        try:
+            yield aside
+            with writing(final):
+                if final.exists():
+                    shutil.rmtree(final)
+                aside.rename(final)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def default_root() -> Path:
+    """``$THIMBLE_STORE``, else ``thimble`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    if given := os.environ.get("THIMBLE_STORE"):
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thimble"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a full disk or a refused write inside the block into `CannotWrite`."""
+    try:
+        yield
+    except shutil.Error as error:  # a copied folder's errors come in a list, each a source, a target and a text
+        raise CannotWrite(f"can't write {path}: {error.args[0][0][2]}") from error
+    except OSError as error:
+        raise CannotWrite(f"can't write {path}: {error.strerror or error}") from error
+
+
+def _save_network(network: Any, path: Path) -> None:
+    import torch
+
+    with writing(path):
+        torch.save(network, path)
+
+
+def _load_network(path: Path) -> Any:
+    import torch
+
+    return torch.load(path, weights_only=False)

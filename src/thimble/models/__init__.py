@@ -1,0 +1,115 @@
+"""Where models come from: one source per file, found by what a specification looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Protocol, runtime_checkable
+
+from thimble.core.errors import BadInput, UnknownName
+from thimble.core.model import Model
+from thimble.core.preprocess import Preprocess
+from thimble.core.registry import MODELS
+from thimble.core.task import ModelSpec
+from thimble.core.values import digest_of
+from thimble.fetch.torchvision_import import import_torchvision
+from thimble.fetch.user_file import import_user_file
+from thimble.models._inputs import check_single, head_of, remarks
+
+__all__ = [
+    "ModelSource",
+    "check_single",
+    "fingerprint",
+    "head_of",
+    "import_torchvision",
+    "import_user_file",
+    "open_model",
+    "prepare_unpickling",
+    "preprocess_of",
+    "remarks",
+    "source_name",
+]
+
+_SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".py": "file"}
+
+
+@runtime_checkable
+class ModelSource(Protocol):
+    """Opens models of one kind. ``form`` is what users write; ``needs`` the modules it imports, ``extra`` their extra.
+
+    ``open`` gives a model in evaluation mode; a source of files puts them into ``folder``, its main one called
+    ``model.*``. ``identity`` is what decides the result besides the specification's own fields (JSON values).
+    """
+
+    title: ClassVar[str]
+    form: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]]
+    extra: ClassVar[str | None]
+
+    def open(self, spec: ModelSpec, folder: Path) -> Model:
+        """The model; raises `BadInput` with one line where it can't be had."""
+        ...
+
+    def preprocess(self, spec: ModelSpec) -> Preprocess | None:
+        """The transform that the weights were trained with, where the source knows it."""
+        ...
+
+    def prepare(self, spec: ModelSpec) -> None:
+        """Make the classes importable that the network is made of, so that a pickle of it can be read."""
+        ...
+
+    def identity(self, spec: ModelSpec) -> tuple[object, ...]:
+        """Hashes of files and versions of libraries that decide what `open` gives."""
+        ...
+
+
+def open_model(spec: ModelSpec, folder: Path) -> Model:
+    """The model that ``spec`` asks for, in evaluation mode.
+
+    An ``nn.Module`` in memory (format ``torch``) for every source but ``onnx``, whose files are checked and copied
+    into ``folder`` (format ``onnx``). Raises `UnknownName` for an unknown source and `BadInput` for one that can't
+    be used, each in one line.
+    """
+    return _source_of(spec).open(spec, folder)
+
+
+def preprocess_of(spec: ModelSpec) -> Preprocess | None:
+    """The image transform that belongs to the weights; ``None`` where there are no given weights or it is unknown."""
+    return _source_of(spec).preprocess(spec)
+
+
+def fingerprint(spec: ModelSpec) -> str:
+    """A digest of everything that decides the model: the specification, its files' contents, library versions.
+
+    The same file in another place has the same fingerprint.
+    """
+    source = _source_of(spec)
+    name = type(source).__name__
+    fields = (spec.classes, dict(spec.shapes or {}), dict(spec.dtypes or {}), spec.size, spec.seed)
+    return digest_of(name, fields, source.identity(spec))
+
+
+def prepare_unpickling(spec: ModelSpec) -> None:
+    """Make the classes importable that the model is made of; call it before a stored network is read."""
+    _source_of(spec).prepare(spec)
+
+
+def source_name(text: str) -> str:
+    """The registered source that a specification such as ``torchvision:resnet18`` or ``model.onnx`` belongs to.
+
+    Raises `UnknownName` with the known ones, `BadInput` for a weights file in a model's place.
+    """
+    head, colon, _ = text.partition(":")
+    if colon and head in MODELS.names():
+        return head
+    path = text.rpartition(":")[0] if ".py:" in text else text
+    suffix = Path(path).suffix.lower()
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix]
+    if suffix in (".pt", ".pth", ".ckpt", ".safetensors", ".bin"):
+        raise BadInput(f"{text} is a file of weights: name the network they belong to and give the file with --weights")
+    raise UnknownName("model", text, [MODELS.get(name).form for name in MODELS.names()])
+
+
+def _source_of(spec: ModelSpec) -> ModelSource:
+    source: ModelSource = MODELS.get(source_name(spec.spec))()
+    return source

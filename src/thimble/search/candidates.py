@@ -1,0 +1,115 @@
+"""What is worth trying on a model that nobody has named recipes for, best prospects first."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from thimble.core.model import TORCH
+from thimble.core.recipe import Recipe, parse_recipe
+from thimble.core.registry import STEPS
+from thimble.core.step import step_name
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What decides which recipes can apply: the source's format, how many samples there are to train on (0: none), the
+    metric, a student, and what is installed (`installed` tells of a module).
+    """
+
+    format: str
+    samples: int = 0
+    metric: str | None = "accuracy"
+    student: str | None = None
+    installed: Callable[[str], bool] = lambda module: importlib.util.find_spec(module) is not None
+
+
+TYPES = (
+    ("int8", "onnx_quantize_static()", "static INT8, types chosen for this processor"),
+    ("int8-unsigned", "onnx_quantize_static('uint8', weights='uint8')", "static INT8, unsigned weights, which never saturate"),
+    ("int8-percentile", "onnx_quantize_static('uint8', method='percentile')", "static INT8, ranges that leave outliers out"),
+)
+"""Static INT8 in the type combinations that processors run well."""
+
+PRUNED = (0.5, 0.7, 0.3)
+"""Shares of channels to remove, the likeliest first; which of the others is tried after that is the search's decision."""
+ROUND_TO = 16
+"""Channel counts stay a multiple of it, the vector width that pays everywhere: see how much in `benchmarks/`."""
+SEEN = 16_000
+"""Samples that fine-tuning sees at least, where that takes no more than `MOST_EPOCHS`; two epochs otherwise."""
+MOST_EPOCHS = 12
+TAUGHT = 0.9
+"""Share of the loss that comes from the baseline: the more of it, the fewer samples a pruned network differs in, and the sooner
+its loss is proven to be small. Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent"
+(arXiv:2106.05237), is about as much."""
+
+
+def prospects(situation: Situation) -> tuple[Recipe, ...]:
+    """The baseline, then recipes in the order in which they usually pay: first what needs no training.
+
+    A runtime whose library is absent is left out; what does not apply to the model itself is found out by trying.
+    """
+    openvino = situation.installed("openvino")
+    onnx = "to_onnx()" if situation.format == TORCH else ""
+    found = [_made("baseline", "", "pytorch" if situation.format != "onnx" else "onnxruntime", "the model as given")]
+    if onnx:
+        found.append(_made("onnx", onnx, "onnxruntime", "FP32 in ONNX Runtime"))
+    for name, step, title in TYPES:
+        found.append(_made(f"onnx-{name}", _chain(onnx, step), "onnxruntime", title))
+    nncf = situation.installed("nncf") and "nncf_quantize" in STEPS.names()
+    if nncf:
+        found.append(_made("onnx-int8-nncf", _chain(onnx, "nncf_quantize()"), "onnxruntime", "static INT8 by NNCF, in ONNX Runtime"))
+    if openvino and nncf:
+        found.append(_made("openvino-int8-nncf", _chain(onnx, "nncf_quantize()"), "openvino", "static INT8 by NNCF, in OpenVINO"))
+    if openvino:
+        found.append(_made("openvino", onnx, "openvino", "FP32 in OpenVINO"))
+        found.append(_made("openvino-int8", _chain(onnx, TYPES[0][1]), "openvino", "static INT8 in OpenVINO"))
+    if situation.format == TORCH:
+        found.append(_made("int8-static", "fx_quantize_static()", "pytorch", "static INT8 in PyTorch, FX graph mode"))
+    found.append(_made("onnx-int8-dynamic", _chain(onnx, "onnx_quantize_dynamic()"), "onnxruntime", "dynamic INT8"))
+    found.append(_made("onnx-fp16", _chain(onnx, "onnx_store_fp16()"), "onnxruntime", "weights stored in 16 bits, computed in FP32"))
+    if situation.format == TORCH and situation.samples:
+        found += _trained(situation)
+    return tuple(found)
+
+
+def mixed(base: Recipe, keep: int, name: str) -> Recipe:
+    """A recipe that ends in `onnx_quantize_static`, with the ``keep`` layers that suffer most kept in float."""
+    method = getattr(base.steps[-1], "method", "minmax")
+    steps = (*base.steps[:-1], *parse_recipe(f"onnx_rank_layers() + onnx_quantize_mixed({keep}, method={method!r})"))
+    return Recipe(name, steps, base.runtime, base.options, f"static INT8, {keep} most sensitive layers in float")
+
+
+def trained_longer(base: Recipe, name: str) -> Recipe:
+    """A recipe whose fine-tuning is followed by another one as long."""
+    place = next(i for i, step in enumerate(base.steps) if step_name(step) == "finetune")
+    steps = (*base.steps[: place + 1], *base.steps[place:])
+    return Recipe(name, steps, base.runtime, base.options, f"{base.title}, trained on")
+
+
+def _trained(situation: Situation) -> list[Recipe]:
+    """Recipes that train: they come last, since they take longest. Without labels the baseline is the only teacher."""
+    found = []
+    epochs = max(2, min(MOST_EPOCHS, -(-SEEN // situation.samples)))
+    taught = {"agreement": 1.0, "mse": 0.0}.get(situation.metric or "agreement", TAUGHT)
+    if situation.student:
+        student, learned = situation.student, f"distill({situation.student!r})"
+        found.append(_made("student", _chain(learned, "to_onnx()"), "onnxruntime", f"{student} taught by the baseline"))
+        found.append(
+            _made("student-int8", _chain(learned, "to_onnx()", "onnx_quantize_static()"), "onnxruntime", f"{student}, static INT8")
+        )
+    for ratio in PRUNED:
+        tuned = f"finetune({epochs}, taught={taught})"
+        text = _chain(f"prune_channels({ratio}, round_to={ROUND_TO})", tuned, "to_onnx()", "onnx_quantize_static()")
+        title = f"{ratio:.0%} of channels removed, fine-tuned, static INT8"
+        found.append(_made(f"prune{ratio * 100:.0f}-int8", text, "onnxruntime", title))
+    return found
+
+
+def _chain(*parts: str) -> str:
+    return " + ".join(part for part in parts if part)
+
+
+def _made(name: str, text: str, runtime: str, title: str) -> Recipe:
+    return Recipe(name, parse_recipe(text), runtime, (), title)

@@ -1,0 +1,52 @@
+"""Distillation: a smaller network, the student, learns from the model, its teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from thimble.core.errors import NotApplicable
+from thimble.core.model import TORCH, Model, example_inputs, named_outputs
+from thimble.core.step import Context
+
+
+@dataclass(frozen=True)
+class Distill:
+    """Train ``student`` on the train split against labels and the model's softened outputs.
+
+    ``soft`` is the share of the loss that comes from the teacher, by Kullback-Leibler divergence at ``temperature``;
+    the rest is the labels' cross-entropy. Hinton, Vinyals and Dean 2015 (arXiv:1503.02531).
+    """
+
+    student: str = "torchvision:mobilenet_v2"
+    epochs: int = 10
+    temperature: float = 3.0
+    soft: float = 0.5
+    learning_rate: float = 2e-3
+    batch_size: int = 32
+
+    consumes: ClassVar[str] = TORCH
+    produces: ClassVar[str] = TORCH
+    version: ClassVar[int] = 2
+    uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads")
+    needs: ClassVar[tuple[str, ...]] = ("torch",)
+    extra: ClassVar[str | None] = None
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """The student. Raises `NotApplicable` where its outputs don't fit the teacher's, or there is no data."""
+        import torch
+
+        from thimble.steps.compress._training import Schedule, mixed, softened, supervised, train
+
+        student = context.open_model(self.student)
+        example = example_inputs(model)
+        with torch.inference_mode():
+            wanted = next(iter(named_outputs(model.payload(*example)).values())).shape
+            given = next(iter(named_outputs(student.payload(*example)).values())).shape
+        if wanted != given:
+            raise NotApplicable(f"the student {self.student} gives outputs of shape {tuple(given)}, its teacher of {tuple(wanted)}")
+        metric = context.task.metric if context.task else "agreement"
+        soft = softened(model.payload, model, self.temperature)
+        loss = mixed(supervised(metric), soft, self.soft) if self.soft < 1 else soft
+        network = train(student.payload, student, loss, Schedule(self.epochs, self.learning_rate, self.batch_size), context)
+        return student.becoming(network, student=self.student)

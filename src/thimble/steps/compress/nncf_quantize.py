@@ -1,0 +1,101 @@
+"""NNCF's post-training quantization of an ONNX file: quantizers placed by its graph rules, biases corrected."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from thimble.core.errors import BadInput, NotApplicable, StepFailed
+from thimble.core.model import Model
+from thimble.core.step import Context, needing
+from thimble.core.values import first_line
+
+PRESETS = ("performance", "mixed")
+
+
+@dataclass(frozen=True)
+class NncfQuantize:
+    """``nncf.quantize`` on an ONNX file, for ONNX Runtime and OpenVINO: INT8 in QDQ format.
+
+    ``preset`` is ``performance`` (symmetric everywhere) or ``mixed`` (asymmetric activations); ``None`` leaves the
+    choice to NNCF. ``subset_size`` is how many calibration samples are seen at most. ``fast_bias_correction=False``
+    takes longer and is usually more accurate. ``transformer`` applies NNCF's rules for transformers. Kozlov et al.
+    2020, "Neural Network Compression Framework for fast model inference" (arXiv:2002.08679).
+    """
+
+    preset: str | None = None
+    subset_size: int = 300
+    fast_bias_correction: bool = True
+    transformer: bool = False
+
+    consumes: ClassVar[str] = "onnx"
+    produces: ClassVar[str] = "onnx"
+    version: ClassVar[int] = 1
+    uses: ClassVar[tuple[str, ...]] = ("calibration", "seed")
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime", "nncf")
+    extra: ClassVar[str | None] = "nncf"
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"preset": PRESETS}
+
+    def __post_init__(self) -> None:
+        if self.preset is not None and self.preset not in PRESETS:
+            raise BadInput(f"nncf_quantize: preset must be {' or '.join(PRESETS)}, not {self.preset!r}")
+        if self.subset_size < 1:
+            raise BadInput(f"nncf_quantize: subset_size must be at least 1, not {self.subset_size}")
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """The folder of the quantized file. Raises `MissingExtra` without NNCF, `NotApplicable` where nothing is quantized."""
+        with needing("nncf"), _unreported():
+            import nncf
+        import onnx
+
+        from thimble.steps.compress._onnx_files import counted, prepared
+
+        nncf.set_log_level(logging.ERROR)
+        source, target = prepared(model, context.scratch), context.output / "model.onnx"
+        seen: list[int] = []
+        samples = nncf.Dataset(list(self._samples(model, context, seen)))
+        with contextlib.redirect_stdout(io.StringIO()):
+            try:
+                quantized = nncf.quantize(
+                    onnx.load(str(source)),
+                    samples,
+                    preset=nncf.QuantizationPreset(self.preset) if self.preset else None,
+                    subset_size=self.subset_size,
+                    fast_bias_correction=self.fast_bias_correction,
+                    model_type=nncf.ModelType.TRANSFORMER if self.transformer else None,
+                )
+            except Exception as error:  # NNCF and its graph passes raise all kinds
+                raise StepFailed(f"NNCF can't quantize this file: {first_line(error)}") from error
+        onnx.save(quantized, str(target))
+        notes = counted(target)
+        if not notes["quantized_operators"]:
+            raise NotApplicable("NNCF changed no operator of this file")
+        return model.becoming(context.output, **notes, calibration_samples=len(seen))
+
+    def _samples(self, model: Model, context: Context, seen: list[int]) -> Iterator[dict[str, Any]]:
+        """The calibration samples one by one: NNCF takes the range of each, and counts them."""
+        from thimble.steps.compress._calibration import calibration_batches
+
+        fixed = model.inputs[0].shape[0] or 1
+        for batch in calibration_batches(model, context, "data", self.subset_size):
+            for start in range(0, len(next(iter(batch.values()))), fixed):
+                if len(seen) < self.subset_size:
+                    seen.append(fixed)
+                    yield {name: array[start : start + fixed] for name, array in batch.items()}
+
+
+@contextlib.contextmanager
+def _unreported() -> Iterator[None]:
+    """NNCF reports its use to its makers unless this variable is there when it is first imported."""
+    before = os.environ.get("NNCF_CI")
+    os.environ["NNCF_CI"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["NNCF_CI"]

@@ -1,0 +1,53 @@
+"""ONNX Runtime's dynamic quantization: INT8 weights, activations quantized while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from thimble.core.errors import BadInput, NotApplicable, StepFailed
+from thimble.core.model import Model
+from thimble.core.step import Context
+from thimble.core.values import first_line
+
+
+@dataclass(frozen=True)
+class OnnxQuantizeDynamic:
+    """Weights become ``weights`` (``uint8`` or ``int8``), per tensor; no calibration data is needed.
+
+    Convolutions become ConvInteger, which ONNX Runtime executes several times slower than FP32 with signed weights
+    on x86; unsigned ones are the default for that reason.
+    """
+
+    weights: str = "uint8"
+
+    consumes: ClassVar[str] = "onnx"
+    produces: ClassVar[str] = "onnx"
+    version: ClassVar[int] = 1
+    uses: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
+    extra: ClassVar[str | None] = None
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"weights": ("uint8", "int8")}
+
+    def __post_init__(self) -> None:
+        if self.weights not in ("int8", "uint8"):
+            raise BadInput(f"onnx_quantize_dynamic: weights must be 'int8' or 'uint8', not {self.weights!r}")
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """The folder of the quantized file. Raises `NotApplicable` where there is nothing to quantize."""
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        from thimble.steps.compress._onnx_files import chatter_off, counted, prepared
+
+        source, target = prepared(model, context.scratch), context.output / "model.onnx"
+        weights = QuantType.QUInt8 if self.weights == "uint8" else QuantType.QInt8
+        try:
+            with chatter_off():
+                quantize_dynamic(str(source), str(target), weight_type=weights)
+        except Exception as error:
+            raise StepFailed(f"ONNX Runtime can't quantize this file: {first_line(error)}") from error
+        notes = counted(target)
+        if not notes["quantized_operators"]:
+            raise NotApplicable("ONNX Runtime's dynamic quantization changed no operator of this file")
+        return model.becoming(context.output, **notes)

@@ -1,0 +1,135 @@
+"""ONNX Runtime's static quantization: QDQ format, ranges from calibration data, types that the processor runs well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from thimble.core.errors import BadInput, NotApplicable, StepFailed
+from thimble.core.model import Model
+from thimble.core.processor import int8_support
+from thimble.core.step import Context
+from thimble.core.values import first_line
+
+TYPES = ("int8", "uint8", "int16", "uint16")
+METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+AT_ONCE = {"entropy": 4, "percentile": 4}
+"""Samples whose activations are all kept until they are counted, by methods that need histograms."""
+
+
+@dataclass(frozen=True)
+class OnnxQuantizeStatic:
+    """QDQ with ranges from the calibration split (``calibration='noise'`` for comparison).
+
+    ``activations`` default to unsigned: with signed ones ONNX Runtime leaves convolutions before a residual sum
+    unfused on x86. ``weights`` are signed and per channel. ``reduce_range`` keeps them to 7 bits; ``None`` does so
+    exactly where the processor adds pairs of products in 16 bits (x86 without VNNI), which would saturate.
+    ``skip`` names operators that stay in float.
+    """
+
+    activations: str = "uint8"
+    weights: str = "int8"
+    per_channel: bool = True
+    reduce_range: bool | None = None
+    method: str = "minmax"
+    calibration: str = "data"
+    skip: tuple[str, ...] = ()
+
+    consumes: ClassVar[str] = "onnx"
+    produces: ClassVar[str] = "onnx"
+    version: ClassVar[int] = 3
+    uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
+    extra: ClassVar[str | None] = None
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "activations": TYPES,
+        "weights": TYPES,
+        "method": tuple(METHODS),
+        "calibration": ("data", "noise"),
+    }
+
+    def __post_init__(self) -> None:
+        for name in ("activations", "weights"):
+            if getattr(self, name) not in TYPES:
+                raise BadInput(f"onnx_quantize_static: {name} must be one of {', '.join(TYPES)}, not {getattr(self, name)!r}")
+        if self.method not in METHODS:
+            raise BadInput(f"onnx_quantize_static: method must be one of {', '.join(METHODS)}, not {self.method!r}")
+
+    @property
+    def reduced(self) -> bool:
+        """Whether weights are kept to 7 bits on this processor."""
+        saturates = int8_support() == "saturating" and self.activations == "uint8" and self.weights == "int8"
+        return saturates if self.reduce_range is None else self.reduce_range
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """The folder of the quantized file. Raises `NotApplicable` where nothing can be quantized."""
+        from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+        from thimble.steps.compress._calibration import BATCH
+        from thimble.steps.compress._onnx_files import chatter_off, counted, masking, prepared
+
+        source, target = prepared(model, context.scratch), context.output / "model.onnx"
+        kinds = {name: getattr(QuantType, f"Q{'U' if name[0] == 'u' else ''}Int{name.lstrip('uint')}") for name in TYPES}
+        reader = _Reader(model, context, self.calibration, AT_ONCE.get(self.method, BATCH))
+        try:
+            with chatter_off():
+                quantize_static(
+                    str(source),
+                    str(target),
+                    reader,
+                    quant_format=QuantFormat.QDQ,
+                    per_channel=self.per_channel,
+                    reduce_range=self.reduced,
+                    activation_type=kinds[self.activations],
+                    weight_type=kinds[self.weights],
+                    nodes_to_exclude=[*self.skip, *masking(source)],
+                    calibrate_method=getattr(CalibrationMethod, METHODS[self.method]),
+                    extra_options={"CalibStridedMinMax": 1},
+                )
+        except Exception as error:
+            raise StepFailed(f"ONNX Runtime can't quantize this file: {first_line(error)}") from error
+        notes = counted(target)
+        if not notes["quantized_operators"]:
+            raise NotApplicable("ONNX Runtime's static quantization changed no operator of this file")
+        return model.becoming(context.output, **notes, reduce_range=self.reduced, calibration_samples=reader.samples)
+
+
+class _Reader:
+    """The calibration batches in the form that ONNX Runtime asks for: some of them at a time, by `set_range`.
+
+    With a stride of one batch the calibrator sums each batch up before it sees the next. Without a stride it keeps
+    every activation of every batch until the end, which for entropy and percentiles takes hundreds of gigabytes on
+    ordinary data (onnxruntime #10503).
+    """
+
+    def __init__(self, model: Model, context: Context, calibration: str, batch_size: int) -> None:
+        from thimble.steps.compress._calibration import batch_count, calibration_batches
+
+        self._batches = calibration_batches(model, context, calibration, batch_size=batch_size)
+        self._count = batch_count(model, context, batch_size)
+        self._left, self.samples = self._count, 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        """Give the batches of this range next; ranges come in order."""
+        self._left = end_index - start_index
+
+    def get_next(self) -> dict[str, Any] | None:
+        """The next batch, or ``None`` at the range's end."""
+        if self._left == 0 or (batch := next(self._batches, None)) is None:
+            return None
+        self._left -= 1
+        self.samples += len(next(iter(batch.values())))
+        return batch
+
+    def __iter__(self) -> _Reader:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        batch = self.get_next()
+        if batch is None:
+            raise StopIteration
+        return batch

@@ -1,0 +1,132 @@
+"""Structured pruning: whole channels are removed, together with everything that depends on them."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from thimble.core.errors import BadInput, NotApplicable
+from thimble.core.model import TORCH, Model, example_inputs, named_outputs
+from thimble.core.step import Context
+from thimble.core.values import first_line
+
+SEARCH_S = 60
+"""Seconds of processor time that finding the coupled layers may take: a second for most networks; with shifted windows it never ends."""
+
+
+@dataclass(frozen=True)
+class PruneChannels:
+    """Remove the ``ratio`` of channels with the smallest L2 norm from every group of coupled layers.
+
+    ``round_to`` keeps channel counts a multiple of it (the vector width of the processor). The layers that make
+    the outputs are left alone, and recurrent ones. Groups are found by torch-pruning's dependency graph: Fang et al. 2023, "DepGraph:
+    Towards Any Structural Pruning" (arXiv:2301.12900).
+    """
+
+    ratio: float = 0.3
+    round_to: int | None = None
+
+    consumes: ClassVar[str] = TORCH
+    produces: ClassVar[str] = TORCH
+    version: ClassVar[int] = 1
+    uses: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ("torch", "torch_pruning")
+    extra: ClassVar[str | None] = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ratio < 1:
+            raise BadInput(f"prune_channels: ratio must lie between 0 and 1, not {self.ratio}")
+        if self.round_to is not None and self.round_to < 1:
+            raise BadInput(f"prune_channels: round_to must be at least 1, not {self.round_to}")
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """The smaller network. Raises `NotApplicable` where the graph can't be pruned, with the reason."""
+        import copy
+
+        import torch
+
+        network, example = copy.deepcopy(model.payload), example_inputs(model)
+        kept = output_layers(network, example)
+        before = sum(p.numel() for p in network.parameters())
+        with torch.no_grad():
+            wanted = {name: tensor.shape for name, tensor in named_outputs(network(*example)).items()}
+        try:
+            with _at_most(SEARCH_S):
+                self._prune(network, example, kept)
+            with torch.no_grad():
+                given = {name: tensor.shape for name, tensor in named_outputs(network(*example)).items()}
+        except Exception as error:  # torch-pruning and the model's own code raise all kinds
+            raise NotApplicable(f"channels can't be removed from this model: {_told(error)}") from error
+        if wanted != given:
+            raise NotApplicable(f"removing channels would change the outputs from {wanted} to {given}")
+        after = sum(p.numel() for p in network.parameters())
+        if after == before:
+            raise NotApplicable("no layer of this model has channels that can be removed")
+        return model.becoming(network, parameters_before=before, parameters_after=after)
+
+    def _prune(self, network: Any, example: Any, kept: list[Any]) -> None:
+        import torch_pruning
+        from torch import nn
+
+        left = [*kept, *(module for module in network.modules() if isinstance(module, nn.RNNBase))]
+        for parameter in network.parameters():
+            parameter.requires_grad_(True)
+        pruner = torch_pruning.pruner.BasePruner(
+            network,
+            example if len(example) > 1 else example[0],
+            importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
+            pruning_ratio=self.ratio,
+            ignored_layers=left,
+            round_to=self.round_to,
+        )
+        pruner.step()
+        network.eval()
+
+
+@contextlib.contextmanager
+def _at_most(seconds: int) -> Iterator[None]:
+    """Raise `NotApplicable` inside the block after some processor time, where the system can tell (Unix, main thread)."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise NotApplicable(f"torch-pruning did not find out within {seconds} s which layers depend on one another")
+
+    before = signal.signal(signal.SIGVTALRM, end)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _told(error: Exception) -> str:
+    """What happened and where: torch-pruning fails on graphs that it can't follow with whatever Python raises there."""
+    import traceback
+
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    if "torch_pruning" in place.filename:
+        return f"torch-pruning can't follow its graph ({first_line(error)} in {place.name})"
+    return first_line(error)
+
+
+def output_layers(network: Any, example: Any) -> list[Any]:
+    """The convolutions and linear layers that directly make an output: the last one run, and any whose result is one."""
+    import torch
+    from torch import nn
+
+    ran: list[tuple[Any, Any]] = []
+    layers = [m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)]
+    hooks = [layer.register_forward_hook(lambda m, _, result: ran.append((m, result))) for layer in layers]
+    with torch.no_grad():
+        outputs = named_outputs(network(*example)).values()
+    for hook in hooks:
+        hook.remove()
+    places = {tensor.data_ptr() for tensor in outputs}
+    return list(dict.fromkeys([*(m for m, result in ran if result.data_ptr() in places), *(m for m, _ in ran[-1:])]))

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from thimble.core.study import Limits
+from thimble.core.summary import Interval, Row
+from thimble.decide.choose import choose, limits_of
+
+
+def test_the_fastest_that_is_proven_within_the_limits(make) -> None:
+    fast = make.Made("fast", mb=5.0, ms=2.0, lost=60)
+    study = make(make.baseline, make.onnx, make.static, fast, limits=Limits(max_drop=3))
+    assert choose(study) == "static"
+
+
+def test_the_choice_never_sees_the_test_split(make) -> None:
+    good_on_test = make.Made("tempting", mb=5.0, ms=2.0, lost=0, validation=(40, 0))
+    bad_on_test = replace(make.static, lost=300, validation=(0, 0))
+    study = make(make.baseline, good_on_test, bad_on_test, limits=Limits(max_drop=3))
+    blind = replace(study, candidates=tuple(replace(c, quality={"validation": c.quality["validation"]}) for c in study.candidates))
+    assert choose(study) == choose(blind) == "static"
+
+
+def test_what_is_to_be_minimized(make) -> None:
+    small = make.Made("small", "x()", mb=3.0, ms=15.0, memory=40.0)
+    lean = make.Made("lean", "y()", mb=9.0, ms=16.0, memory=10.0)
+    quick = make.Made("quick", "z()", mb=30.0, ms=4.0, memory=50.0)
+    first = replace(make.baseline, memory=100.0)
+    for what, name in (("latency", "quick"), ("size", "small"), ("memory", "lean")):
+        assert choose(make(first, small, lean, quick, limits=Limits(max_drop=2, minimize=what))) == name
+
+
+def test_the_baseline_where_nothing_is_better(make) -> None:
+    slow = make.Made("slow", ms=30.0)
+    bad = make.Made("bad", ms=5.0, lost=200)
+    assert choose(make(make.baseline, slow, bad, limits=Limits(max_drop=2))) == "baseline"
+
+
+def test_the_baseline_before_a_proven_loss_that_no_limit_allows(make) -> None:
+    assert choose(make(make.baseline, make.Made("bad", ms=5.0, lost=300))) == "baseline"
+    assert choose(make(make.baseline, make.Made("bad", ms=5.0, lost=300), make.static)) == "static"
+
+
+def test_as_fast_and_smaller_is_better(make) -> None:
+    small = make.Made("small", mb=20.0, ms=20.0)
+    assert choose(make(make.baseline, small, limits=Limits(max_drop=2))) == "small"
+
+
+def test_a_difference_in_latency_that_is_not_proven_is_decided_by_size(make) -> None:
+    big = replace(make.static, name="big", mb=12.0, ms=3.98, scatter=0.1)
+    study = make(make.baseline, big, replace(make.static, scatter=0.1), limits=Limits(max_drop=3))
+    assert choose(study) == "static"
+    proven = replace(make.static, name="big", mb=12.0, ms=3.5)
+    assert choose(make(make.baseline, proven, make.static, limits=Limits(max_drop=3))) == "big"
+
+
+def test_unproven_on_validation_but_likely_on_the_larger_test_split(make) -> None:
+    """1 point is too little for 300 samples; with 600, no difference is within it, two lost samples are not."""
+    likely = replace(make.static, name="likely", ms=5.0, validation=(0, 0))
+    hazy = replace(make.static, name="hazy", ms=2.0, validation=(2, 0))
+    assert choose(make(make.baseline, hazy, likely, limits=Limits(max_drop=1))) == "likely"
+
+
+def test_the_nearest_upper_bound_where_none_is_likely(make) -> None:
+    near = replace(make.static, name="near", ms=9.0, validation=(1, 0))
+    far = replace(make.static, name="far", ms=2.0, validation=(5, 4))
+    assert choose(make(make.baseline, far, near, limits=Limits(max_drop=0.5))) == "near"
+
+
+def test_the_least_breach_where_every_limit_is_broken(make) -> None:
+    small, smaller = make.Made("small", mb=20.0, ms=5.0), make.Made("smaller", mb=10.0, ms=9.0)
+    assert choose(make(make.baseline, small, smaller, limits=Limits(max_size=1))) == "smaller"
+
+
+def test_partial_studies(make) -> None:
+    assert choose(make()) is None
+    assert choose(make(replace(make.baseline, status="failed", reason="no"))) is None
+    assert choose(make(make.baseline)) == "baseline"
+    untimed = [replace(made, ms=None) for made in (make.baseline, make.static)]
+    assert choose(make(*untimed, limits=Limits(max_drop=3))) == "static"
+    unscored = [replace(made, lost=None) for made in (make.baseline, make.onnx, make.static)]
+    assert choose(make(*unscored)) == "static"
+    failed = replace(make.static, status="failed", reason="crashed")
+    assert choose(make(make.baseline, failed, make.onnx, limits=Limits(max_drop=3))) == "onnx"
+
+
+def test_the_order_of_candidates_does_not_matter(make) -> None:
+    twins = [replace(make.static, name=name) for name in ("b", "a", "c")]
+    study = make(make.baseline, *twins, limits=Limits(max_drop=3))
+    first, *rest = study.candidates
+    assert choose(study) == choose(replace(study, candidates=(first, *rest[::-1])))
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (Limits(max_drop=2), {"drop": "met"}),
+        (Limits(max_drop=1), {"drop": "not proven"}),
+        (Limits(max_drop=0.1), {"drop": "broken"}),
+        (Limits(max_size=11), {"size": "broken"}),
+        (Limits(max_size=11.4, max_latency=4), {"size": "met", "latency": "not proven"}),
+        (Limits(max_latency=3, max_memory=100), {"latency": "broken", "memory": "not proven"}),
+        (Limits(), {}),
+    ],
+)
+def test_limits(limits: Limits, said: dict[str, str]) -> None:
+    row = Row("a", "", "", "", "ok", size_mb=11.4, drop=Interval(1, 0.2, 1.8), latency_p50_ms=Interval(4, 3.5, 4.5))
+    assert limits_of(row, limits) == said

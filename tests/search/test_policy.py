@@ -1,0 +1,135 @@
+"""What a search does next, on studies made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from thimble.core.study import Candidate, Limits, Study
+from thimble.search.policy import Build, Close, Lengthen, Mix, Skip, hopeless, mixed_name, nearest, propose, shortlist
+
+MIXED = "to_onnx() + onnx_rank_layers() + onnx_quantize_mixed(1)"
+PRUNED = "prune_channels({}, round_to=16) + finetune(2, taught=0.5) + to_onnx() + onnx_quantize_static()"
+LAYERS = {f"layer{i}": 20.0 + i for i in range(40)}
+LIMITS = Limits(max_drop=4)
+
+
+def waiting(name: str, recipe: str) -> Candidate:
+    return Candidate(name, recipe, "onnxruntime")
+
+
+def put(study: Study, *more: Candidate) -> Study:
+    return replace(study, candidates=(*study.candidates, *more))
+
+
+def test_what_needs_no_training_comes_first_and_nothing_left_is_the_closing(make) -> None:
+    study = make(make.baseline, make.onnx, make.static, limits=LIMITS)
+    pruned, half = waiting("prune50", PRUNED.format(0.5)), waiting("fp16", "to_onnx() + onnx_store_fp16()")
+    assert propose(put(study, pruned, half)) == Build("fp16")
+    assert propose(put(study, pruned)) == Build("prune50")
+    closing = propose(study)
+    assert isinstance(closing, Close)
+    assert shortlist(study)[0] == "baseline"
+
+
+def searched(make, enough: int) -> list[int]:
+    """The numbers of float layers that are tried where ``enough`` of them suffice."""
+    study = make(make.baseline, make.onnx, replace(make.static, lost=100), limits=LIMITS)
+    tried: list[int] = []
+    while isinstance(step := propose(study), Mix):
+        assert step.base == "static"
+        tried.append(step.keep)
+        mixed = make.Made(
+            mixed_name("static", step.keep), MIXED, "onnxruntime", ms=4.0 + 0.01 * step.keep, lost=0 if step.keep >= enough else 100,
+            sensitivity=LAYERS,
+        )  # fmt: skip
+        made = make(make.baseline, mixed, limits=LIMITS).candidates[1]
+        study = put(study, made)
+    return tried
+
+
+@pytest.mark.parametrize("enough", [1, 3, 4, 9])
+def test_bisection_finds_how_many_layers_have_to_stay_in_float(make, enough: int) -> None:
+    tried = searched(make, enough)
+    assert tried[0] == 4
+    assert min(keep for keep in tried if keep >= enough) == enough
+    assert len(tried) == len(set(tried)) <= 6
+
+
+def test_mixed_precision_is_tried_only_where_it_can_help(make) -> None:
+    bad = replace(make.static, lost=100)
+    assert searched(make, 1000)[-1] <= 20, "with more than half of it in float the rest is not worth it"
+    fine = make(make.baseline, make.onnx, make.static, bad, limits=LIMITS)
+    assert isinstance(propose(fine), Close), "plain INT8 keeps the limit"
+    hardly = make(make.baseline, replace(make.onnx, lost=100), bad, limits=LIMITS)
+    assert isinstance(propose(hardly), Close), "FP32 in the same runtime keeps it no better"
+    fast = make.Made("openvino-int8", "to_onnx() + onnx_quantize_static()", "openvino", ms=2.0)
+    assert isinstance(propose(make(make.baseline, make.onnx, bad, fast, limits=LIMITS)), Close), "another one is faster and keeps it"
+
+
+def test_mixed_precision_is_to_prove_as_much_as_float_does(make) -> None:
+    def after(limit: float) -> object:
+        unsure = replace(make.static, validation=(1, 0))
+        return propose(make(make.baseline, make.onnx, unsure, limits=Limits(max_drop=limit)))
+
+    assert after(1.5) == Mix("static", 4), "FP32 in the same runtime is proven, INT8 only likely"
+    assert after(1.25) == Mix("static", 4), "of FP32 the test split could prove it, of INT8 not even that"
+    assert isinstance(after(2.0), Close), "INT8 is proven"
+
+
+def test_one_ratio_of_pruning_says_what_another_is_worth(make) -> None:
+    def after(lost: int, ratio: float) -> object:
+        half = make.Made("prune50", PRUNED.format(0.5), "onnxruntime", mb=4.0, ms=2.0, lost=lost)
+        return propose(put(make(make.baseline, half, limits=LIMITS), waiting("other", PRUNED.format(ratio))))
+
+    assert after(0, 0.7) == Build("other")
+    assert isinstance(after(0, 0.3), Skip)
+    assert isinstance(after(200, 0.7), Skip)
+    assert after(200, 0.3) == Build("other")
+    unsure = next(lost for lost in range(1, 60) if after(lost, 0.7) != Build("other"))
+    assert isinstance(after(unsure, 0.7), Skip), "less is proven of it than of the one with more channels"
+    assert after(unsure, 0.3) == Build("other"), "it may be proven where the other one is not"
+
+
+def test_training_goes_on_where_only_the_loss_is_not_proven_and_it_would_win(make) -> None:
+    def after(lost: int, ms: float = 1.0, limits: Limits = LIMITS) -> object:
+        pruned = make.Made("prune30", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=ms, lost=lost)
+        return propose(make(make.baseline, make.onnx, make.static, pruned, limits=limits))
+
+    unsure = next(lost for lost in range(1, 60) if not isinstance(after(lost), Close))
+    assert after(unsure) == Lengthen("prune30")
+    assert isinstance(after(0), Close), "proven already"
+    assert isinstance(after(200), Close), "it loses too much"
+    assert isinstance(after(unsure, ms=9.0), Close), "another one is faster and proven"
+    assert isinstance(after(unsure, limits=Limits()), Close), "nothing has to be proven"
+    pruned = make.Made("prune30", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=1.0, lost=unsure)
+    longer = make.Made("prune30-longer", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=1.0, lost=unsure)
+    assert isinstance(propose(make(make.baseline, make.onnx, make.static, pruned, longer, limits=LIMITS)), Close), "once"
+
+
+def test_given_up_after_the_first_portion_or_the_first_look(make) -> None:
+    study = make(make.baseline, replace(make.static, lost=200), make.onnx, limits=LIMITS)
+    bad = study.candidate("static")
+    part = replace(bad.quality["validation"], scores=bad.quality["validation"].scores[:128])
+    early = replace(study, candidates=(study.candidates[0], replace(bad, quality={"validation": part}), study.candidates[2]))
+    assert "on the first 128 validation samples it loses at least" in (hopeless(early, "static") or "")
+    assert hopeless(early, "onnx") is None
+    slow = replace(study, limits=Limits(max_latency=6))
+    assert "above the limit of 6 ms" in (hopeless(slow, "onnx") or "")
+    assert hopeless(slow, "static") is None
+
+
+def test_what_is_certainly_slower_needs_no_closing_run(make) -> None:
+    slow = make.Made("slow", "x() + to_onnx()", "onnxruntime", ms=12.0)
+    study = make(make.baseline, make.onnx, make.static, slow, limits=LIMITS)
+    assert shortlist(study) == ["baseline", "static", "onnx"], "onnx is there to show what the runtime alone gives"
+
+
+def test_the_nearest_are_told_by_how_much_each_fails_given_up_ones_too(make) -> None:
+    study = make(make.baseline, make.onnx, make.static, limits=Limits(max_size=10))
+    given_up = tuple(replace(c, status="dropped", reason="too large") if c.name == "static" else c for c in study.candidates)
+    (first, why), *rest = nearest(replace(study, candidates=given_up))
+    assert first == "static"
+    assert "11.4 MB, 1.40 more than the 10 allowed" in why
+    assert len(rest) == 2
