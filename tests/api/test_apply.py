@@ -20,7 +20,7 @@ from thimble.core.seen import read_seen
 from thimble.core.subject import Subject
 from thimble.devices.process import Worker
 
-TINY = f"{Path(__file__).parent / 'tiny.py'}:network"
+TINY = f"{Path(__file__).parents[1] / 'tiny.py'}:network"
 RECIPE = "prune_channels(0.5) + onnx_quantize_static()"
 
 

@@ -216,7 +216,7 @@ def test_a_percentile_that_the_samples_do_not_allow_says_how_many_it_needs() -> 
 
 
 def test_an_interrupted_measurement_says_that_it_starts_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from thimble import measuring
+    from thimble.api import measure as measuring
     from thimble.cli import main
 
     def interrupted(*_: Any) -> None:

@@ -10,7 +10,7 @@ from thimble.core.errors import Busy
 from thimble.devices import lock
 from thimble.devices.lock import measuring_lock
 
-HOLD = "from thimble.measure import lock\nimport pathlib, sys, time\nlock.lock_path = lambda: pathlib.Path(sys.argv[1])\n"
+HOLD = "from thimble.devices import lock\nimport pathlib, sys, time\nlock.lock_path = lambda: pathlib.Path(sys.argv[1])\n"
 HOLD += "with lock.measuring_lock():\n    print('held', flush=True)\n    time.sleep(60)\n"
 
 

@@ -16,7 +16,7 @@ from thimble.engine.process import StepsProcess
 from thimble.engine.requests import Request
 from thimble.engine.store import Store
 
-TINY = f"{Path(__file__).parent / 'tiny.py'}:network"
+TINY = f"{Path(__file__).parents[1] / 'tiny.py'}:network"
 
 
 def request(store: Path, key: str, **fields: object) -> Request:

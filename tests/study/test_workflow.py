@@ -28,7 +28,7 @@ from thimble.engine.store import Store
 from thimble.search.named import QUICK
 
 HERE = Path(__file__).parent
-TINY = f"{HERE / 'tiny.py'}:network"
+TINY = f"{HERE.parent / 'tiny.py'}:network"
 
 
 @pytest.fixture(scope="module")
