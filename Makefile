@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup lab test check clean
+.PHONY: setup lab test check rooms clean
 
 setup: .venv/ready
 
@@ -20,6 +20,9 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+rooms: setup
+	$(BIN)/python tools/rooms.py
 
 test: check
 	$(BIN)/pytest

@@ -23,7 +23,7 @@ from thimble.api.measure import Measuring, measure
 from thimble.api.resolve import matched
 from thimble.cli._progress import Show
 from thimble.core.processor import int8_support, processor_name
-from thimble.measure.latency import Sampling
+from thimble.core.sampling import Sampling
 from thimble.stats import speedup_in
 from thimble.study.workflow import Event
 

@@ -20,13 +20,15 @@ from zoo_weights import written
 from thimble.core.artifact import describe, write_manifest
 from thimble.core.processor import features, int8_support, processor_name
 from thimble.core.recipe import Recipe, recipe
+from thimble.core.sampling import Sampling
 from thimble.core.subject import Subject
 from thimble.core.task import ModelSpec, TaskSpec, one_sample
 from thimble.data import open_task, split_info
-from thimble.engine.building import Building, Source
+from thimble.engine.build import Building
+from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.store import Store
-from thimble.measure.latency import Sampling, measure_latency
+from thimble.measure.latency import measure_latency
 from thimble.models import fingerprint
 from thimble.stats import speedup_in
 
@@ -53,7 +55,9 @@ def built(recipes: tuple[Recipe, ...], place: Path, threads: int) -> tuple[list[
     facts = {name: info.fingerprint for name, info in split_info(task).items() if name != "test"}
     subjects, rows = [], []
     with StepsProcess() as process:
-        building = Building(Store(place / "store"), process, Source(model, task_spec, fingerprint(model), facts, threads=threads))
+        building = Building(
+            Store(place / "store"), process, Source(model, task_spec, fingerprint(model), facts, features(), threads=threads)
+        )
         for one in recipes:
             made = building.build(one)
             artifact = describe(made.model, None, ())

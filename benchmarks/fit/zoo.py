@@ -36,12 +36,14 @@ from zoo_weights import written
 
 from thimble.core.artifact import describe, write_manifest
 from thimble.core.errors import BadInput, MissingExtra, RuntimeFailed, ThimbleError
+from thimble.core.processor import features
 from thimble.core.recipe import Recipe
 from thimble.core.step import step_name
 from thimble.core.subject import Subject
 from thimble.core.task import ModelSpec, TaskSpec, one_sample
 from thimble.data import open_task, split_info
-from thimble.engine.building import Building, Failed, Source
+from thimble.engine.build import Building, Failed
+from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.store import Store
 from thimble.measure.metrics.agreement import Agreement
@@ -130,7 +132,7 @@ def source_of(name: str, place: Path) -> Source:
         model, shapes={key: array.shape for key, array in sample.items()}, dtypes={key: str(array.dtype) for key, array in sample.items()}
     )
     facts = {key: info.fingerprint for key, info in split_info(task).items() if key != "test"}
-    return Source(model, task_spec, fingerprint(model), facts)
+    return Source(model, task_spec, fingerprint(model), facts, features())
 
 
 def carried_out(name: str, process: StepsProcess, place: Path, options: argparse.Namespace) -> dict[str, Any]:

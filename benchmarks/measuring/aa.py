@@ -13,7 +13,8 @@ from dataclasses import replace
 from record import record
 
 from models import subjects
-from thimble.measure.latency import Sampling, measure_latency
+from thimble.core.sampling import Sampling
+from thimble.measure.latency import measure_latency
 from thimble.stats import speedup_interval, verdict
 
 NAMES = ("baseline", "onnx", "onnx-int8-static")

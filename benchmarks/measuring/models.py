@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from thimble.core.artifact import describe
+from thimble.core.processor import features
 from thimble.core.subject import Subject
 from thimble.core.task import Arrays, ModelSpec, TaskSpec
 from thimble.data import open_task, split_info
-from thimble.engine.building import Building, Source
+from thimble.engine.build import Building
+from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.store import Store
 from thimble.models import fingerprint
@@ -23,7 +25,7 @@ def subjects(names: Sequence[str], threads: int = 1, size: int = 64) -> tuple[di
     model = ModelSpec("torchvision:resnet18", None, 10, size=size)
     found = {}
     with StepsProcess() as process:
-        building = Building(Store(), process, Source(model, task_spec, fingerprint(model), facts, threads=2))
+        building = Building(Store(), process, Source(model, task_spec, fingerprint(model), facts, features(), threads=2))
         for recipe in lab_recipes(names):
             if recipe.name in names:
                 built = building.build(recipe)

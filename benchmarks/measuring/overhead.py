@@ -12,8 +12,9 @@ import time
 from record import record
 
 from models import subjects
+from thimble.core.sampling import Sampling
 from thimble.devices.process import Worker
-from thimble.measure.latency import Sampling, measure_latency
+from thimble.measure.latency import measure_latency
 
 if __name__ == "__main__":
     found, image = subjects(("baseline", "onnx", "onnx-int8-static"))

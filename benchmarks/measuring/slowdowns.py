@@ -19,10 +19,11 @@ from record import record
 
 from thimble.core.artifact import Artifact
 from thimble.core.registry import RUNTIMES
+from thimble.core.sampling import Sampling
 from thimble.core.subject import Subject
 from thimble.core.values import File, TensorSpec
 from thimble.devices.process import Worker
-from thimble.measure.latency import Sampling, measure_latency
+from thimble.measure.latency import measure_latency
 from thimble.stats import speedup_interval, verdict
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "inference"))

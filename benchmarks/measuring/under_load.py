@@ -15,7 +15,8 @@ import numpy as np
 from record import record
 
 from models import subjects
-from thimble.measure.latency import Sampling, measure_latency
+from thimble.core.sampling import Sampling
+from thimble.measure.latency import measure_latency
 from thimble.stats import ratio_interval
 
 RUNS = 6

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from thimble.core.model import TORCH, fed
+from thimble.core.processor import features
 from thimble.core.recipe import recipe
 from thimble.core.registry import METRICS
 from thimble.core.task import Arrays, ModelSpec, TaskSpec, one_sample
 from thimble.data import open_task, split_info
-from thimble.engine.building import Building, Built, Failed, Source
+from thimble.engine.build import Building, Built, Failed
+from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.store import Store
 from thimble.models import fingerprint
@@ -36,7 +38,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
             shapes, types = {k: a.shape for k, a in sample.items()}, {k: str(a.dtype) for k, a in sample.items()}
             spec = ModelSpec(model if model.endswith(".onnx") else f"{KINDS}:{model}", shapes=shapes, dtypes=types)
             facts = {name: info.fingerprint for name, info in split_info(task).items() if name != "test"}
-            return Building(store, process, Source(spec, task_spec, fingerprint(spec), facts))
+            return Building(store, process, Source(spec, task_spec, fingerprint(spec), facts, features()))
 
         yield started
 

@@ -11,10 +11,10 @@ import pytest
 from thimble.api.measure import Measuring, compare, measure
 from thimble.core.artifact import Artifact, write_manifest
 from thimble.core.errors import BadInput, UnknownName
+from thimble.core.sampling import Sampling
 from thimble.core.study import read_study
 from thimble.core.values import File, TensorSpec
 from thimble.devices import lock
-from thimble.measure.latency import Sampling
 
 SHORT = Sampling(rounds=15)
 

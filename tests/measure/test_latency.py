@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from thimble.core.errors import BadInput, RuntimeFailed
+from thimble.core.sampling import Sampling
 from thimble.core.study import Run
 from thimble.devices import processor
 from thimble.devices.process import Worker
-from thimble.measure.latency import Sampling, measure_latency
+from thimble.measure.latency import measure_latency
 from thimble.stats import ratio_interval, speedup_in, speedup_interval, verdict
 
 

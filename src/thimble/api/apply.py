@@ -14,6 +14,7 @@ from thimble.api.lab import available_cores
 from thimble.api.options import check
 from thimble.core.artifact import MANIFEST, Artifact, describe, read_manifest, write_manifest
 from thimble.core.errors import BadInput, UnknownName
+from thimble.core.processor import features
 from thimble.core.recipe import Recipe, parse_recipe, recipe
 from thimble.core.registry import RUNTIMES, STEPS
 from thimble.core.seen import SEEN, digests_of, read_seen, write_seen
@@ -25,7 +26,8 @@ from thimble.core.values import first_line
 if TYPE_CHECKING:
     from thimble.api.resolve import Matched
     from thimble.core.task import Task
-    from thimble.engine.building import Building, Built, Source
+    from thimble.engine.build import Building, Built
+    from thimble.engine.keys import Source
     from thimble.engine.store import Store
     from thimble.search.candidates import Situation
     from thimble.study.work import Listen
@@ -99,7 +101,7 @@ def apply(options: Apply, out: Path | str, listen: Listen | None = None, store: 
     source, task, wanted = _prepared(options)
     store = store or Store()
     with StepsProcess() as process:
-        from thimble.engine.building import Building
+        from thimble.engine.build import Building
 
         building = Building(store, process, source)
         opened = _opened(building, task, _telling(listen, "opening the model", 0.0, 0.1))
@@ -144,7 +146,7 @@ def named_or_parsed(text: str, situation: Situation, runtime: str | None = None)
 
 def check_route(steps: tuple[Step, ...], format: str, runtime: str) -> None:
     """Raise `BadInput` where a step, or the runtime, can't be reached from the format before it."""
-    from thimble.engine.building import exports
+    from thimble.core.recipe import exports
 
     def meets(wanted: str) -> bool:
         return format == wanted or any(exports(cls, format, wanted) for cls in STEPS.all().values())
@@ -164,7 +166,7 @@ def _prepared(options: Apply) -> tuple[Source, Task | None, Recipe]:
     """Where the work begins, the data where there are some, and the recipe; everything that can be checked is."""
     from thimble.api.resolve import matched, trainable
     from thimble.data import split_info
-    from thimble.engine.building import Source
+    from thimble.engine.keys import Source
     from thimble.models import fingerprint, source_name
     from thimble.search.candidates import Situation
 
@@ -181,7 +183,7 @@ def _prepared(options: Apply) -> tuple[Source, Task | None, Recipe]:
         how = repr(found.task.preprocess)
         facts = {name: f"{info.fingerprint} {how}" for name, info in split_info(found.task).items() if name != "test"}
     threads = options.threads or available_cores()
-    source = Source(model, found.spec if found else None, fingerprint(model), facts, seed=options.seed, threads=threads)
+    source = Source(model, found.spec if found else None, fingerprint(model), facts, features(), seed=options.seed, threads=threads)
     return source, found.task if found else None, wanted
 
 

@@ -67,10 +67,10 @@ def examine(spec: str, options: Doctor | None = None, progress: Progress = silen
 
 def _artifact(spec: str, options: Doctor, folder: Path, progress: Progress) -> Study:
     """One artifact, beside its float form where that is named."""
-    from thimble.devices.environment import environment
-    from thimble.devices.lock import measuring_lock
+    from thimble.core.sampling import Sampling
+    from thimble.devices import environment_of, reserve
     from thimble.devices.processor import available_cores
-    from thimble.measure.latency import Sampling, measure_latency
+    from thimble.measure.latency import measure_latency
 
     threads = options.threads or len(available_cores())
     names = [spec] if options.against is None else [options.against, spec]
@@ -86,14 +86,14 @@ def _artifact(spec: str, options: Doctor, folder: Path, progress: Progress) -> S
     runs: tuple[Run, ...] = ()
     if len(subjects) > 1 and all(candidate.ok for candidate in candidates):
         progress(0.7, "measuring it beside its float form")
-        with measuring_lock():
+        with reserve():
             runs = (measure_latency(subjects, inputs, Sampling(rounds=ROUNDS), lambda done, words: progress(0.7 + 0.3 * done, words)),)
     if task and len(candidates) > 1:
         candidates = _with_qualities(candidates, task)
     versions = {RUNTIMES.get(subject.runtime).distribution for subject in subjects}
     joint = runs[0].id if runs else None
     info = _info(options.data, task)
-    return Study("doctor", spec, info, environment(versions), threads, 0, Limits(), tuple(candidates), runs, joint, complete=True)
+    return Study("doctor", spec, info, environment_of(versions), threads, 0, Limits(), tuple(candidates), runs, joint, complete=True)
 
 
 def _with_qualities(candidates: list[Candidate], task: Task) -> list[Candidate]:

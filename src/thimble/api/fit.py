@@ -63,7 +63,7 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
 def plan(options: Fit) -> Plan:
     """The fit as a plan. Raises `BadInput` for what can't be, before anything long begins."""
     from thimble.core.model import TORCH
-    from thimble.measure.latency import Sampling
+    from thimble.core.sampling import Sampling
     from thimble.models import source_name
     from thimble.search.candidates import Situation, prospects
     from thimble.study.work import Plan

@@ -53,8 +53,8 @@ def lab(options: Lab | None = None, out: Path | str = "runs/lab", listen: Listen
 def plan(options: Lab) -> Plan:
     """The lab as a plan. Raises `BadInput` for options that can't be, before anything long begins."""
     from thimble.core.recipe import recipe
+    from thimble.core.sampling import Sampling
     from thimble.data import open_task
-    from thimble.measure.latency import Sampling
     from thimble.models import preprocess_of
     from thimble.search.named import lab_recipes
     from thimble.steps.compress.train import Train

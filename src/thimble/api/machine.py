@@ -67,12 +67,11 @@ class Machine:
 
 def machine() -> Machine:
     """Look at this machine; takes half a second, in which its load is watched."""
-    from thimble.devices import processor
-    from thimble.devices.environment import environment
+    from thimble.devices import environment_of, processor
     from thimble.measure.probes.energy import packages
 
     runtimes = tuple(_runtime(name) for name in RUNTIMES.names())
-    conditions = environment(RUNTIMES.get(runtime.name).distribution for runtime in runtimes if runtime.version)
+    conditions = environment_of(RUNTIMES.get(runtime.name).distribution for runtime in runtimes if runtime.version)
     load, counters = _load(), packages()
     support = int8_support()
     return Machine(

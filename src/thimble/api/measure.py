@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from thimble.api.subjects import Opening, made_inputs, open_subjects, split_runtime
 from thimble.core.errors import BadInput, CannotWrite, RuntimeFailed, ThimbleError
 from thimble.core.registry import METRICS, PROBES, RUNTIMES
+from thimble.core.sampling import Sampling
 from thimble.core.step import Progress, silent
 from thimble.core.study import Advice, Candidate, Limits, Run, Study, TaskInfo, read_study, write_study
 from thimble.core.subject import Subject
 from thimble.core.task import Arrays, ModelSpec, Task, TaskSpec
 from thimble.decide.compare import Verdict, compare_saved
-from thimble.measure.latency import Sampling
 
 if TYPE_CHECKING:
     from thimble.core.study import Environment
@@ -65,14 +65,14 @@ def measure(artifacts: Sequence[str], options: Measuring | None = None, progress
     behind one says what opens it. Measures always: nothing is taken from an earlier measurement. A member that fails
     is a candidate with its reason; raises what makes the whole impossible.
     """
-    from thimble.devices.lock import measuring_lock
+    from thimble.devices import reserve
 
     options = options or Measuring()
     if not artifacts:
         raise BadInput("nothing to measure: give at least one artifact")
     for name in options.probes:
         PROBES.get(name)
-    with tempfile.TemporaryDirectory(prefix="thimble-") as folder, measuring_lock():
+    with tempfile.TemporaryDirectory(prefix="thimble-") as folder, reserve():
         return _Measurement(artifacts, options, Path(folder), progress).carried_out()
 
 
@@ -121,7 +121,7 @@ class _Measurement:
     """One measurement while it is carried out."""
 
     def __init__(self, artifacts: Sequence[str], options: Measuring, folder: Path, progress: Progress) -> None:
-        from thimble.devices.environment import environment
+        from thimble.devices import environment_of
         from thimble.devices.processor import available_cores
 
         self.options, self.folder, self.progress = options, folder, progress
@@ -133,7 +133,7 @@ class _Measurement:
         self.subjects = open_subjects(artifacts, opening, folder)
         self.task = self._task(artifacts)
         self.inputs = self._inputs()
-        self.environment: Environment = environment({RUNTIMES.get(subject.runtime).distribution for subject in self.subjects})
+        self.environment: Environment = environment_of({RUNTIMES.get(subject.runtime).distribution for subject in self.subjects})
 
     def carried_out(self) -> Study:
         """Everything, in order: each artifact alone, then all together, then each without a pause."""
@@ -203,14 +203,14 @@ class _Measurement:
             return replace(made, status="failed", reason=str(error))
 
     def _observed(self, subject: Subject, first: bool) -> dict[str, Any]:
-        from thimble.devices.process import Worker
+        from thimble.devices import start
         from thimble.measure.cold import cold_of
         from thimble.measure.quality import quality_of
         from thimble.measure.throughput import measure_throughput
 
         found: dict[str, Any] = {"quality": {}}
         kept, alike = self.folder / "outputs", {}
-        with Worker(subject) as worker:
+        with start(subject) as worker:
             found["cold"] = cold_of(worker, self.inputs)
             if self.task is not None:
                 metric = METRICS.get(self.task.metric)()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from thimble.core.artifact import MANIFEST, Artifact, describe, read_manifest
 from thimble.core.errors import BadInput, MissingExtra
+from thimble.core.processor import features
 from thimble.core.recipe import Recipe
 from thimble.core.registry import RUNTIMES
 from thimble.core.subject import Subject
@@ -20,7 +21,7 @@ from thimble.core.values import File
 
 if TYPE_CHECKING:
     from thimble.core.task import Arrays
-    from thimble.engine.building import Building
+    from thimble.engine.build import Building
     from thimble.engine.process import StepsProcess
 
 SUFFIXES = {".onnx": "onnx", ".pt2": "pt2"}
@@ -102,7 +103,8 @@ def checked_runtime(format: str, runtime: str | None, spec: str) -> str:
 
 def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> tuple[Path, Artifact]:
     """A file or a model through the catalog, its exporter and the store; the network itself never enters this process."""
-    from thimble.engine.building import Building, Failed, Source
+    from thimble.engine.build import Building, Failed
+    from thimble.engine.keys import Source
     from thimble.engine.store import Store
     from thimble.models import fingerprint
 
@@ -110,7 +112,7 @@ def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> 
     if format == "onnx":
         checked_runtime(format, opening.runtime, spec)
     model = ModelSpec(spec, opening.weights, shapes=opening.shapes, size=opening.size, seed=opening.seed)
-    source = Source(model, None, fingerprint(model), {}, seed=opening.seed, threads=opening.threads)
+    source = Source(model, None, fingerprint(model), {}, features(), seed=opening.seed, threads=opening.threads)
     building = Building(Store(), process, source)
     if format == "pt2" and opening.runtime in (None, "pytorch"):
         return _archive(spec, building, folder)

@@ -85,7 +85,7 @@ def measuring_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def measuring(seconds: float | None, precision: float | None, **options: Any) -> Measuring:
     """The options as the library's value."""
     from thimble.api.measure import Measuring
-    from thimble.measure.latency import Sampling
+    from thimble.core.sampling import Sampling
 
     return Measuring(sampling=Sampling(seconds=seconds, precision=precision), **options)
 

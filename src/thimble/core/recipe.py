@@ -107,3 +107,8 @@ def _step_of(node: ast.expr, text: str) -> Step:
 def _literal(node: ast.expr) -> Any:
     value = ast.literal_eval(node)
     return tuple(value) if isinstance(value, list) else value
+
+
+def exports(cls: Any, consumed: str, produced: str) -> bool:
+    """Whether a step's class only turns one format into another, these two."""
+    return "export" in cls.effects and (cls.consumes, cls.produces) == (consumed, produced)

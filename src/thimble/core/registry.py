@@ -83,4 +83,5 @@ MODELS = Registry("models", "model source", ("thimble.models",))
 TASKS = Registry("tasks", "task", ("thimble.data",))
 METRICS = Registry("metrics", "metric", ("thimble.measure.metrics",))
 REPORTS = Registry("reports", "report", ("thimble.report",))
-REGISTRIES = {r.kind: r for r in (STEPS, RUNTIMES, PROBES, MODELS, TASKS, METRICS, REPORTS)}
+DEVICES = Registry("devices", "device", ("thimble.devices.kinds",))
+REGISTRIES = {r.kind: r for r in (STEPS, RUNTIMES, PROBES, MODELS, TASKS, METRICS, REPORTS, DEVICES)}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from thimble.core.errors import MissingExtra
 from thimble.core.model import Model
+from thimble.core.processor import features
 from thimble.core.registry import STEPS, snake_case
 from thimble.core.task import Task
 
@@ -29,7 +30,8 @@ class Context:
     ``task`` gives the train, calibration and validation splits; a step that asks it for the test split gets
     an error. ``teacher`` is the study's FP32 source model. ``output`` is an empty folder for a step that makes
     files; ``scratch`` outlives an interruption, so that training goes on from its last checkpoint.
-    ``open_model`` builds another network for the same task, such as a student, from its specification.
+    ``open_model`` builds another network for the same task, such as a student, from its specification. ``features`` are the
+    instruction sets of the processor that the result is for, which need not be this one.
     """
 
     task: Task | None
@@ -39,6 +41,7 @@ class Context:
     open_model: Callable[[str], Model]
     seed: int = 0
     threads: int = 1
+    features: tuple[str, ...] = field(default_factory=features)
     progress: Progress = silent
 
 
@@ -48,7 +51,10 @@ class Step(Protocol):
 
     ``consumes`` and ``produces`` are formats. ``version`` goes up when the same settings start to give another
     result. ``uses`` names what in the context changes the result, among ``train``, ``calibration``,
-    ``validation``, ``teacher``, ``seed`` and ``threads``: it is part of the result's address in the store.
+    ``validation``, ``teacher``, ``seed``, ``threads`` and ``processor``: it is part of the result's address in the store.
+    ``effects`` says what it does to a network, among ``train``, ``prune``, ``quantize``, ``store`` and ``export``; a step that
+    does nothing to it has none. A step may also have ``networks``: the names of settings that specify another network, whose
+    source is then part of the address, too.
     ``needs`` are the importable modules that `apply` imports, ``extra`` the extra that brings them
     (``None``: they are always there). A step may also have ``choices``: the values of a setting, by its name, where they
     are few.
@@ -57,6 +63,7 @@ class Step(Protocol):
     consumes: ClassVar[str]
     produces: ClassVar[str]
     version: ClassVar[int]
+    effects: ClassVar[tuple[str, ...]]
     uses: ClassVar[tuple[str, ...]]
     needs: ClassVar[tuple[str, ...]]
     extra: ClassVar[str | None]

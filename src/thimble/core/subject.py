@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subject:
-    """An artifact on disk under a name, with its runtime's registered name, session options and threads."""
+    """An artifact on disk under a name, with its runtime's registered name, session options, threads and device."""
 
     name: str
     folder: Path
@@ -22,6 +22,7 @@ class Subject:
     runtime: str
     threads: int = 1
     options: dict[str, str] = field(default_factory=dict)
+    device: str = "local"
 
 
 class Session(Protocol):

@@ -71,6 +71,7 @@ class _Bench:
             open_model=lambda spec: self._student(spec, request, scratch),
             seed=request.seed,
             threads=request.threads,
+            features=request.features,
             progress=self._tell,
         )
         return step.apply(model, context)

@@ -13,7 +13,7 @@ class Request:
     """Open ``model`` (``step`` is ``None``) or apply a step to the stored result ``parent``, and keep it as ``key``.
 
     Without a ``task`` there are no data. With ``weigh``, an artifact's folder, the answer is its size, and nothing else
-    is done.
+    is done. ``features`` are the instruction sets of the target's processor.
     """
 
     store: str
@@ -26,4 +26,5 @@ class Request:
     teacher: str | None = None
     seed: int = 0
     threads: int = 1
+    features: tuple[str, ...] = ()
     weigh: str | None = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from thimble.core.study import Cold
 from thimble.core.subject import Subject
-from thimble.devices.lock import measuring_lock
+from thimble.devices import reserve, start
 from thimble.devices.process import Worker
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def measure_cold(subject: Subject, inputs: Arrays) -> Cold:
     cache). ``empty_mb`` is resident memory before opening it, ``peak_mb`` the most until after the first
     inference. Raises `RuntimeFailed`.
     """
-    with measuring_lock(), Worker(subject) as worker:
+    with reserve(subject.device), start(subject) as worker:
         return cold_of(worker, inputs)
 
 

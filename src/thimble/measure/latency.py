@@ -7,19 +7,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from thimble.core.errors import BadInput, ThimbleError
 from thimble.core.registry import RUNTIMES
+from thimble.core.sampling import Sampling
 from thimble.core.step import Progress, silent
 from thimble.core.study import Advice, Environment, Round, Run
 from thimble.core.subject import Subject
 from thimble.core.values import digest_of
-from thimble.devices import processor
-from thimble.devices.environment import environment
-from thimble.devices.lock import measuring_lock
+from thimble.devices import environment_of, processor, reserve, start
 from thimble.devices.placement import small_pieces_held
 from thimble.devices.process import Worker
 from thimble.measure.conditions import condition_warnings
@@ -39,37 +37,6 @@ MEMORY_RESERVE = 0.2
 """Share of the memory available at the start that the members of one group leave free."""
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How long to measure. Without ``seconds``, ``precision`` or ``rounds``: 25 rounds.
-
-    ``rounds`` is an exact number. ``precision`` goes on until the 95 % interval of every member's speedup is within
-    that share of it (0.02 for +-2 %), or ``longest_s`` are over. ``seconds`` is for the whole run, warm-up aside,
-    though at least five rounds are measured; beside ``precision`` it takes the place of ``longest_s``.
-    ``warmup_s`` limits the warm-up of one member. ``batch`` is what the inputs hold, for the record.
-
-    With ``reopen`` the members' processes are opened anew, in a random order, after every eight rounds or more, where
-    they have measured at least as long as opening them took: what a process settles at its start is then drawn several
-    times, and averages out. ``seconds`` then holds the later openings, too, and ``precision`` is that of the whole
-    interval (`thimble.stats.speedup_interval`); without it ``precision`` is that of what the rounds show.
-    """
-
-    seconds: float | None = None
-    precision: float | None = None
-    rounds: int | None = None
-    seed: int = 0
-    batch: int = 1
-    warmup_s: float = 10.0
-    longest_s: float = 300.0
-    reopen: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("seconds", "precision", "rounds", "batch", "warmup_s", "longest_s"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise BadInput(f"{name} is {value}; it must be above 0")
-
-
 def measure_latency(
     subjects: Sequence[Subject],
     inputs: Arrays,
@@ -86,12 +53,12 @@ def measure_latency(
     """
     _check(subjects)
     started = datetime.now(UTC)
-    with measuring_lock():
+    with reserve(subjects[0].device):
         running = _Running(subjects, inputs, sampling, progress)
         running.workers = dict(workers or {})
         while running.waiting or not running.record.rounds:
             running.measure_group()
-        conditions = environment({RUNTIMES.get(subject.runtime).distribution for subject in subjects})
+        conditions = environment_of({RUNTIMES.get(subject.runtime).distribution for subject in subjects}, subjects[0].device)
     return _run_of(running, conditions, started)
 
 
@@ -155,7 +122,7 @@ class _Running:
 
     def _open(self, subjects: list[Subject], stack: ExitStack) -> list[Member]:
         """Open these together, since most of that is importing; then warm them up one by one."""
-        members = [Member(subject, self.workers.get(subject.name) or Worker(subject)) for subject in subjects]
+        members = [Member(subject, self.workers.get(subject.name) or start(subject)) for subject in subjects]
         for member in members:
             if member.name not in self.workers:
                 stack.callback(member.worker.close)

@@ -16,6 +16,7 @@ from thimble.core.step import Progress, silent
 from thimble.core.study import Quality
 from thimble.core.subject import Subject
 from thimble.core.task import SPLITS, Batch, Metric, Split, Task
+from thimble.devices import start
 from thimble.devices.process import Worker
 from thimble.measure.metrics._outputs import primary
 from thimble.measure.metrics.agreement import Agreement, agreeing
@@ -44,7 +45,7 @@ def measure_quality(
     agreement, SQNR and cosine of the first output. Without targets there are no scores, except that the metric
     ``agreement`` scores against the reference. Raises `RuntimeFailed` for outputs that are not finite.
     """
-    with Worker(subject) as worker:
+    with start(subject) as worker:
         return quality_of(worker, split, name, metric, reference, keep, progress)
 
 

@@ -14,10 +14,7 @@ from thimble.core.step import Progress, silent
 from thimble.core.study import Round, Run
 from thimble.core.subject import Subject
 from thimble.core.values import digest_of
-from thimble.devices import processor
-from thimble.devices.environment import environment
-from thimble.devices.lock import measuring_lock
-from thimble.devices.process import Worker
+from thimble.devices import environment_of, processor, reserve, start
 from thimble.measure.conditions import condition_warnings
 from thimble.measure.rounds import LoadOfOthers
 
@@ -54,7 +51,7 @@ def measure_sustained(subject: Subject, inputs: Arrays, seconds: float, progress
         raise BadInput(f"seconds is {seconds}; it must be above 0")
     rounds: list[Round] = []
     started = datetime.now(UTC)
-    with measuring_lock(), Worker(subject) as worker:
+    with reserve(subject.device), start(subject) as worker:
         worker.bind(inputs)
         worker.time(2)
         usual_ms = statistics.fmean(worker.time(3))
@@ -65,7 +62,7 @@ def measure_sustained(subject: Subject, inputs: Arrays, seconds: float, progress
             usual_ms = statistics.fmean(kept)  # the mean, since a disturbed machine's median would make rounds of many seconds
             rounds.append(Round((subject.name,), {subject.name: kept}, at_s, load.share(), processor.clock_mhz()))
             progress(min(1.0, at_s / seconds), f"{subject.name}: without a pause")
-    found = environment([RUNTIMES.get(subject.runtime).distribution])
+    found = environment_of([RUNTIMES.get(subject.runtime).distribution], subject.device)
     odd = diagnose([turn.samples_ms[subject.name] for turn in rounds], subject.name)
     return Run(
         id=f"{started:%Y%m%d-%H%M%S}-{digest_of(time.time_ns(), subject.name)[:6]}",

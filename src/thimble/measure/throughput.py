@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from thimble.core.errors import RuntimeFailed
 from thimble.core.subject import Subject
-from thimble.devices.lock import measuring_lock
+from thimble.devices import reserve, start
 from thimble.devices.process import Worker
 from thimble.measure.outputs import fixed_batch
 
@@ -29,7 +29,7 @@ def measure_throughput(subject: Subject, inputs: Arrays, batches: Sequence[int] 
     """
     fixed = fixed_batch(subject.artifact)
     found: dict[str, float] = {}
-    with measuring_lock(), Worker(subject) as worker:
+    with reserve(subject.device), start(subject) as worker:
         for batch in [fixed] if fixed is not None else sorted(batches):
             try:
                 latency_ms = _latency_ms(worker, _repeated(inputs, batch))

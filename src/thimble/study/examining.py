@@ -97,13 +97,13 @@ def _on_both(subject: Subject, known: Known, alone: bool) -> dict[str, Any]:
 
 def _with_original(given: Reading, original: Subject | None) -> Reading:
     """The samples with the float model's first output for each batch."""
-    from thimble.devices.process import Worker
+    from thimble.devices import start
     from thimble.measure.metrics._outputs import primary
     from thimble.measure.outputs import run_batch
 
     if original is None:
         return given
-    with Worker(original) as worker:
+    with start(original) as worker:
         return replace(given, wanted=tuple(primary(run_batch(worker, batch, original)) for batch in given.batches))
 
 

@@ -12,16 +12,18 @@ from typing import Any, TypeVar
 
 from thimble.core.artifact import Artifact
 from thimble.core.registry import METRICS, RUNTIMES
+from thimble.core.sampling import Sampling
 from thimble.core.step import Progress, silent
 from thimble.core.study import Cold, Environment, Quality, Run, Size
 from thimble.core.subject import Subject
 from thimble.core.task import Arrays, Batch, Split, Task
 from thimble.core.values import digest_of
+from thimble.devices import start
 from thimble.devices.process import Worker
 from thimble.devices.processor import available_memory_mb
 from thimble.engine.store import Store
 from thimble.measure.cold import cold_of
-from thimble.measure.latency import Sampling, measure_latency
+from thimble.measure.latency import measure_latency
 from thimble.measure.quality import Scoring, scoring
 
 T = TypeVar("T")
@@ -184,7 +186,7 @@ class Observing:
         memory = available_memory_mb()
         if memory is not None and memory < KEPT_FREE * self.environment.memory_mb:
             self.close()
-        worker, began = Worker(subject), time.monotonic()
+        worker, began = start(subject), time.monotonic()
         worker.open()
         self._opened_s.append(time.monotonic() - began)
         self._workers[subject.name] = worker

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from thimble.core.recipe import Recipe
+from thimble.core.sampling import Sampling
 from thimble.core.step import Step
 from thimble.core.study import Limits
 from thimble.core.task import ModelSpec, TaskSpec
-from thimble.measure.latency import Sampling
 
 
 @dataclass(frozen=True)

@@ -19,17 +19,18 @@ from typing import Any
 from thimble.core.artifact import describe, write_manifest
 from thimble.core.errors import MissingExtra, OutOfTime, RuntimeFailed, ThimbleError
 from thimble.core.recipe import Recipe
+from thimble.core.sampling import Sampling
 from thimble.core.seen import digests_of, read_seen, write_seen
 from thimble.core.study import Candidate, Environment, SplitInfo, Study, write_study
 from thimble.core.subject import Subject
 from thimble.core.task import one_sample
 from thimble.data import NEEDED, check_task, open_task, task_info
-from thimble.devices.environment import environment
-from thimble.engine.building import Building, Built, Failed, Source
+from thimble.devices import environment_of
+from thimble.engine.build import Building, Built, Failed
 from thimble.engine.forecast import Forecast
+from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.store import Store, writing
-from thimble.measure.latency import Sampling
 from thimble.measure.quality import check_not_learned
 from thimble.models import check_single, fingerprint, head_of, remarks
 from thimble.study.observing import Observing, Watch
@@ -55,9 +56,10 @@ class Work:
             (folder / "artifacts").mkdir(exist_ok=True)
         self.before = earlier(folder)
         self.task = open_task(plan.task)
-        conditions = environment(DISTRIBUTIONS)
+        conditions = environment_of(DISTRIBUTIONS)
         self.study = self._empty(conditions)
-        source = Source(plan.model, plan.task, fingerprint(plan.model), self._facts(), plan.prefix, plan.seed, plan.threads)
+        facts = self._facts()
+        source = Source(plan.model, plan.task, fingerprint(plan.model), facts, conditions.features, plan.prefix, plan.seed, plan.threads)
         self.building = Building(store, process, source)
         self.observing = Observing(store, self.task, conditions)
         self.inputs = one_sample(self.task)

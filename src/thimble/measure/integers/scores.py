@@ -13,7 +13,7 @@ import numpy as np
 from thimble.core.processor import int8_support
 from thimble.core.subject import Subject
 from thimble.core.task import Batch, Metric, Split
-from thimble.devices.process import Worker
+from thimble.devices import start
 from thimble.measure.outputs import fixed_batch, run_batch, sqnr_db
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def on_both(subject: Subject, given: Reading, metric: Metric | None, seconds: fl
     found: dict[str, Any] = {"here": here, "split": given.split, "samples": given.samples, "risky_layers": len(risky)}
     if given.wanted is not None:
         found["original"] = _scored([{"output": one} for one in given.wanted], given, metric)
-    with Worker(subject) as worker:
+    with start(subject) as worker:
         real = [run_batch(worker, batch, subject) for batch in given.batches]
     found[here] = _scored(real, given, metric) | {"how": "measured"}
     if not risky:

@@ -28,13 +28,12 @@ class Energy:
 
     def observe(self, subject: Subject, inputs: Arrays) -> dict[str, Any]:
         """``joules``, ``joules_above_idle``, ``watts``, ``idle_watts`` and ``inferences``; or ``not available`` and why."""
-        from thimble.devices.lock import measuring_lock
-        from thimble.devices.process import Worker
+        from thimble.devices import reserve, start
 
         counters = packages()
         if isinstance(counters, str):
             return {"not available": counters}
-        with measuring_lock(), Worker(subject) as worker:
+        with reserve(subject.device), start(subject) as worker:
             worker.bind(inputs)
             one_ms = max(1e-3, min(worker.time(5)))
             count = max(1, round(BUSY_S * 1000 / one_ms))

@@ -20,9 +20,9 @@ class Operators:
     def observe(self, subject: Subject, inputs: Arrays) -> dict[str, Any]:
         """``ms`` by operator type; or ``not available`` and why."""
         from thimble.core.registry import RUNTIMES
-        from thimble.devices.process import Worker
+        from thimble.devices import start
 
-        with Worker(subject) as worker:
+        with start(subject) as worker:
             try:
                 found = worker.operators(inputs)
             except RuntimeFailed as error:

@@ -28,6 +28,8 @@ class Distill:
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
     version: ClassVar[int] = 2
+    effects: ClassVar[tuple[str, ...]] = ("train",)
+    networks: ClassVar[tuple[str, ...]] = ("student",)
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     extra: ClassVar[str | None] = None

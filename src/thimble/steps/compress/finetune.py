@@ -27,6 +27,7 @@ class Finetune:
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
     version: ClassVar[int] = 2
+    effects: ClassVar[tuple[str, ...]] = ("train",)
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads", "teacher")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     extra: ClassVar[str | None] = None

@@ -26,6 +26,7 @@ class FxQuantizeStatic:
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = "torchscript"
     version: ClassVar[int] = 1
+    effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     extra: ClassVar[str | None] = None

@@ -36,6 +36,7 @@ class NncfQuantize:
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
     version: ClassVar[int] = 1
+    effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime", "nncf")
     extra: ClassVar[str | None] = "nncf"

@@ -25,6 +25,7 @@ class OnnxQuantizeDynamic:
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
     version: ClassVar[int] = 1
+    effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
     extra: ClassVar[str | None] = None

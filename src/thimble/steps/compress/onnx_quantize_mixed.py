@@ -24,6 +24,7 @@ class OnnxQuantizeMixed:
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
     version: ClassVar[int] = 2
+    effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
     extra: ClassVar[str | None] = None

@@ -39,6 +39,7 @@ class OnnxQuantizeStatic:
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
     version: ClassVar[int] = 3
+    effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
     extra: ClassVar[str | None] = None
@@ -56,10 +57,9 @@ class OnnxQuantizeStatic:
         if self.method not in METHODS:
             raise BadInput(f"onnx_quantize_static: method must be one of {', '.join(METHODS)}, not {self.method!r}")
 
-    @property
-    def reduced(self) -> bool:
-        """Whether weights are kept to 7 bits on this processor."""
-        saturates = int8_support() == "saturating" and self.activations == "uint8" and self.weights == "int8"
+    def reduced_for(self, features: tuple[str, ...]) -> bool:
+        """Whether weights are kept to 7 bits for a processor with these instruction sets."""
+        saturates = int8_support(features) == "saturating" and self.activations == "uint8" and self.weights == "int8"
         return saturates if self.reduce_range is None else self.reduce_range
 
     def apply(self, model: Model, context: Context) -> Model:
@@ -80,7 +80,7 @@ class OnnxQuantizeStatic:
                     reader,
                     quant_format=QuantFormat.QDQ,
                     per_channel=self.per_channel,
-                    reduce_range=self.reduced,
+                    reduce_range=self.reduced_for(context.features),
                     activation_type=kinds[self.activations],
                     weight_type=kinds[self.weights],
                     nodes_to_exclude=[*self.skip, *masking(source)],
@@ -92,7 +92,7 @@ class OnnxQuantizeStatic:
         notes = counted(target)
         if not notes["quantized_operators"]:
             raise NotApplicable("ONNX Runtime's static quantization changed no operator of this file")
-        return model.becoming(context.output, **notes, reduce_range=self.reduced, calibration_samples=reader.samples)
+        return model.becoming(context.output, **notes, reduce_range=self.reduced_for(context.features), calibration_samples=reader.samples)
 
 
 class _Reader:

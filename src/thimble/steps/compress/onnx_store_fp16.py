@@ -26,6 +26,7 @@ class OnnxStoreFp16:
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
     version: ClassVar[int] = 1
+    effects: ClassVar[tuple[str, ...]] = ("store",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("onnx",)
     extra: ClassVar[str | None] = None

@@ -33,6 +33,7 @@ class PruneChannels:
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
     version: ClassVar[int] = 1
+    effects: ClassVar[tuple[str, ...]] = ("prune",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("torch", "torch_pruning")
     extra: ClassVar[str | None] = None

@@ -23,6 +23,7 @@ class PruneWeights:
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
     version: ClassVar[int] = 1
+    effects: ClassVar[tuple[str, ...]] = ("prune",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     extra: ClassVar[str | None] = None

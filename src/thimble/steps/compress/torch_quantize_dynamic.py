@@ -24,6 +24,7 @@ class TorchQuantizeDynamic:
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = "torchscript"
     version: ClassVar[int] = 1
+    effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     extra: ClassVar[str | None] = None

@@ -23,6 +23,7 @@ class Train:
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
     version: ClassVar[int] = 2
+    effects: ClassVar[tuple[str, ...]] = ("train",)
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     extra: ClassVar[str | None] = None

@@ -35,6 +35,7 @@ class ToOnnx:
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = "onnx"
     version: ClassVar[int] = 2
+    effects: ClassVar[tuple[str, ...]] = ("export",)
     uses: ClassVar[tuple[str, ...]] = ("calibration",)
     needs: ClassVar[tuple[str, ...]] = ("torch", "onnx", "onnxscript", "onnxruntime")
     extra: ClassVar[str | None] = None

@@ -18,6 +18,7 @@ class ToPt2:
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = "pt2"
     version: ClassVar[int] = 1
+    effects: ClassVar[tuple[str, ...]] = ("export",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     extra: ClassVar[str | None] = None

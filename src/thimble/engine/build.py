@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +10,16 @@ import msgspec
 
 from thimble.core.errors import MissingExtra, NotApplicable, OutOfTime, StepFailed
 from thimble.core.model import Model
-from thimble.core.processor import features
-from thimble.core.recipe import Recipe
+from thimble.core.recipe import Recipe, exports
 from thimble.core.registry import REGISTRIES, STEPS
 from thimble.core.step import Progress, Step, silent, step_fields, step_name, step_text
 from thimble.core.study import Size, StepRecord
-from thimble.core.task import SPLITS, ModelSpec, TaskSpec
-from thimble.core.values import digest_of
+from thimble.core.task import SPLITS
+from thimble.engine import keys
+from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.requests import Request
 from thimble.engine.store import Store
-
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert", "torch_pruning": "torch-pruning"}
-"""Names under which modules are distributed, where the two differ."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a study begins: the model as asked for, and the steps that make it the FP32 source (its training).
-
-    ``facts`` are the addresses of what steps may use: ``train``, ``calibration`` and ``validation`` fingerprints. Without
-    a ``task`` there are no data.
-    """
-
-    model: ModelSpec
-    task: TaskSpec | None
-    fingerprint: str
-    facts: dict[str, str]
-    prefix: tuple[Step, ...] = ()
-    seed: int = 0
-    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -75,17 +53,14 @@ class Building:
     source: Source
     failures: dict[str, StepFailed] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def teacher_key(self) -> str:
         """The address of the FP32 source model, with its prefix."""
-        key = self._source_key
-        for step in self.source.prefix:
-            key = self._step_key(key, step)
-        return key
+        return keys.teacher_key(self.source)
 
     def open_untrained(self, progress: Progress = silent, deadline: float | None = None) -> Built:
         """The model as given, before the prefix trains it. Raises what opening raises."""
-        key = self._source_key
+        key = keys.source_key(self.source)
         if not self.store.has(key):
             self.store.keep_value(f"{key}-told", self.process.ask(self._request(key), progress, deadline))
         return Built(key, self.store.describe(key))
@@ -93,7 +68,7 @@ class Building:
     def open_student(self, spec: str, classes: int | None, deadline: float | None = None) -> None:
         """Open a network that is to learn, so that one that can't be is refused before anything long. Raises what opening raises."""
         model = replace(self.source.model, spec=spec, weights=None, classes=classes or self.source.model.classes)
-        key = digest_of("student", self._source_key, spec, model.classes)
+        key = keys.student_key(self.source, spec, model.classes)
         self.process.ask(replace(self._request(key), model=model), deadline=deadline)
 
     def told(self, key: str) -> dict[str, Any]:
@@ -128,7 +103,7 @@ class Building:
         return msgspec.convert(told["size"], Size)
 
     def _apply(self, built: Built, step: Step, progress: Progress, deadline: float | None) -> Built:
-        key = self._step_key(built.key, step)
+        key = keys.step_key(self.source, built.key, step, self.teacher_key if "teacher" in step.uses else "")
         if key in self.failures:
             raise self.failures[key]
         cached = self.store.has(key)
@@ -175,42 +150,12 @@ class Building:
             raise NotApplicable("; ".join(reasons))
         raise NotApplicable(f"{wanted_by} takes {' or '.join(formats)}, and nothing turns {built.model.format} into that")
 
-    @cached_property
-    def _source_key(self) -> str:
-        given = self.source.model
-        return digest_of("source", self.source.fingerprint, given.classes, given.size, given.shapes, given.seed)
-
-    def _step_key(self, parent: str, step: Step) -> str:
-        facts = {
-            **self.source.facts,
-            "seed": self.source.seed,
-            "threads": self.source.threads,
-            "processor": features(),
-        }
-        used = {name: self.teacher_key if name == "teacher" else facts.get(name) for name in step.uses}
-        return digest_of("step", parent, step_name(step), step.version, step_fields(step), used, _versions(step.needs))
-
     def _request(self, key: str) -> Request:
         source = self.source
-        return Request(str(self.store.root), key, source.model, source.task, seed=source.seed, threads=source.threads)
+        return Request(
+            str(self.store.root), key, source.model, source.task, seed=source.seed, threads=source.threads, features=source.features
+        )
 
 
 def _status(error: Exception) -> str:
     return "not tried" if isinstance(error, OutOfTime) else "not applicable" if isinstance(error, NotApplicable) else "failed"
-
-
-def exports(cls: Any, consumed: str, produced: str) -> bool:
-    """Whether a step's class only turns one format into another, these two."""
-    exporter = cls.__module__.startswith("thimble.steps.export.") or (cls.consumes != cls.produces and cls.__name__.startswith("To"))
-    return exporter and (cls.consumes, cls.produces) == (consumed, produced)
-
-
-def _versions(modules: tuple[str, ...]) -> dict[str, str]:
-    """Versions of the libraries that a step's result depends on; ``absent`` where one is not installed."""
-    found = {}
-    for module in modules:
-        try:
-            found[module] = importlib.metadata.version(DISTRIBUTIONS.get(module, module))
-        except importlib.metadata.PackageNotFoundError:
-            found[module] = "absent"
-    return found

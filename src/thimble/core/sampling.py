@@ -1,0 +1,38 @@
+"""How long a measuring run goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thimble.core.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How long to measure. Without ``seconds``, ``precision`` or ``rounds``: 25 rounds.
+
+    ``rounds`` is an exact number. ``precision`` goes on until the 95 % interval of every member's speedup is within
+    that share of it (0.02 for +-2 %), or ``longest_s`` are over. ``seconds`` is for the whole run, warm-up aside,
+    though at least five rounds are measured; beside ``precision`` it takes the place of ``longest_s``.
+    ``warmup_s`` limits the warm-up of one member. ``batch`` is what the inputs hold, for the record.
+
+    With ``reopen`` the members' processes are opened anew, in a random order, after every eight rounds or more, where
+    they have measured at least as long as opening them took: what a process settles at its start is then drawn several
+    times, and averages out. ``seconds`` then holds the later openings, too, and ``precision`` is that of the whole
+    interval (`thimble.stats.speedup_interval`); without it ``precision`` is that of what the rounds show.
+    """
+
+    seconds: float | None = None
+    precision: float | None = None
+    rounds: int | None = None
+    seed: int = 0
+    batch: int = 1
+    warmup_s: float = 10.0
+    longest_s: float = 300.0
+    reopen: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "precision", "rounds", "batch", "warmup_s", "longest_s"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise BadInput(f"{name} is {value}; it must be above 0")

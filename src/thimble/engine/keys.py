@@ -1,0 +1,80 @@
+"""Addresses of what steps make: each holds everything that the result follows from.
+
+What is built for a processor is addressed by the target's, never by the host's. The test split is in no address.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from thimble.core.step import Step, step_fields, step_name
+from thimble.core.task import ModelSpec, TaskSpec
+from thimble.core.values import digest_of
+
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert", "torch_pruning": "torch-pruning"}
+"""Names under which modules are distributed, where the two differ."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a study begins: the model as asked for, and the steps that make it the FP32 source (its training).
+
+    ``facts`` are the addresses of what steps may use: ``train``, ``calibration`` and ``validation`` fingerprints. Without
+    a ``task`` there are no data. ``features`` are the instruction sets of the target's processor.
+    """
+
+    model: ModelSpec
+    task: TaskSpec | None
+    fingerprint: str
+    facts: Mapping[str, str]
+    features: tuple[str, ...]
+    prefix: tuple[Step, ...] = ()
+    seed: int = 0
+    threads: int = 1
+
+
+def source_key(source: Source) -> str:
+    """Address of the model as given."""
+    given = source.model
+    return digest_of("source", source.fingerprint, given.classes, given.size, given.shapes, given.seed)
+
+
+def teacher_key(source: Source) -> str:
+    """Address of the FP32 source model, with its prefix."""
+    key = source_key(source)
+    for step in source.prefix:
+        key = step_key(source, key, step, "")
+    return key
+
+
+def student_key(source: Source, spec: str, classes: int | None) -> str:
+    """Address of another network, opened to see whether it can be."""
+    return digest_of("student", source_key(source), spec, classes, network_fingerprint(source, spec))
+
+
+def step_key(source: Source, parent: str, step: Step, teacher: str) -> str:
+    """Address of what a step makes of the result ``parent``; ``teacher`` is the address of the teacher."""
+    facts = {**source.facts, "seed": source.seed, "threads": source.threads, "processor": source.features, "teacher": teacher}
+    used = {name: facts.get(name) for name in step.uses}
+    networks = [network_fingerprint(source, getattr(step, name)) for name in getattr(step, "networks", ())]
+    return digest_of("step", parent, step_name(step), step.version, step_fields(step), used, networks, versions(step.needs))
+
+
+def network_fingerprint(source: Source, spec: str) -> str:
+    """A digest of another network's source: its file, or its library's version."""
+    from thimble.models import fingerprint
+
+    return fingerprint(replace(source.model, spec=spec, weights=None))
+
+
+def versions(modules: Iterable[str]) -> dict[str, str]:
+    """Versions of the libraries that a result depends on; ``absent`` where one is not installed."""
+    found = {}
+    for module in modules:
+        try:
+            found[module] = importlib.metadata.version(DISTRIBUTIONS.get(module, module))
+        except importlib.metadata.PackageNotFoundError:
+            found[module] = "absent"
+    return found
