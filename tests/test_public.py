@@ -1,3 +1,4 @@
+import importlib.metadata
 import subprocess
 import sys
 
@@ -30,3 +31,7 @@ def test_help_loads_no_heavy_library() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "lab" in done.stdout
+
+
+def test_the_version_is_that_of_the_installed_distribution() -> None:
+    assert thimble.__version__ == importlib.metadata.version("thimble-fit")

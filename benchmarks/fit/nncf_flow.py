@@ -1,6 +1,6 @@
 """What `thimble fit` recommends beside NNCF's own flow, on the same model, data and runtimes, in one interleaved run.
 
-    python benchmarks/fit/nncf_flow.py FIT [FIT ...]          (needs the extra: pip install 'thimble[nncf]')
+    python benchmarks/fit/nncf_flow.py FIT [FIT ...]          (needs the extra: pip install 'thimble-fit[nncf]')
 
 FIT is the folder of a finished fit of a network in PyTorch. Its FP32 ONNX file is given to ``nncf.quantize`` as NNCF's
 documentation does it: the calibration split as the dataset, all settings left alone. The result runs in ONNX Runtime and in

@@ -35,12 +35,13 @@ _PUBLIC = {
 }
 
 __all__ = sorted(_PUBLIC)
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(importlib.import_module(_PUBLIC[name]), name)
+    if name == "__version__":
+        return importlib.import_module("thimble.core.distribution").version()
     raise AttributeError(f"module 'thimble' has no attribute {name!r}")
 
 

@@ -71,7 +71,7 @@ def test_an_absent_runtime_gives_its_install_line(monkeypatch: pytest.MonkeyPatc
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "openvino" else found(name))
     output = run().stdout
-    assert "missing: pip install 'thimble[openvino]'" in output
+    assert "missing: pip install 'thimble-fit[openvino]'" in output
     assert max(map(len, output.splitlines())) <= 80
 
 

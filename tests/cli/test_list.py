@@ -51,7 +51,7 @@ def test_settings_have_types_defaults_and_choices() -> None:
 def test_what_is_absent_says_how_to_install_it() -> None:
     from thimble.api.listing import _missing
 
-    assert _missing(("json", "no_such_module"), "timm") == "pip install 'thimble[timm]'"
+    assert _missing(("json", "no_such_module"), "timm") == "pip install 'thimble-fit[timm]'"
     assert _missing(("json",), "timm") is None
 
 

@@ -102,7 +102,7 @@ def test_an_artifact_that_does_not_open_is_one_line(scripted: Any) -> None:
 
 
 def test_a_missing_library_names_its_extra(scripted: Any) -> None:
-    with pytest.raises(MissingExtra, match=r"pip install 'thimble\[nothing\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'thimble-fit\[nothing\]'"):
         Worker(replace(scripted(), runtime="absent")).open()
 
 

@@ -74,11 +74,11 @@ def test_versions_of_the_libraries_are(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_students_own_source_is(tmp_path: Path) -> None:
     file = tmp_path / "student.py"
-    file.write_text("def small():\n    return None\n")
+    file.write_text("from torch import nn\n\n\ndef small():\n    return nn.Linear(2, 2)\n")
     step = Distill(f"{file}:small")
     before = key(step)
     assert key(step) == before
-    file.write_text("def small():\n    return 1\n")
+    file.write_text("from torch import nn\n\n\ndef small():\n    return nn.Linear(3, 2)\n")
     assert key(step) != before
 
 

@@ -10,6 +10,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any
 
+from thimble.core.distribution import install_command
 from thimble.core.errors import UnknownName
 from thimble.core.registry import METRICS, MODELS, RUNTIMES, STEPS, TASKS, Registry
 from thimble.core.task import SPLITS
@@ -114,7 +115,7 @@ def _missing(needs: tuple[str, ...], extra: str | None) -> str | None:
     """How to install what a thing needs and is not there."""
     if all(importlib.util.find_spec(module.partition(".")[0]) for module in needs):
         return None
-    return f"pip install 'thimble[{extra}]'" if extra else "pip install thimble"
+    return install_command(extra)
 
 
 def _recipes() -> tuple[Listed, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thimble.api.subjects import Opening, made_inputs, open_subjects, split_runtime
+from thimble.core.distribution import version
 from thimble.core.errors import BadInput, CannotWrite, RuntimeFailed, ThimbleError
 from thimble.core.registry import METRICS, PROBES, RUNTIMES
 from thimble.core.sampling import Sampling
@@ -256,7 +257,6 @@ class _Measurement:
         ]
 
     def _study(self, candidates: tuple[Candidate, ...], runs: tuple[Run, ...]) -> Study:
-        from importlib.metadata import version
 
         from thimble.data import task_info
 
@@ -274,7 +274,7 @@ class _Measurement:
             started=self.started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - self.begun, 1),
             complete=True,
-            thimble=version("thimble"),
+            thimble=version(),
         )
 
 

@@ -13,6 +13,7 @@ import traceback
 
 import click
 
+from thimble.core.distribution import NAME
 from thimble.core.errors import CannotWrite, ThimbleError
 
 INTERRUPTED = 130
@@ -36,7 +37,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="thimble")
+@click.version_option(package_name=NAME)
 @click.option("--debug", is_flag=True, help="Show the trace of an error.")
 @click.pass_context
 def thimble(ctx: click.Context, debug: bool) -> None:

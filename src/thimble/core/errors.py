@@ -23,6 +23,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from thimble.core.distribution import install_command
+
 MOST_SHOWN, SHOWN = 40, 12
 """Known names that an error lists; of more than so many, only the nearest few."""
 
@@ -72,13 +74,13 @@ class MissingExtra(ThimbleError):
     """An optional library is absent.
 
     >>> str(MissingExtra("openvino", "openvino"))
-    "openvino is not installed; install it with: pip install 'thimble[openvino]'"
+    "openvino is not installed; install it with: pip install 'thimble-fit[openvino]'"
     """
 
     exit_code = 5
 
     def __init__(self, library: str, extra: str) -> None:
-        super().__init__(f"{library} is not installed; install it with: pip install 'thimble[{extra}]'")
+        super().__init__(f"{library} is not installed; install it with: {install_command(extra)}")
         self.library, self.extra = library, extra
 
 

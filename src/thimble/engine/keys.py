@@ -9,6 +9,7 @@ import importlib.metadata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from thimble.core.errors import ThimbleError
 from thimble.core.step import Step, step_fields, step_name
 from thimble.core.task import ModelSpec, TaskSpec
 from thimble.core.values import digest_of
@@ -63,10 +64,16 @@ def step_key(source: Source, parent: str, step: Step, teacher: str) -> str:
 
 
 def network_fingerprint(source: Source, spec: str) -> str:
-    """A digest of another network's source: its file, or its library's version."""
+    """A digest of another network's source: its file, or its library's version.
+
+    Its specification alone where it can't be opened: the step that opens it says why.
+    """
     from thimble.models import fingerprint
 
-    return fingerprint(replace(source.model, spec=spec, weights=None))
+    try:
+        return fingerprint(replace(source.model, spec=spec, weights=None))
+    except ThimbleError:
+        return spec
 
 
 def versions(modules: Iterable[str]) -> dict[str, str]:

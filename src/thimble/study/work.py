@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from thimble.core.artifact import describe, write_manifest
+from thimble.core.distribution import version
 from thimble.core.errors import MissingExtra, OutOfTime, RuntimeFailed, ThimbleError
 from thimble.core.recipe import Recipe
 from thimble.core.sampling import Sampling
@@ -38,8 +39,6 @@ from thimble.study.plan import Event, Listen, Plan
 from thimble.study.resuming import behind, earlier, timeless
 
 __all__ = ["Event", "Listen", "Plan", "Work"]
-
-VERSION = "0.1.0"
 
 DISTRIBUTIONS = ("torch", "torchvision", "onnx", "onnxruntime", "torch-pruning", "numpy", "openvino", "nncf")
 """Packages whose versions every study states, where they are installed."""
@@ -289,7 +288,7 @@ class Work:
             candidates=tuple(map(_blank, plan.recipes)),
             settings=plan.settings,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
-            thimble=VERSION,
+            thimble=version(),
         )
 
 

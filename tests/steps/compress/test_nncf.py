@@ -18,7 +18,7 @@ from thimble.steps.export.to_onnx import ToOnnx
 
 def test_absent_it_gives_its_install_line(tiny: Model, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nncf", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'thimble\[nncf\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'thimble-fit\[nncf\]'"):
         NncfQuantize().apply(tiny, context)
 
 

@@ -1,0 +1,22 @@
+"""The distribution: its name on a package index, which is not the package's, and the version that is installed."""
+
+from __future__ import annotations
+
+NAME = "thimble-fit"
+"""The distribution's name; `thimble` is another project's there."""
+
+
+def version() -> str:
+    """The installed version, from the distribution's metadata; ``unknown`` where the package runs without being installed."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed(NAME)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def install_command(extra: str | None = None) -> str:
+    """The command that installs the distribution, with an extra."""
+    return f"pip install '{NAME}[{extra}]'" if extra else f"pip install {NAME}"
