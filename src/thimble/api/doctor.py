@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thimble.api.subjects import Opening, made_inputs, open_subjects
+from thimble.api.subjects import Opening, look_through, made_inputs, open_subjects
 from thimble.core.errors import BadInput, ThimbleError
 from thimble.core.registry import RUNTIMES
 from thimble.core.step import Progress, silent
@@ -151,8 +151,12 @@ def _info(spec: str | None, task: Task | None) -> TaskInfo:
 def _study(study: Study, folder: Path, options: Doctor, progress: Progress) -> Study:
     """A study as it is, with evidence where it lacks some and the artifacts are still there."""
     from thimble.decide.findings import float_form, suspects
+    from thimble.engine.process import StepsProcess
 
     subjects = {c.name: s for c in study.candidates if c.ok and (s := artifact_subject(study, folder, c))}
+    with StepsProcess() as process:
+        for subject in subjects.values():
+            look_through(subject.folder, subject.artifact, process)
     known = any(candidate.probes.get("graph") for candidate in study.candidates)
     if not subjects and not known:
         raise BadInput(f"{folder} holds a study without any artifact: there is nothing to look into")

@@ -63,6 +63,15 @@ def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[
     return subjects
 
 
+def look_through(folder: Path, artifact: Artifact, process: StepsProcess) -> None:
+    """Raise `BadInput` where opening an artifact's file could run code that it holds. Call it before anything opens the file."""
+    from thimble.engine.requests import Request
+
+    main = folder / artifact.main
+    if artifact.format == "pt2" or main.suffix == ".pt2":
+        process.ask(Request("", "", ModelSpec(str(main)), None, look_through=str(main.resolve())))
+
+
 def split_runtime(spec: str) -> tuple[str, str | None]:
     """``model.onnx@openvino`` → the file and the runtime."""
     text, at, runtime = spec.rpartition("@")
@@ -73,6 +82,7 @@ def _open(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> S
     path = Path(spec).expanduser()
     if path.is_dir():
         artifact = read_manifest(path)
+        look_through(path, artifact, process)
         name = path.resolve().name
     elif ":" not in spec and path.suffix not in SUFFIXES and ".py" not in spec:
         forms = f"a folder with {MANIFEST}, a .onnx or .pt2 file, or a model such as torchvision:resnet18"

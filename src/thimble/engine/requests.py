@@ -13,7 +13,8 @@ class Request:
     """Open ``model`` (``step`` is ``None``) or apply a step to the stored result ``parent``, and keep it as ``key``.
 
     Without a ``task`` there are no data. With ``weigh``, an artifact's folder, the answer is its size, and nothing else
-    is done. ``features`` are the instruction sets of the target's processor.
+    is done. With ``look_through``, a file of an artifact, it is only looked through for code that opening it would run.
+    ``features`` are the instruction sets of the target's processor.
     """
 
     store: str
@@ -28,3 +29,4 @@ class Request:
     threads: int = 1
     features: tuple[str, ...] = ()
     weigh: str | None = None
+    look_through: str | None = None
