@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from thimble.core.errors import Busy
+from thimble.core.errors import Busy, CannotWrite
 from thimble.devices import lock
 from thimble.devices.lock import measuring_lock
 
@@ -56,3 +57,21 @@ def test_children_do_not_keep_it(place: Path) -> None:
     finally:
         child.kill()
         child.wait()
+
+
+@pytest.mark.parametrize("kind", ["symbolic link", "dangling link", "hard link", "pipe", "folder"])
+def test_nothing_but_a_plain_file_is_the_lock(place: Path, tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "target"
+    if kind != "dangling link":
+        target.write_text("precious")
+    make = {
+        "symbolic link": lambda: place.symlink_to(target),
+        "dangling link": lambda: place.symlink_to(target),
+        "hard link": lambda: place.hardlink_to(target),
+        "pipe": lambda: os.mkfifo(place),
+        "folder": place.mkdir,
+    }
+    make[kind]()
+    with pytest.raises(CannotWrite, match="measuring lock"), measuring_lock(0):
+        pass
+    assert not target.exists() if kind == "dangling link" else target.read_text() == "precious"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from thimble.core.errors import Busy
+from thimble.core.errors import Busy, CannotWrite
 
 WAIT_S = 120.0
 _POLL_S = 0.2
@@ -73,12 +74,29 @@ def _busy(file: int, waited_s: float) -> Busy:
 
 
 def _opened(path: Path) -> int:
-    """Open the lock file, made by whoever came first; systems refuse O_CREAT on another user's file in a shared folder."""
+    """Open the lock file, made by whoever came first; systems refuse O_CREAT on another user's file in a shared folder.
+
+    Raises `CannotWrite` for anything but a plain file with one name: what a link leads to is not the lock's to write.
+    """
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        return os.open(path, os.O_RDWR)
+        file = _made(path, flags)
+    except OSError as error:
+        raise CannotWrite(f"can't open the measuring lock {path}: {error.strerror}; remove it, or set TMPDIR to another folder") from error
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        os.close(file)
+        raise CannotWrite(f"the measuring lock {path} is no plain file of its own; remove it, or set TMPDIR to another folder")
+    return file
+
+
+def _made(path: Path, flags: int) -> int:
+    """The open file, made where it is missing."""
+    try:
+        return os.open(path, flags)
     except FileNotFoundError:
         mask = os.umask(0)
         try:
-            return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            return os.open(path, flags | os.O_CREAT, 0o666)
         finally:
             os.umask(mask)
