@@ -140,5 +140,5 @@ def test_an_absent_library_names_its_extra(name: str, tmp_path: Path, monkeypatc
     (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('gone', name={module!r})\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     subject = Subject("it", tmp_path, Artifact(cls.formats[0], "model", (), INPUTS, ()), name)
-    with pytest.raises(MissingExtra, match=rf"thimble\[{cls.extra}\]"):
+    with pytest.raises(MissingExtra, match=rf"thimble-fit\[{cls.extra}\]"):
         Worker(subject).open()
