@@ -41,12 +41,9 @@ def describe(model: Model, preprocess: Preprocess | None, labels: tuple[str, ...
     """The artifact that a model's folder is; every file in it ships, its main one is called ``model.*``."""
     folder = model.folder
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, SEEN))
-    mains = [path for path in paths if path.stem == "model" and path.parent == folder]
-    if not mains:
-        raise BadInput(f"{folder} holds no file called model.*; it is no artifact")
     return Artifact(
         model.format,
-        _main_of(mains).name,
+        main_file(folder).name,
         tuple(File.of(path, folder) for path in paths),
         model.inputs,
         model.outputs,
@@ -55,8 +52,11 @@ def describe(model: Model, preprocess: Preprocess | None, labels: tuple[str, ...
     )
 
 
-def _main_of(paths: list[Path]) -> Path:
-    """Of ``model.xml`` and ``model.bin``, or ``model.onnx`` and its data, the one that names the others."""
+def main_file(folder: Path) -> Path:
+    """The file that a runtime opens: of ``model.xml`` and ``model.bin``, or ``model.onnx`` and its data, the one that names the others."""
+    paths = sorted(path for path in folder.glob("model.*") if path.is_file())
+    if not paths:
+        raise BadInput(f"{folder} holds no file called model.*; it is no artifact")
     ranked = (".onnx", ".xml", ".param", ".pt2", ".pt", ".tflite", ".pte")
     return min(paths, key=lambda path: ranked.index(path.suffix) if path.suffix in ranked else len(ranked))
 

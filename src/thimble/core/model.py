@@ -95,3 +95,16 @@ def example_inputs(model: Model, batch: int = 2) -> tuple[Any, ...]:
         dtype, shape = getattr(torch, spec.dtype), spec.with_batch(batch)
         made.append(torch.randn(shape, generator=generator).to(dtype) if dtype.is_floating_point else torch.ones(shape, dtype=dtype))
     return tuple(made)
+
+
+def noise_inputs(specs: tuple[TensorSpec, ...], batch: int = 2, seed: int = 0) -> Arrays:
+    """Arrays of these shapes and types: normal noise for floats, ones for integers (see `example_inputs`), true for flags."""
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    made: Arrays = {}
+    for spec in specs:
+        shape = spec.with_batch(batch)
+        values = generator.standard_normal(shape) if spec.dtype.startswith(("float", "bfloat")) else np.ones(shape)
+        made[spec.name] = values.astype(spec.dtype)
+    return made

@@ -22,9 +22,11 @@ import msgspec
 from thimble.core.artifact import read_manifest
 from thimble.core.errors import BadInput, ThimbleError
 from thimble.core.model import TORCH, Model, example_inputs
-from thimble.core.step import Context, make_step
+from thimble.core.step import Context, make_step, step_name
 from thimble.core.task import ModelSpec, Split, Task, TaskSpec
 from thimble.data import open_task
+from thimble.engine.clean import clean_key, make_clean
+from thimble.engine.opening import check_opens
 from thimble.engine.requests import Request
 from thimble.engine.store import Store
 from thimble.fetch.torchvision_import import import_torchvision
@@ -64,7 +66,7 @@ class _Bench:
         if request.step is None:
             return open_model(request.model, output)
         step = make_step(request.step, request.settings)
-        model = self._model(request.parent, request, store)
+        model = self._clean(request.parent, request, store)
         teacher = self._model(request.teacher, request, store) if request.teacher and "teacher" in step.uses else None
         context = Context(
             task=_Blinded(self._task(request.task)) if request.task else None,
@@ -77,12 +79,25 @@ class _Bench:
             features=request.features,
             progress=self._tell,
         )
-        return step.apply(model, context)
+        made = step.apply(model, context)
+        if made.payload is not model.payload:
+            check_opens(made, context.task, request.threads, step_name(step))
+        return made
 
     def _student(self, spec: str, request: Request, scratch: Path) -> Model:
         given = request.model
         classes = (len(self._task(request.task).labels) if request.task else None) or given.classes
         return open_model(replace(given, spec=spec, weights=None, classes=classes, seed=request.seed), scratch / "student")
+
+    def _clean(self, key: str | None, request: Request, store: Store) -> Model:
+        """The stored result as steps take it: an ONNX file as its clean network."""
+        model = self._model(key, request, store)
+        clean = clean_key(model, str(key))
+        if clean is None:
+            return model
+        if not store.has(clean):
+            make_clean(model, clean, store, self._task(request.task) if request.task else None, request.threads)
+        return self._model(clean, request, store)
 
     def _model(self, key: str | None, request: Request, store: Store) -> Model:
         assert key is not None

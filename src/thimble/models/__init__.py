@@ -14,12 +14,14 @@ from thimble.core.values import digest_of
 from thimble.fetch.torchvision_import import import_torchvision
 from thimble.fetch.user_file import import_user_file
 from thimble.models._inputs import check_single, head_of, remarks
+from thimble.models._intake import clean_onnx
 from thimble.models._pt2_check import check_pt2
 
 __all__ = [
     "ModelSource",
     "check_pt2",
     "check_single",
+    "clean_onnx",
     "fingerprint",
     "head_of",
     "import_torchvision",

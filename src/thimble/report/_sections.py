@@ -238,7 +238,9 @@ def _steps(candidate: Candidate, study: Study, summary: Summary) -> list[dict[st
                 "took": _took(step),
                 "figures": [{"text": text, "kind": kind} for text, kind in zip(figures, kinds, strict=True)],
                 "as": words.plain(same.name) if same else "",
-                "notes": "; ".join(f"{words.plain(key).replace('_', ' ')}: {note(value)}" for key, value in step.notes.items()),
+                "notes": "; ".join(
+                    f"{words.plain(key).replace('_', ' ')}: {note(value)}" for key, value in step.notes.items() if value != []
+                ),
             }
         )
     return chain

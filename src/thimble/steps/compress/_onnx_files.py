@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from thimble.core.model import Model
 from thimble.core.values import first_line
 
 QUANTIZED = {"DynamicQuantizeLinear", "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
+PER_CHANNEL_OPSET = 13
+"""The first opset whose DequantizeLinear takes one scale per channel."""
 MASK = -1e4
 """The mildest number that transformers are masked with."""
 CARRYING = {
@@ -33,6 +36,7 @@ CARRYING = {
     "Tile",
     "Identity",
 }
+INTEGER = ("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "DynamicQuantizeLSTM")
 HEAVY = ("Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU", "RNN")
 
 
@@ -44,7 +48,8 @@ def prepared(model: Model, scratch: Path) -> Path:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     source = model.folder / "model.onnx"
-    kinds = Counter(node.op_type for node in onnx.load(str(source), load_external_data=False).graph.node)
+    graph = onnx.load(str(source), load_external_data=False).graph
+    kinds = Counter(node.op_type for one in (graph, *_inner_graphs(graph)) for node in one.node)
     if QUANTIZED & set(kinds):
         raise NotApplicable(f"the ONNX file is quantized already ({', '.join(sorted(QUANTIZED & set(kinds)))})")
     if not any(kinds[kind] for kind in HEAVY):
@@ -55,10 +60,35 @@ def prepared(model: Model, scratch: Path) -> Path:
         for symbolic in (False, True):
             try:
                 quant_pre_process(str(source), str(target), skip_symbolic_shape=not symbolic)
-                return target
+                return _ready(target)
             except Exception as error:
                 reason = error
     raise StepFailed(f"ONNX Runtime can't prepare this file for quantization: {first_line(reason)}") from reason
+
+
+def opset_of(path: Path) -> int:
+    """The version of ONNX's own operators in a file."""
+    entries = onnx.load(str(path), load_external_data=False).opset_import
+    return max((int(entry.version) for entry in entries if entry.domain in ("", "ai.onnx")), default=1)
+
+
+def _ready(path: Path) -> Path:
+    """Names for operators without one, so that each can be left out; and Gemm's biases of 1 x N as N, which quantizers take."""
+    model = onnx.load(str(path))
+    held = {tensor.name: tensor for tensor in model.graph.initializer}
+    taken = {node.name for node in model.graph.node}
+    changed = False
+    for i, node in enumerate(model.graph.node):
+        if not node.name:
+            node.name, changed = next(name for name in (f"{node.op_type}_{i}{'_' * n}" for n in range(99)) if name not in taken), True
+        bias = held.get(node.input[2]) if node.op_type == "Gemm" and len(node.input) > 2 else None
+        if bias is not None and len(bias.dims) == 2 and bias.dims[0] == 1:
+            flat = onnx.numpy_helper.to_array(bias).reshape(-1)
+            bias.CopyFrom(onnx.numpy_helper.from_array(flat, bias.name))
+            changed = True
+    if changed:
+        onnx.save(model, str(path))
+    return path
 
 
 def masking(path: Path) -> list[str]:
@@ -93,15 +123,41 @@ def _masks(tensor: onnx.TensorProto) -> bool:
 
 
 def counted(path: Path) -> dict[str, Any]:
-    """How many heavy operators a quantized file has, and how many of them read quantized weights."""
+    """How many heavy operators a quantized file has, how many of them read quantized weights, and how many float ones
+    stand inside If, Loop and Scan, where few tools look."""
     graph = onnx.load(str(path), load_external_data=False).graph
-    made_by = {output: node.op_type for node in graph.node for output in node.output}
-    integer = sum(
-        node.op_type in ("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "DynamicQuantizeLSTM") for node in graph.node
-    )
+    integer, floats = _counted(graph, {})
+    inner = [_counted(one, _makers(graph)) for one in _inner_graphs(graph)]
+    hidden = sum(count for _, count in inner)
+    notes = {"quantized_operators": integer + sum(count for count, _ in inner), "float_operators": floats + hidden}
+    return {**notes, "float_operators_in_subgraphs": hidden} if hidden else notes
+
+
+def has_subgraphs(path: Path) -> bool:
+    """Whether an operator holds a graph: a branch or a loop's body."""
+    return any(True for _ in _inner_graphs(onnx.load(str(path), load_external_data=False).graph))
+
+
+def _counted(graph: Any, outer: dict[str, str]) -> tuple[int, int]:
+    """Quantized and float heavy operators of one graph."""
+    made_by = outer | _makers(graph)
+    integer = sum(node.op_type in INTEGER for node in graph.node)
     heavy = [node for node in graph.node if node.op_type in HEAVY]
     fed = sum(len(node.input) > 1 and made_by.get(node.input[1]) == "DequantizeLinear" for node in heavy)
-    return {"quantized_operators": integer + fed, "float_operators": len(heavy) - fed}
+    return integer + fed, len(heavy) - fed
+
+
+def _makers(graph: Any) -> dict[str, str]:
+    return {output: node.op_type for node in graph.node for output in node.output}
+
+
+def _inner_graphs(graph: Any) -> Iterator[Any]:
+    """The graphs inside the operators of a graph, and inside theirs."""
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield inner
+                yield from _inner_graphs(inner)
 
 
 @contextlib.contextmanager

@@ -6,14 +6,14 @@ import contextlib
 import io
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
-from thimble.core.errors import BadInput, NotApplicable, StepFailed
+from thimble.core.errors import BadInput, NotApplicable
 from thimble.core.model import Model
 from thimble.core.step import Context, needing
-from thimble.core.values import first_line
 
 PRESETS = ("performance", "mixed")
 
@@ -35,7 +35,7 @@ class NncfQuantize:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime", "nncf")
@@ -52,31 +52,38 @@ class NncfQuantize:
         """The folder of the quantized file. Raises `MissingExtra` without NNCF, `NotApplicable` where nothing is quantized."""
         with needing("nncf"), _unreported():
             import nncf
-        import onnx
-
         from thimble.steps.compress._onnx_files import counted, prepared
+        from thimble.steps.compress._tolerant import tolerantly
 
         nncf.set_log_level(logging.ERROR)
         source, target = prepared(model, context.scratch), context.output / "model.onnx"
         seen: list[int] = []
-        samples = nncf.Dataset(list(self._samples(model, context, seen)))
-        with contextlib.redirect_stdout(io.StringIO()):
-            try:
-                quantized = nncf.quantize(
-                    onnx.load(str(source)),
-                    samples,
-                    preset=nncf.QuantizationPreset(self.preset) if self.preset else None,
-                    subset_size=self.subset_size,
-                    fast_bias_correction=self.fast_bias_correction,
-                    model_type=nncf.ModelType.TRANSFORMER if self.transformer else None,
-                )
-            except Exception as error:  # NNCF and its graph passes raise all kinds
-                raise StepFailed(f"NNCF can't quantize this file: {first_line(error)}") from error
-        onnx.save(quantized, str(target))
-        notes = counted(target)
+        samples = list(self._samples(model, context, seen))
+
+        def attempt(left: Collection[str], quick: bool) -> None:
+            self._write(source, target, samples[:1] if quick else samples, left)
+
+        notes = tolerantly(source, target, model, context, attempt) | counted(target)
         if not notes["quantized_operators"]:
             raise NotApplicable("NNCF changed no operator of this file")
         return model.becoming(context.output, **notes, calibration_samples=len(seen))
+
+    def _write(self, source: Path, target: Path, samples: list[dict[str, Any]], left: Collection[str]) -> None:
+        """Quantize without the operators in ``left``; raises what NNCF raises."""
+        import nncf
+        import onnx
+
+        with contextlib.redirect_stdout(io.StringIO()):
+            quantized = nncf.quantize(
+                onnx.load(str(source)),
+                nncf.Dataset(samples),
+                preset=nncf.QuantizationPreset(self.preset) if self.preset else None,
+                subset_size=self.subset_size,
+                fast_bias_correction=self.fast_bias_correction,
+                model_type=nncf.ModelType.TRANSFORMER if self.transformer else None,
+                ignored_scope=nncf.IgnoredScope(names=list(left), validate=False) if left else None,
+            )
+        onnx.save(quantized, str(target))
 
     def _samples(self, model: Model, context: Context, seen: list[int]) -> Iterator[dict[str, Any]]:
         """The calibration samples one by one: NNCF takes the range of each, and counts them."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from thimble.core.errors import BadInput, NotApplicable, StepFailed
+from thimble.core.errors import BadInput, NotApplicable
 from thimble.core.model import Model
 from thimble.core.step import Context
-from thimble.core.values import first_line
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class OnnxQuantizeDynamic:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
@@ -39,16 +38,20 @@ class OnnxQuantizeDynamic:
         """The folder of the quantized file. Raises `NotApplicable` where there is nothing to quantize."""
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        from thimble.steps.compress._onnx_files import chatter_off, counted, prepared
+        from thimble.steps.compress._onnx_files import chatter_off, counted, has_subgraphs, prepared
+        from thimble.steps.compress._tolerant import tolerantly
 
         source, target = prepared(model, context.scratch), context.output / "model.onnx"
+        inside = has_subgraphs(source)
         weights = QuantType.QUInt8 if self.weights == "uint8" else QuantType.QInt8
-        try:
+
+        def attempt(left: Collection[str], quick: bool) -> None:
             with chatter_off():
-                quantize_dynamic(str(source), str(target), weight_type=weights)
-        except Exception as error:
-            raise StepFailed(f"ONNX Runtime can't quantize this file: {first_line(error)}") from error
-        notes = counted(target)
+                quantize_dynamic(
+                    str(source), str(target), weight_type=weights, nodes_to_exclude=list(left), extra_options={"EnableSubgraph": inside}
+                )
+
+        notes = tolerantly(source, target, model, context, attempt) | counted(target)
         if not notes["quantized_operators"]:
             raise NotApplicable("ONNX Runtime's dynamic quantization changed no operator of this file")
         return model.becoming(context.output, **notes)

@@ -23,7 +23,7 @@ class OnnxQuantizeMixed:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")

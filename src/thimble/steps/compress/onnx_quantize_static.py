@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
-from thimble.core.errors import BadInput, NotApplicable, StepFailed
+from thimble.core.errors import BadInput, NotApplicable
 from thimble.core.model import Model
 from thimble.core.processor import int8_support
 from thimble.core.step import Context
-from thimble.core.values import first_line
 
 TYPES = ("int8", "uint8", "int16", "uint16")
 METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
@@ -38,7 +38,7 @@ class OnnxQuantizeStatic:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
@@ -64,35 +64,60 @@ class OnnxQuantizeStatic:
 
     def apply(self, model: Model, context: Context) -> Model:
         """The folder of the quantized file. Raises `NotApplicable` where nothing can be quantized."""
-        from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
-
         from thimble.steps.compress._calibration import BATCH
-        from thimble.steps.compress._onnx_files import chatter_off, counted, masking, prepared
+        from thimble.steps.compress._onnx_files import PER_CHANNEL_OPSET, counted, masking, opset_of, prepared
+        from thimble.steps.compress._tolerant import tolerantly
 
         source, target = prepared(model, context.scratch), context.output / "model.onnx"
-        kinds = {name: getattr(QuantType, f"Q{'U' if name[0] == 'u' else ''}Int{name.lstrip('uint')}") for name in TYPES}
-        reader = _Reader(model, context, self.calibration, AT_ONCE.get(self.method, BATCH))
-        try:
-            with chatter_off():
-                quantize_static(
-                    str(source),
-                    str(target),
-                    reader,
-                    quant_format=QuantFormat.QDQ,
-                    per_channel=self.per_channel,
-                    reduce_range=self.reduced_for(context.features),
-                    activation_type=kinds[self.activations],
-                    weight_type=kinds[self.weights],
-                    nodes_to_exclude=[*self.skip, *masking(source)],
-                    calibrate_method=getattr(CalibrationMethod, METHODS[self.method]),
-                    extra_options={"CalibStridedMinMax": 1},
-                )
-        except Exception as error:
-            raise StepFailed(f"ONNX Runtime can't quantize this file: {first_line(error)}") from error
-        notes = counted(target)
+        asked = _Asked(
+            self,
+            per_channel=self.per_channel and opset_of(source) >= PER_CHANNEL_OPSET,
+            reduced=self.reduced_for(context.features),
+            masked=masking(source),
+        )
+        samples = [0]
+
+        def attempt(left: Collection[str], quick: bool) -> None:
+            reader = _Reader(model, context, self.calibration, 1 if quick else AT_ONCE.get(self.method, BATCH), 1 if quick else None)
+            asked.write(source, target, reader, left, "minmax" if quick else self.method)
+            samples[0] = reader.samples
+
+        notes = tolerantly(source, target, model, context, attempt) | counted(target)
         if not notes["quantized_operators"]:
             raise NotApplicable("ONNX Runtime's static quantization changed no operator of this file")
-        return model.becoming(context.output, **notes, reduce_range=self.reduced_for(context.features), calibration_samples=reader.samples)
+        return model.becoming(context.output, **notes, reduce_range=asked.reduced, calibration_samples=samples[0])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The step's settings as ONNX Runtime's quantizer takes them for one file."""
+
+    step: OnnxQuantizeStatic
+    per_channel: bool
+    reduced: bool
+    masked: list[str]
+
+    def write(self, source: Path, target: Path, reader: _Reader, left: Collection[str], method: str) -> None:
+        """Quantize without the operators in ``left``; raises what the quantizer raises."""
+        from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+        from thimble.steps.compress._onnx_files import chatter_off
+
+        kinds = {name: getattr(QuantType, f"Q{'U' if name[0] == 'u' else ''}Int{name.lstrip('uint')}") for name in TYPES}
+        with chatter_off():
+            quantize_static(
+                str(source),
+                str(target),
+                reader,
+                quant_format=QuantFormat.QDQ,
+                per_channel=self.per_channel,
+                reduce_range=self.reduced,
+                activation_type=kinds[self.step.activations],
+                weight_type=kinds[self.step.weights],
+                nodes_to_exclude=[*self.step.skip, *self.masked, *left],
+                calibrate_method=getattr(CalibrationMethod, METHODS[method]),
+                extra_options={"CalibStridedMinMax": 1},
+            )
 
 
 class _Reader:
@@ -103,11 +128,11 @@ class _Reader:
     ordinary data (onnxruntime #10503).
     """
 
-    def __init__(self, model: Model, context: Context, calibration: str, batch_size: int) -> None:
+    def __init__(self, model: Model, context: Context, calibration: str, batch_size: int, samples: int | None = None) -> None:
         from thimble.steps.compress._calibration import batch_count, calibration_batches
 
-        self._batches = calibration_batches(model, context, calibration, batch_size=batch_size)
-        self._count = batch_count(model, context, batch_size)
+        self._batches = calibration_batches(model, context, calibration, samples, batch_size)
+        self._count = 1 if samples else batch_count(model, context, batch_size)
         self._left, self.samples = self._count, 0
 
     def __len__(self) -> int:

@@ -18,7 +18,7 @@ class OnnxRankLayers:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     effects: ClassVar[tuple[str, ...]] = ()
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")

@@ -25,7 +25,7 @@ class OnnxStoreFp16:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     effects: ClassVar[tuple[str, ...]] = ("store",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("onnx",)
