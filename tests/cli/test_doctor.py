@@ -161,7 +161,7 @@ def test_bad_input_is_one_line(kind: str, tmp_path: Path) -> None:
 
 def test_lines_keep_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
-    told = _causes.lines([("a", "word " * 40), ("longer", "x")], "  ").splitlines()
+    told = _causes.lines([("a", "word " * 40), ("longer", "x")], "  ")
     assert max(map(len, told)) <= 60
     assert told[-1] == "  longer  x"
     assert told[1].startswith(" " * 10)

@@ -5,7 +5,9 @@ import pytest
 
 from thimble.core.study import Advice, Finding, Limits
 from thimble.core.summary import Interval, Row, Summary
-from thimble.report.markdown import code, escaped, markdown_text
+from thimble.core.text import markdown as escaped
+from thimble.core.text import markdown_code as code
+from thimble.report.markdown import markdown_text
 
 SURE, UNSURE = Interval(2.0, 1.9, 2.1), Interval(1.02, 0.98, 1.06)
 

@@ -56,18 +56,6 @@ def test_points(value, text):
     assert words.points(value, " points") == text
 
 
-@given(st.text(max_size=60))
-def test_plain_text_is_one_line_without_control_characters(text):
-    shown = words.plain(text)
-    assert shown == " ".join(shown.split())
-    assert not any(ord(char) < 32 or ord(char) == 127 for char in shown)
-    assert words.plain(shown) == shown
-
-
-def test_plain_text_loses_colours_and_direction_marks():
-    assert words.plain("a\x1b[31mred\x1b[0m\nb\u202ec") == "ared b c"
-
-
 @given(st.lists(st.text(min_size=1, max_size=40), unique=True, max_size=12), st.integers(8, 30))
 def test_short_names_stay_apart(names, length):
     short = words.short_names(names, length)

@@ -6,6 +6,7 @@ Exit codes are those of `thimble.core.errors`; Ctrl-C gives 130.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import pkgutil
 import sys
@@ -13,6 +14,7 @@ import traceback
 
 import click
 
+from thimble.cli._say import say_aside
 from thimble.core.distribution import NAME
 from thimble.core.errors import CannotWrite, ThimbleError
 
@@ -62,7 +64,9 @@ def main(arguments: list[str] | None = None) -> None:
     except click.exceptions.Exit as exit_:
         code = exit_.exit_code
     except click.UsageError as error:
-        error.show()
+        usage = io.StringIO()
+        error.show(usage)
+        say_aside(*usage.getvalue().splitlines())
         code = 2
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted; what was finished is kept, and the same command goes on from there", debug)
@@ -82,4 +86,4 @@ def main(arguments: list[str] | None = None) -> None:
 def _say(text: str, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    click.echo(f"thimble: {text}", err=True)
+    say_aside(f"thimble: {text}")

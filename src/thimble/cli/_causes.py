@@ -9,39 +9,40 @@ from collections.abc import Sequence
 from thimble.cli._figures import number
 from thimble.core.study import Candidate, Study
 from thimble.core.summary import Row
+from thimble.core.text import plain
 
 Lines = list[tuple[str, str]]
 
 
-def lines(rows: Sequence[tuple[str, str]], indent: str = "") -> str:
+def lines(rows: Sequence[tuple[str, str]], indent: str = "") -> list[str]:
     """Names and texts in two columns, as wide as the terminal, at most 100."""
     width = min(100, shutil.get_terminal_size((80, 24)).columns)
     gap = max((len(name) for name, _ in rows), default=0) + 2
     told = []
-    for name, text in rows:
+    for name, text in ((plain(name), plain(text)) for name, text in rows):
         inner = textwrap.wrap(text, max(30, width - gap - len(indent)), break_long_words=True, break_on_hyphens=False) or [""]
         told += [f"{indent}{name:<{gap}}{inner[0]}", *(f"{indent}{'':<{gap}}{line}" for line in inner[1:])]
-    return "\n".join(told)
+    return told
 
 
-def explained(study: Study) -> str:
+def explained(study: Study) -> list[str]:
     """Each candidate that something is known of: the evidence, then the causes."""
     from thimble.decide.summarize import summarize
 
     summary = summarize(study)
-    parts = []
+    parts: list[str] = []
     for row, candidate in zip(summary.rows, study.candidates, strict=True):
         if candidate.status == "failed" and candidate.reason:
-            parts.append(f"{row.name}\n{lines([('failed', candidate.reason)], '  ')}")
+            parts += ["", row.name, *lines([("failed", candidate.reason)], "  ")]
             continue
         evidence = evidence_lines(candidate, row)
         causes = [(finding.code, finding.text) for finding in row.findings]
         if not evidence and not causes:
             continue
-        told = [row.name, *([lines(evidence, "  ")] if evidence else [])]
-        told += [lines([("*", text)], "  ") for _, text in causes] or (["  nothing disappoints that is known of here"] if evidence else [])
-        parts.append("\n".join(told))
-    return "\n\n".join(parts) or "Nothing is known of these artifacts that explains anything."
+        parts += ["", row.name, *lines(evidence, "  "), *(told for _, text in causes for told in lines([("*", text)], "  "))]
+        if not causes:
+            parts.append("  nothing disappoints that is known of here")
+    return parts[1:] or ["Nothing is known of these artifacts that explains anything."]
 
 
 def evidence_lines(candidate: Candidate, row: Row) -> Lines:

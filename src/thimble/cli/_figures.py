@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from thimble.cli._say import say, say_aside, say_json
 from thimble.core.study import Advice, Candidate, Study
 from thimble.core.summary import Interval, Row
+from thimble.core.text import plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,19 +52,19 @@ def percentile_cell(p: int, value: Callable[[Row], float | None]) -> Cell:
 
 
 def _throughput(row: Row, candidate: Candidate) -> str:
-    return "\n".join(f"{number(rate)} at {batch}" for batch, rate in candidate.throughput.items())
+    return "\n".join(f"{number(rate)} at {plain(batch)}" for batch, rate in candidate.throughput.items())
 
 
 def _types(row: Row, candidate: Candidate) -> str:
     by_type = candidate.size.bytes_by_type if candidate.size else {}
     total = sum(by_type.values())
-    return "\n".join(f"{kind} {100 * count / total:.0f} %" for kind, count in by_type.items() if count > total / 200)
+    return "\n".join(f"{plain(kind)} {100 * count / total:.0f} %" for kind, count in by_type.items() if count > total / 200)
 
 
 def _operators(row: Row, candidate: Candidate) -> str:
     total = sum(candidate.operators_ms.values())
     top = sorted(candidate.operators_ms.items(), key=lambda pair: -pair[1])[:3]
-    return "\n".join(f"{name} {100 * ms / total:.0f} %" for name, ms in top) if total else ""
+    return "\n".join(f"{plain(name)} {100 * ms / total:.0f} %" for name, ms in top) if total else ""
 
 
 def _cosine(candidate: Candidate) -> float | None:
@@ -80,7 +80,7 @@ def _energy(row: Row, candidate: Candidate) -> str:
 
 
 FIGURES: tuple[tuple[str, Cell], ...] = (
-    ("runtime", lambda row, candidate: candidate.runtime),
+    ("runtime", lambda row, candidate: plain(candidate.runtime)),
     ("latency p50 ms", percentile_cell(50, lambda row: row.latency_p50_ms.value if row.latency_p50_ms else None)),
     ("  within 95 %", lambda row, candidate: ends(row.latency_p50_ms)),
     ("  p90", percentile_cell(90, lambda row: row.latency_p90_ms)),
@@ -119,36 +119,36 @@ FIGURES: tuple[tuple[str, Cell], ...] = (
 
 def show_figures(study: Study, folder: Path | None, as_json: bool) -> None:
     """The figures, the verdicts, how each one held out, and the warnings; or all raw values as JSON."""
-    import msgspec
     from rich.console import Console
 
     from thimble.decide.summarize import no_better_than_guessing
 
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(study), indent=1).decode())
+        say_json(study)
         return
     console = Console()
     console.print(figures_table(study))
     for line in (*verdicts(study), *sustained_lines(study)):
-        click.echo(line)
+        say(line)
     run = study.run(study.joint_run) if study.joint_run else None
     show_warnings((*(run.warnings if run else ()), *no_better_than_guessing(study)))
     for why in {candidate.probes.get("energy", {}).get("not available") for candidate in study.candidates} - {None}:
-        click.echo(f"energy: not available: {why}", err=True)
+        say_aside(f"energy: not available: {why}")
     if folder is not None:
-        click.echo(f"Everything is in {folder / 'study.json'}.", err=True)
+        say_aside(f"Everything is in {folder / 'study.json'}.")
 
 
 def show_warnings(warnings: Sequence[Advice]) -> None:
     """What was odd about a run, each with what to do about it."""
     for advice in warnings:
-        click.echo(f"warning: {advice.member + ': ' if advice.member else ''}{advice.text}", err=True)
+        say_aside(f"warning: {advice.member + ': ' if advice.member else ''}{advice.text}")
 
 
 def figures_table(study: Study) -> Table:
     """One column for each artifact."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     from thimble.decide.summarize import summarize
 
@@ -156,14 +156,14 @@ def figures_table(study: Study) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", no_wrap=True)
     for _, candidate in pairs:
-        table.add_column(candidate.name, justify="right", overflow="fold")
+        table.add_column(Text(plain(candidate.name)), justify="right", overflow="fold")
     for heading, cell in FIGURES:
         cells = [cell(row, candidate) if candidate.ok else "" for row, candidate in pairs]
         if any(cells):
-            table.add_row(heading, *cells)
-    failed = [candidate.reason for candidate in study.candidates]
+            table.add_row(heading, *map(Text, cells))
+    failed = [plain(candidate.reason) for candidate in study.candidates]
     if any(failed):
-        table.add_row("failed", *failed)
+        table.add_row("failed", *map(Text, failed))
     return table
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from thimble.core.text import line
+
 if TYPE_CHECKING:
     from thimble.study.workflow import Event
 
@@ -41,11 +43,11 @@ class Show:
     def __call__(self, event: Event) -> None:
         """Show one event."""
         if event.finished:
-            self._console.print(event.finished, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(line(event.finished), markup=False, highlight=False, soft_wrap=True)
         elif self._console.is_terminal:
-            self._bar.update(self._task, completed=event.done, description=event.what)
+            self._bar.update(self._task, completed=event.done, description=line(event.what))
         else:
-            what = event.what.partition(": epoch")[0]
+            what = line(event.what).partition(": epoch")[0]
             if what != self._last:
                 self._last = what
                 self._console.print(f"{event.done:4.0%} {what}", markup=False, highlight=False, soft_wrap=True)

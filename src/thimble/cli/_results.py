@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
+from thimble.cli._say import say, say_aside, say_json_text
 from thimble.core.errors import BadInput
 from thimble.core.study import Study, read_study
 from thimble.core.summary import Summary
@@ -23,15 +22,15 @@ def show_results(study: Study, folder: Path, as_json: bool, reasons: bool = Fals
 
     summary = summarize(study)
     if as_json:
-        click.echo(Table().to_json(study, summary))
+        say_json_text(Table().to_json(study, summary))
         return
     Table().print(study, summary, Console())
     if reasons:
         _show_reasons(summary)
     for advice in summary.warnings:
         if advice.member is None and advice.code != "few-samples":
-            click.echo(f"warning: {advice.text}", err=True)
-    click.echo(f"Everything is in {folder}; start with {folder / 'report.html'}.", err=True)
+            say_aside(f"warning: {advice.text}")
+    say_aside(f"Everything is in {folder}; start with {folder / 'report.html'}.")
 
 
 def show_known(folder: Path, as_json: bool) -> None:
@@ -46,9 +45,9 @@ def show_known(folder: Path, as_json: bool) -> None:
 def _show_reasons(summary: Summary) -> None:
     frontier = [row.name for row in summary.rows if row.on_frontier]
     if frontier:
-        click.echo(f"\nFrontier (no other candidate is proven better in something and worse in nothing): {', '.join(frontier)}")
+        say("", f"Frontier (no other candidate is proven better in something and worse in nothing): {', '.join(frontier)}")
     told = [row for row in summary.rows if row.status == "ok" and row.name != summary.chosen and row.verdict]
     if told:
-        click.echo("\nWhy not the others:")
+        say("", "Why not the others:")
     for row in told:
-        click.echo(f"  {row.name}: {row.verdict}")
+        say(f"  {row.name}: {row.verdict}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from thimble.api.options import OPTIONS
+from thimble.cli._say import say, say_json
 from thimble.cli.lab import numbers
 from thimble.cli.measure import shapes
 from thimble.core.values import MB
@@ -53,7 +54,6 @@ def command(out: Path, as_json: bool, **given: Any) -> None:
     thimble apply "onnx_quantize_dynamic()" model.onnx --out dynamic
     thimble apply onnx-int8 net.py:network --weights net.pt --data npz:sensors.npz --out int8
     """
-    import msgspec
 
     from thimble.api.apply import Apply, apply
     from thimble.cli._progress import Show
@@ -62,9 +62,9 @@ def command(out: Path, as_json: bool, **given: Any) -> None:
     with Show() as show:
         applied = apply(options, out, show)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(applied, enc_hook=str), indent=1).decode())
+        say_json(applied)
     else:
-        click.echo("\n".join(told(applied)))
+        say(*told(applied))
 
 
 def told(applied: Applied) -> list[str]:

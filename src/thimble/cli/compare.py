@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thimble.cli._say import say, say_aside, say_json, say_json_text
 from thimble.cli.measure import measuring, measuring_options, whole_or_nothing
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ def command(things: tuple[str, ...], fail_on_regression: bool, as_json: bool, **
 
 
 def _two(things: tuple[str, ...], options: dict[str, Any], as_json: bool, strict: bool) -> None:
-    import msgspec
 
     from thimble.api.measure import compare
     from thimble.cli._figures import show_warnings
@@ -52,10 +52,10 @@ def _two(things: tuple[str, ...], options: dict[str, Any], as_json: bool, strict
     with whole_or_nothing(), Show() as show:
         found = compare(things[0], things[1], measuring(**options), lambda done, words: show(Event(done, words)))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+        say_json(found)
     else:
         for line in verdict_lines(found):
-            click.echo(line)
+            say(line)
         show_warnings(found.warnings)
     if strict and found.worse:
         raise Regression(f"{found.second} is proven {' and '.join(found.worse)} than {found.first}")
@@ -84,13 +84,13 @@ def _studies(names: tuple[str, ...], studies: list[Study], out: Path | None, as_
 
     found = compare_studies(studies, labels(names))
     if as_json:
-        click.echo(SideBySide().to_json(found))
+        say_json_text(SideBySide().to_json(found))
     else:
         SideBySide().print(found, Console())
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         written = SideBySide().write(found, out)
-        click.echo(f"Written: {', '.join(map(str, written))}.", err=True)
+        say_aside(f"Written: {', '.join(map(str, written))}.")
     if strict and found.regressions:
         worse = ", ".join(f"{change.candidate} in {change.measure}" for change in found.regressions)
         raise Regression(f"proven to have become worse: {worse}")

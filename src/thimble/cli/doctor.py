@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thimble.cli._say import say, say_json
 from thimble.cli.lab import numbers
 from thimble.cli.measure import shapes
 
@@ -31,13 +32,15 @@ def command(artifact: str | None, as_json: bool, **options: Any) -> None:
     MODEL_OR_DIR is a study's folder, an artifact's folder, a .onnx or .pt2 file, or a model such as
     torchvision:resnet18.
     """
-    import msgspec
 
     if artifact is None:
         from thimble.api.machine import machine
 
         found = machine()
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode() if as_json else described(found))
+        if as_json:
+            say_json(found)
+        else:
+            say(*described(found))
         return
     from thimble.api.doctor import Doctor, examine
     from thimble.cli._causes import explained
@@ -46,10 +49,13 @@ def command(artifact: str | None, as_json: bool, **options: Any) -> None:
 
     with Show() as show:
         study = examine(artifact, Doctor(**options), lambda done, words: show(Event(done, words)))
-    click.echo(msgspec.json.format(msgspec.json.encode(study), indent=1).decode() if as_json else explained(study))
+    if as_json:
+        say_json(study)
+    else:
+        say(*explained(study))
 
 
-def described(found: Machine) -> str:
+def described(found: Machine) -> list[str]:
     """The machine in lines."""
     from thimble.cli._causes import lines
 

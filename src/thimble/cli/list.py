@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thimble.cli._say import say, say_json
+
 if TYPE_CHECKING:
     from thimble.api.listing import Listed
 
@@ -37,11 +39,11 @@ def command(kind: str, name: str | None, as_json: bool) -> None:
     names = model_names(name) if kind == "models" and name and not found[0].missing else []
     if as_json:
         told = [{**msgspec.to_builtins(one, enc_hook=repr), **({"names": names} if names else {})} for one in found]
-        click.echo(msgspec.json.format(msgspec.json.encode(told), indent=1).decode())
+        say_json(told)
     elif names:
-        click.echo("\n".join(names))
+        say(*names)
     else:
-        click.echo("\n".join(line for one in _grouped(found) for line in one))
+        say(*(line for one in _grouped(found) for line in one))
 
 
 def _grouped(found: tuple[Listed, ...]) -> list[list[str]]:

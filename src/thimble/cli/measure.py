@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thimble.cli._say import say_aside
 from thimble.cli.lab import numbers
 from thimble.core.values import seconds_of
 
@@ -96,7 +97,7 @@ def whole_or_nothing() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("thimble: interrupted; a measurement that is cut off counts for nothing, so start it again", err=True)
+        say_aside("thimble: interrupted; a measurement that is cut off counts for nothing, so start it again")
         raise click.exceptions.Exit(130) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from thimble.cli._say import say
 from thimble.core.values import MB
 
 
@@ -21,9 +22,9 @@ def command(prune: bool, days: float) -> None:
     store = Store()
     if prune:
         count, freed = store.prune(days)
-        click.echo(f"removed {count} entries, {freed / MB:.1f} MB")
+        say(f"removed {count} entries, {freed / MB:.1f} MB")
     entries = list(store.entries())
-    click.echo(f"{store.root}: {len(entries)} entries, {sum(entry.bytes for entry in entries) / MB:.1f} MB")
+    say(f"{store.root}: {len(entries)} entries, {sum(entry.bytes for entry in entries) / MB:.1f} MB")
     for kind, words in (
         ("steps", "finished steps"),
         ("values", "measurements"),
@@ -31,4 +32,4 @@ def command(prune: bool, days: float) -> None:
         ("scratch", "unfinished work"),
     ):
         of_kind = [entry for entry in entries if entry.kind == kind]
-        click.echo(f"  {words}: {len(of_kind)}, {sum(entry.bytes for entry in of_kind) / MB:.1f} MB")
+        say(f"  {words}: {len(of_kind)}, {sum(entry.bytes for entry in of_kind) / MB:.1f} MB")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from thimble.cli._say import say
+
 
 @click.command("view")
 @click.argument("artifact", type=click.Path(path_type=Path), metavar="ARTIFACT")
@@ -31,7 +33,7 @@ def command(artifact: Path, port: int, no_browser: bool) -> None:
     except OSError as error:
         raise ThimbleError(f"can't serve on port {port}: {error.strerror or error}; choose another with --port") from error
     address = f"http://{host}:{used}"
-    click.echo(f"{path} is shown at {address} (Ctrl-C ends it)")
+    say(f"{path} is shown at {address} (Ctrl-C ends it)")
     if not no_browser:
         webbrowser.open(address)
     netron.wait()

@@ -6,6 +6,7 @@ from typing import Any
 
 from thimble.core.study import Run, Study
 from thimble.core.summary import Interval, Row, Summary
+from thimble.core.text import plain
 from thimble.report import _words as words
 from thimble.report._palette import BASELINE, looks
 from thimble.report._scatter import floor_of
@@ -45,9 +46,9 @@ def _row(i: int, row: Row, study: Study, summary: Summary, style: dict[str, Any]
     look = style.get(row.runtime)
     return {
         "id": i,
-        "name": words.plain(row.name),
+        "name": plain(row.name),
         "key": row.name,
-        "recipe": words.plain(row.recipe),
+        "recipe": plain(row.recipe),
         "runtime": words.runtime_title(row.runtime),
         "colour": BASELINE if i == 0 or look is None else look.colour,
         "shape": "circle" if look is None else look.shape,

@@ -30,6 +30,12 @@ class Claims:
         self.rows = [row for row in summary.rows if row.status == "ok" and row.size_mb is not None]
         self.first = self.rows[0] if self.rows else None
         self.others = self.rows[1:]
+        self.metric = voice.text(words.metric_title(study.task))
+        self.unit, self.drop_unit = words.metric_unit(study.task, voice.text), words.drop_unit(study.task, voice.text)
+
+    def runtime(self, row: Row) -> str:
+        """The runtime as its makers write it."""
+        return self.voice.text(words.runtime_title(row.runtime))
 
     def speed(self, row: Row) -> str:
         """The speedup as far as it is proven."""
@@ -46,13 +52,12 @@ class Claims:
         """The loss of quality as far as it is proven."""
         if row.drop is None:
             return "its quality was not measured"
-        unit = words.drop_unit(self.study.task)
         if row.drop.low > 0:
-            return f"it loses {words.points(row.drop, unit)}"
+            return f"it loses {words.points(row.drop, self.drop_unit)}"
         if row.drop.high < 0:
             gain = Interval(-row.drop.value, -row.drop.high, -row.drop.low)
-            return f"it gains {words.points(gain, unit)}"
-        return f"no loss is proven, {words.points(row.drop, unit)}"
+            return f"it gains {words.points(gain, self.drop_unit)}"
+        return f"no loss is proven, {words.points(row.drop, self.drop_unit)}"
 
     def row_named(self, name: str | None) -> Row | None:
         """The measured row of that name."""

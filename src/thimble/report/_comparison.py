@@ -10,9 +10,11 @@ import msgspec
 
 from thimble.core.comparison import Change, Comparison, Side
 from thimble.core.summary import Interval
+from thimble.core.text import markdown as escaped
+from thimble.core.text import markdown_code as code
+from thimble.core.text import plain
 from thimble.report import _words as words
 from thimble.report._files import write_text
-from thimble.report.markdown import code, escaped
 from thimble.report.table import GAP, SHORTEST_NAME, UNLIMITED, folded
 
 if TYPE_CHECKING:
@@ -35,15 +37,15 @@ class SideBySide:
         grid = Grid(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
         grid.add_column("candidate", no_wrap=True)
         for head in ("figure", *(side.label for side in comparison.sides), "change"):
-            grid.add_column(Text(words.plain(head)), overflow="fold")
+            grid.add_column(Text(plain(head)), overflow="fold")
         room = _room(comparison, width)
         for name, changes in groupby(comparison.changes, key=lambda change: change.candidate):
-            lines, rows = folded(words.plain(name), room), list(changes)
+            lines, rows = folded(plain(name), room), list(changes)
             for i, change in enumerate(rows):
                 beside = lines[i : i + 1] if i < len(rows) - 1 else lines[i:]
                 said = Text(_short(change), style=STYLES.get(worst(change), ""))
                 grid.add_row(Text("\n".join(beside)), Text(change.measure), *map(Text, texts(change)), said)
-        notes = [Padding(Text(words.plain(line)), (0, 0, 0, 2)) for line in (*comparison.notes, *reasons(comparison), *proven(comparison))]
+        notes = [Padding(Text(plain(line)), (0, 0, 0, 2)) for line in (*comparison.notes, *reasons(comparison), *proven(comparison))]
         return Group(grid, "", *notes)
 
     def print(self, comparison: Comparison, console: Console) -> None:
@@ -66,7 +68,7 @@ class SideBySide:
         for change in comparison.changes:
             said = verdict(change)
             said = f"**{escaped(said)}**" if worst(change) in ("better", "worse") else escaped(said)
-            lines.append(f"| {code(change.candidate)} | {escaped(change.measure)} | {' | '.join(texts(change))} | {said} |")
+            lines.append(f"| {code(change.candidate)} | {escaped(change.measure)} | {' | '.join(map(_figure, texts(change)))} | {said} |")
         found = "\n".join(f"- {escaped(line)}" for line in proven(comparison))
         sides = "\n".join(f"- {escaped(side.label)}: {escaped(about(side))}" for side in comparison.sides)
         notes = "\n".join(f"- {escaped(note)}" for note in comparison.notes)
@@ -85,14 +87,14 @@ class SideBySide:
 
     def _context(self, comparison: Comparison) -> dict[str, Any]:
         return {
-            "labels": [words.plain(side.label) for side in comparison.sides],
-            "sides": {words.plain(side.label): about(side) for side in comparison.sides},
-            "notes": [words.plain(note) for note in comparison.notes],
-            "found": [words.plain(line) for line in proven(comparison)],
+            "labels": [plain(side.label) for side in comparison.sides],
+            "sides": {plain(side.label): about(side) for side in comparison.sides},
+            "notes": [plain(note) for note in comparison.notes],
+            "found": [plain(line) for line in proven(comparison)],
             "rows": [
                 {
-                    "name": words.plain(change.candidate),
-                    "measure": words.plain(change.measure),
+                    "name": plain(change.candidate),
+                    "measure": plain(change.measure),
                     "values": texts(change),
                     "verdict": verdict(change),
                     "kind": worst(change).replace(" ", "-"),
@@ -100,6 +102,11 @@ class SideBySide:
                 for change in comparison.changes
             ],
         }
+
+
+def _figure(text: str) -> str:
+    """A figure in Markdown; the dash of one that is absent, and a minus sign, begin no list there."""
+    return text if text == "-" else escaped(text)
 
 
 def texts(change: Change) -> list[str]:
@@ -112,7 +119,7 @@ def _text(change: Change, value: Interval | None) -> str:
         return ""
     if change.measure == "speedup":
         return words.interval(value, "x")
-    unit = f" {words.plain(change.unit)}" if change.unit else ""
+    unit = f" {plain(change.unit)}" if change.unit else ""
     write = {"quality": words.quality, "drop": words.points}.get(change.measure, words.interval)
     return write(value, unit)
 
@@ -154,7 +161,7 @@ def verdict(change: Change) -> str:
     said = []
     for i, one in enumerate(change.verdicts[1:], start=1):
         reason = change.reasons[i] if i < len(change.reasons) else ""
-        said.append(f"{one}: {words.plain(reason)}" if reason else one)
+        said.append(f"{one}: {plain(reason)}" if reason else one)
     return "; ".join(said) if len(set(said)) > 1 else (said[0] if said else "")
 
 
@@ -175,4 +182,4 @@ def about(side: Side) -> str:
     """The conditions of one study in a line."""
     threads = f"{side.threads} thread{'' if side.threads == 1 else 's'}"
     parts = [side.model, f"on {side.task}", f"measured on {side.processor} with {threads}", f"against {side.reference}", side.started[:10]]
-    return words.plain(", ".join(part for part in parts if part))
+    return plain(", ".join(part for part in parts if part))

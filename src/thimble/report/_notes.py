@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from thimble.core.text import plain
 from thimble.report import _words as words
 
 MOST = 4
@@ -26,11 +27,11 @@ def note(value: Any) -> str:
         if len(value) > MOST and all(isinstance(one, int | float) for one in value):
             return f"{len(value)} numbers"
         return _some([note(one) for one in value], "; " if any(map(_several, value)) else ", ")
-    return words.plain(value)
+    return plain(value)
 
 
 def _entry(key: Any, value: Any) -> str:
-    return f"{words.plain(key).replace('_', ' ')}{':' if _several(value) else ''} {note(value)}"
+    return f"{plain(key).replace('_', ' ')}{':' if _several(value) else ''} {note(value)}"
 
 
 def _several(value: Any) -> bool:

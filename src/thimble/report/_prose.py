@@ -9,6 +9,7 @@ from typing import Any
 
 from thimble.core.study import Advice, Finding, Study
 from thimble.core.summary import Row
+from thimble.core.text import plain
 from thimble.report import _words as words
 from thimble.report._claims import Claims, overlap
 
@@ -53,14 +54,15 @@ class Prose(Claims):
                 f" {self.voice.text(self.study.environment.processor)} with {_threads(self.study)}. A phone has other instructions,"
                 " fewer watts and less cooling, and may order the candidates differently: measure there before you decide."
             )
-        quality, metric = "", words.metric_title(self.study.task)
+        quality = ""
         if row.quality is not None:
             quality = (
-                f" Its {metric} carries over as far as INT8 kernels agree: processors round differently, and some saturate; check it there."
+                f" Its {self.metric} carries over as far as INT8 kernels agree: processors round differently, and some saturate;"
+                " check it there."
                 if _is_int8(row)
-                else f" So does its {metric}."
+                else f" So does its {self.metric}."
             )
-        size = f" Its size carries over: {words.figure(row.size_mb)} MB, to be run by {words.runtime_title(row.runtime)}."
+        size = f" Its size carries over: {words.figure(row.size_mb)} MB, to be run by {self.runtime(row)}."
         return [f"For a phone: {self.voice.name(row.name)}{why}.{size}{quality}{latency}"]
 
     def surprises(self) -> list[str]:
@@ -69,10 +71,10 @@ class Prose(Claims):
 
     def finding(self, finding: Finding, name: str = "") -> str:
         """One finding: the candidate's name, its sentence, and what of the evidence the sentence doesn't say yet."""
-        text = words.plain(finding.text)
+        text = plain(finding.text)
         rest = [f"{key.replace('_', ' ')} {shown}" for key, shown in _scalars(finding.evidence) if shown not in text]
-        text = text.removeprefix(f"{words.plain(name)}: ") if name else text
-        lead = f"{self.voice.name(name)}: " if name and not text.startswith(words.plain(name)) else ""
+        text = text.removeprefix(f"{plain(name)}: ") if name else text
+        lead = f"{self.voice.name(name)}: " if name and not text.startswith(plain(name)) else ""
         return lead + self.voice.text(f"{text.removesuffix('.')} ({', '.join(rest)})." if rest else text)
 
     def warnings(self) -> list[str]:
@@ -100,7 +102,7 @@ class Prose(Claims):
         """For every candidate but the chosen one, why it was not; those with the same reason together."""
         groups: dict[str, list[str]] = {}
         for row in self.summary.rows:
-            reason = words.unmeasured(row) if row.status != "ok" else words.plain(row.verdict)
+            reason = words.unmeasured(row) if row.status != "ok" else plain(row.verdict)
             if row.name != self.summary.chosen and reason:
                 groups.setdefault(reason, []).append(row.name)
         return [f"{self.listed(names, limit=12)}: {self.voice.text(reason)}" for reason, names in groups.items()]
@@ -115,9 +117,9 @@ class Prose(Claims):
             gain = f", {self.speed(row)}; {self.loss(row)}" if row is not self.first else ""
             return f"{words.figure(row.latency_p50_ms.value)} ms{gain}"
         if key == "most accurate" and row.quality is not None:
-            return f"{words.quality(row.quality, words.metric_unit(self.study.task))} {words.metric_title(self.study.task)}"
+            return f"{words.quality(row.quality, self.unit)} {self.metric}"
         if key == "most efficient" and row.efficiency is not None:
-            return f"{words.figure(row.efficiency)}, which is {words.metric_title(self.study.task)} / (median latency in ms x size in MB)"
+            return f"{words.figure(row.efficiency)}, which is {self.metric} / (median latency in ms x size in MB)"
         return ""
 
     def _ties(self, key: str, row: Row) -> str:
@@ -137,7 +139,6 @@ class Prose(Claims):
     def _phone_choice(self, able: list[Row]) -> tuple[Row, str]:
         """The chosen one where it can run there; else the smallest proven to lose no more than is allowed."""
         allowed = PHONE_DROP if self.study.limits.max_drop is None else self.study.limits.max_drop
-        unit = words.drop_unit(self.study.task)
         for row in able:
             if row.name == self.summary.chosen:
                 return row, ""
@@ -147,11 +148,11 @@ class Prose(Claims):
             alike = [row for row in proven if (row.size_mb or 0) <= (1 + PHONE_ALIKE) * least]
             row = max(alike, key=lambda row: row.speedup.low if row.speedup else 0)
             which = "the smallest that is" if len(alike) == 1 else f"the fastest of the {len(alike)} smallest (within 5 %) that are"
-            return row, f", {which} proven to lose no more than {words.bound(allowed, unit)}"
+            return row, f", {which} proven to lose no more than {words.bound(allowed, self.drop_unit)}"
         scored = [row for row in able if row.drop is not None]
         if scored:
             row = min(scored, key=lambda row: row.drop.high if row.drop else 0)
-            return row, f", the surest so far: {self.loss(row)}, so {words.bound(allowed, unit)} at most is not proven"
+            return row, f", the surest so far: {self.loss(row)}, so {words.bound(allowed, self.drop_unit)} at most is not proven"
         return min(able, key=lambda row: row.size_mb or 0), ", the smallest; its quality was not measured"
 
 
@@ -161,7 +162,7 @@ def _is_int8(row: Row) -> bool:
 
 def _ended(text: str) -> str:
     """A sentence of others with the full stop that it may lack."""
-    shown = words.plain(text)
+    shown = plain(text)
     return shown if shown.endswith((".", "!", "?")) else f"{shown}."
 
 
@@ -176,7 +177,7 @@ def _threads(study: Study) -> str:
 
 def _scalars(evidence: dict[str, Any]) -> list[tuple[str, str]]:
     return [
-        (words.plain(key), _scalar(key, value))
+        (plain(key), _scalar(key, value))
         for key, value in evidence.items()
         if isinstance(value, str | int | float) and not (key.startswith("share") and value == 0)
     ]
@@ -185,4 +186,4 @@ def _scalars(evidence: dict[str, Any]) -> list[tuple[str, str]]:
 def _scalar(key: str, value: str | int | float) -> str:
     if isinstance(value, float):
         return words.figure(100 * value, " %") if key.startswith("share") and 0 <= value <= 1 else words.figure(value)
-    return words.plain(value)
+    return plain(value)

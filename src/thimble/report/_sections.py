@@ -8,6 +8,7 @@ from typing import Any
 
 from thimble.core.study import Candidate, StepRecord, Study
 from thimble.core.summary import Row, Summary
+from thimble.core.text import html, plain
 from thimble.report import _words as words
 from thimble.report._charts import shown_runs
 from thimble.report._notes import note
@@ -31,14 +32,10 @@ class _Voice:
     """Names in code style. Whatever is escaped here stays escaped, whatever isn't is escaped by the template."""
 
     def name(self, name: str) -> str:
-        from markupsafe import Markup
-
-        return str(Markup("<code>{}</code>").format(words.plain(name)))
+        return f"<code>{html(name)}</code>"
 
     def text(self, text: str) -> str:
-        from markupsafe import escape
-
-        return str(escape(text))
+        return str(html(text))
 
 
 def sections(study: Study, summary: Summary) -> dict[str, Any]:
@@ -47,22 +44,22 @@ def sections(study: Study, summary: Summary) -> dict[str, Any]:
     measured = any(row.size_mb is not None for row in summary.rows)
     chosen = next((row for row in summary.rows if row.name == summary.chosen), None)
     return {
-        "title": f"{words.plain(study.name)}: {words.plain(study.model)} on {words.plain(study.task.name)}",
-        "heading": words.plain(study.model),
-        "study_name": words.plain(study.name),
-        "task_name": words.plain(study.task.name),
-        "machine": words.plain(study.environment.processor),
+        "title": f"{plain(study.name)}: {plain(study.model)} on {plain(study.task.name)}",
+        "heading": plain(study.model),
+        "study_name": plain(study.name),
+        "task_name": plain(study.task.name),
+        "machine": plain(study.environment.processor),
         "threads": study.threads,
-        "started": words.plain(study.started[:10]),
+        "started": plain(study.started[:10]),
         "complete": study.complete,
-        "recommendation": words.plain(summary.recommendation),
+        "recommendation": plain(summary.recommendation),
         "why": next(iter(_marked(prose.why())), ""),
         "met": summary.met,
         "tiles": _tiles(study, chosen) if chosen else [],
         "limit_states": _limit_states(study, chosen),
         "phone": _marked(prose.phone()) if measured else [],
         "metric": words.metric_title(study.task),
-        "unit": words.plain(study.task.unit),
+        "unit": plain(study.task.unit),
         "rows": [_row(i, row, study, summary) for i, row in enumerate(summary.rows)],
         "measured": measured,
         "runtimes": list(dict.fromkeys(words.runtime_title(row.runtime) for row in summary.rows)),
@@ -127,9 +124,9 @@ def _row(i: int, row: Row, study: Study, summary: Summary) -> dict[str, Any]:
     latency, speed, quality, drop = row.latency_p50_ms, row.speedup, row.quality, row.drop
     return {
         "id": i,
-        "name": words.plain(row.name),
-        "title": words.plain(row.title),
-        "recipe": words.plain(row.recipe),
+        "name": plain(row.name),
+        "title": plain(row.title),
+        "recipe": plain(row.recipe),
         "runtime": words.runtime_title(row.runtime),
         "techniques": techniques(row.recipe),
         "chosen": row.name == summary.chosen,
@@ -137,7 +134,7 @@ def _row(i: int, row: Row, study: Study, summary: Summary) -> dict[str, Any]:
         "frontier": row.on_frontier,
         "measured": row.size_mb is not None,
         "status": row.status,
-        "reason": words.plain(row.reason),
+        "reason": plain(row.reason),
         "cells": [
             cell(words.figure(row.size_mb), row.size_mb),
             cell(words.times(row.compression), row.compression),
@@ -176,13 +173,13 @@ def _details(i: int, row: Row, study: Study, summary: Summary, prose: Prose) -> 
     }
     return {
         "id": i,
-        "name": words.plain(row.name),
-        "title": words.plain(row.title),
+        "name": plain(row.name),
+        "title": plain(row.title),
         "chosen": row.name == summary.chosen,
         "status": row.status,
-        "reason": words.plain(row.reason),
-        "verdict": words.plain(row.verdict),
-        "facts": {label: words.plain(text) for label, text in facts.items() if text},
+        "reason": plain(row.reason),
+        "verdict": plain(row.verdict),
+        "facts": {label: plain(text) for label, text in facts.items() if text},
         "steps": _steps(candidate, study, summary) if candidate else [],
         "bytes": _bars(candidate.size.bytes_by_type if candidate and candidate.size else {}, words.byte_count),
         "operators": _bars(candidate.operators_ms if candidate else {}, partial(words.figure, unit=" ms")),
@@ -233,14 +230,12 @@ def _steps(candidate: Candidate, study: Study, summary: Summary) -> list[dict[st
         last = [text or old for text, old in zip(figures, last, strict=True)]
         chain.append(
             {
-                "text": words.plain(step.text),
-                "format": words.plain(step.format),
+                "text": plain(step.text),
+                "format": plain(step.format),
                 "took": _took(step),
                 "figures": [{"text": text, "kind": kind} for text, kind in zip(figures, kinds, strict=True)],
-                "as": words.plain(same.name) if same else "",
-                "notes": "; ".join(
-                    f"{words.plain(key).replace('_', ' ')}: {note(value)}" for key, value in step.notes.items() if value != []
-                ),
+                "as": plain(same.name) if same else "",
+                "notes": "; ".join(f"{plain(key).replace('_', ' ')}: {note(value)}" for key, value in step.notes.items() if value != []),
             }
         )
     return chain
@@ -271,8 +266,7 @@ def _bars(values: Mapping[str, float], write: Callable[[float], str], least_firs
     ordered = sorted(((name, value) for name, value in values.items() if value), key=lambda item: sign * item[1])
     most = max((abs(value) for _, value in ordered), default=0)
     bars = [
-        {"name": words.plain(name), "text": write(value), "width": f"{100 * max(0.0, value) / most:.1f}"}
-        for name, value in ordered[:MOST_BARS]
+        {"name": plain(name), "text": write(value), "width": f"{100 * max(0.0, value) / most:.1f}"} for name, value in ordered[:MOST_BARS]
     ]
     if len(ordered) > MOST_BARS:
         bars.append({"name": f"and {len(ordered) - MOST_BARS} more", "text": "", "width": "0"})
@@ -284,6 +278,6 @@ def _probes(candidate: Candidate | None) -> dict[str, dict[str, str]]:
     if candidate is None:
         return {}
     return {
-        words.plain(probe): {words.plain(key).replace("_", " "): note(value) for key, value in values.items()}
+        plain(probe): {plain(key).replace("_", " "): note(value) for key, value in values.items()}
         for probe, values in candidate.probes.items()
     }

@@ -28,7 +28,7 @@ def _runtime_alone(claims: Claims) -> list[str]:
     alone = [row for row in claims.others if row.runtime != home and _only_exported(row) and row.speedup is not None]
     if not alone:
         return []
-    said = words.joined(f"{claims.voice.name(row.name)} in {words.runtime_title(row.runtime)} is {claims.speed(row)}" for row in alone)
+    said = words.joined(f"{claims.voice.name(row.name)} in {claims.runtime(row)} is {claims.speed(row)}" for row in alone)
     return [
         f"The runtime by itself, with the same FP32 weights: {said}."
         " What quantization and pruning add must be judged against FP32 in the same runtime."
@@ -45,10 +45,9 @@ def _finetuning(claims: Claims) -> list[str]:
         ]
         for row in before:
             if row.quality and tuned.quality and not claims.explained(row, "untrained-pruning") and not overlap(row.quality, tuned.quality):
-                unit = words.metric_unit(claims.study.task)
                 lines.append(
-                    f"Fine-tuning decides: {claims.voice.name(row.name)} scores {words.percent(row.quality.value)}{unit},"
-                    f" {claims.voice.name(tuned.name)} {words.percent(tuned.quality.value)}{unit}, at the same size."
+                    f"Fine-tuning decides: {claims.voice.name(row.name)} scores {words.percent(row.quality.value)}{claims.unit},"
+                    f" {claims.voice.name(tuned.name)} {words.percent(tuned.quality.value)}{claims.unit}, at the same size."
                 )
     return lines
 
@@ -85,7 +84,7 @@ def _price_of_speed(claims: Claims) -> list[str]:
         return []
     safe = [row for row in claims.others if row.drop and row.drop.low <= 0 and row.speedup and row.speedup.low > 1]
     line = (
-        f"Speed is paid for in {words.metric_title(claims.study.task)}: the fastest, {claims.voice.name(fastest.name)},"
+        f"Speed is paid for in {claims.metric}: the fastest, {claims.voice.name(fastest.name)},"
         f" is {claims.speed(fastest)}, and {claims.loss(fastest)}."
     )
     if not safe:

@@ -1,15 +1,15 @@
 """How a report says a figure: three significant digits, intervals beside their figure, nothing where there is none.
 
-Every text that came from outside (names, error messages, paths) passes through `plain` before it is shown.
+Every text that came from outside (names, error messages, paths) passes through `thimble.core.text` before it is shown.
 """
 
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
+
+from thimble.core.text import plain
 
 if TYPE_CHECKING:
     from thimble.core.study import Study, TaskInfo
@@ -131,12 +131,6 @@ def _fixed(value: float, places: int) -> str:
     return text.lstrip("-") if not text.strip("-0.,") else text
 
 
-def plain(text: object) -> str:
-    """One line without control characters: newlines, a terminal's escape sequences and direction marks become spaces."""
-    uncoloured = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", str(text))
-    return " ".join("".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp") else char for char in uncoloured).split())
-
-
 def shortened(text: str, length: int) -> str:
     """``text`` with its middle cut out where it is longer than ``length``; both ends tell names apart.
 
@@ -172,14 +166,14 @@ def metric_title(task: TaskInfo) -> str:
     return plain(task.metric).replace("_", " ")
 
 
-def metric_unit(task: TaskInfo) -> str:
-    """What stands behind a value of the metric: `` %``, another unit, or nothing."""
-    return f" {plain(task.unit)}" if task.unit else ""
+def metric_unit(task: TaskInfo, safe: Callable[[str], str] = plain) -> str:
+    """What stands behind a value of the metric: `` %``, another unit made ``safe`` for the medium, or nothing."""
+    return f" {safe(task.unit)}" if task.unit else ""
 
 
-def drop_unit(task: TaskInfo) -> str:
+def drop_unit(task: TaskInfo, safe: Callable[[str], str] = plain) -> str:
     """What stands behind a difference of two values: points for percentages, else the metric's own unit."""
-    return " points" if task.unit == "%" else metric_unit(task)
+    return " points" if task.unit == "%" else metric_unit(task, safe)
 
 
 def joined(words: Iterable[str], last: str = "and") -> str:
@@ -191,7 +185,7 @@ def joined(words: Iterable[str], last: str = "and") -> str:
 def unmeasured(row: Row) -> str:
     """Why a row has no figures, in one line: ``failed: out of memory``."""
     reason = plain(row.reason)
-    return f"{row.status}: {reason}" if reason else row.status
+    return f"{plain(row.status)}: {reason}" if reason else plain(row.status)
 
 
 def conditions(study: Study) -> Mapping[str, str]:

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from thimble.core.study import Study
 from thimble.core.summary import Interval, Row, Summary
+from thimble.core.text import cell
 from thimble.report._files import write_text
-from thimble.report._words import plain
 
 Cell = str | float | int | None
 
@@ -84,4 +84,4 @@ def csv_text(summary: Summary) -> str:
 def _cell(value: Cell) -> str:
     if value is None:
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else plain(value)
+    return f"{value:.6g}" if isinstance(value, float) else cell(value) if isinstance(value, str) else str(value)

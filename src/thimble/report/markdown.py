@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import ClassVar
 
 from thimble.core.study import Study
 from thimble.core.summary import Row, Summary
+from thimble.core.text import markdown as escaped
+from thimble.core.text import markdown_code as code
 from thimble.report import _words as words
 from thimble.report._files import write_text
 from thimble.report._prose import Prose
@@ -82,7 +83,7 @@ def table_text(study: Study, summary: Summary, rows: list[Row]) -> str:
 
 def _limits(study: Study, summary: Summary) -> str:
     """The limits asked for, and what the chosen candidate is proven to do about each."""
-    limits, unit = study.limits, words.drop_unit(study.task)
+    limits, unit = study.limits, words.drop_unit(study.task, escaped)
     asked = (
         ("lose at most", limits.max_drop, unit),
         ("at most", limits.max_size, " MB"),
@@ -94,27 +95,14 @@ def _limits(study: Study, summary: Summary) -> str:
         return ""
     chosen = next((row for row in summary.rows if row.name == summary.chosen), None)
     states = (
-        ", ".join(f"{escaped(name.replace('_', ' ').removeprefix('max '))} {state}" for name, state in chosen.limits.items())
+        ", ".join(f"{escaped(name.replace('_', ' ').removeprefix('max '))} {escaped(state)}" for name, state in chosen.limits.items())
         if chosen
         else ""
     )
-    return f"Limits: {words.joined(texts)}; the least {limits.minimize} wins." + (
+    return f"Limits: {words.joined(texts)}; the least {escaped(limits.minimize)} wins." + (
         f" Of {code(chosen.name)}: {states}." if chosen and states else ""
     )
 
 
 def _list(lines: list[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
-
-
-def escaped(text: str) -> str:
-    """Text from outside with every character that Markdown or HTML would read as markup taken literally."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", words.plain(text).replace("&", "&amp;"))
-
-
-def code(text: str) -> str:
-    """A code span that holds any text, backticks and table bars too."""
-    inner = words.plain(text).replace("|", "\\|") or " "
-    fence = "`" * (max((len(run) for run in re.findall("`+", inner)), default=0) + 1)
-    pad = " " if inner.startswith("`") or inner.endswith("`") else ""
-    return f"{fence}{pad}{inner}{pad}{fence}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from thimble.core.study import Study
 from thimble.core.summary import Row, Summary
+from thimble.core.text import plain
 from thimble.report import _words as words
 from thimble.report._files import write_with
 from thimble.report._palette import BASELINE, Look, looks
@@ -147,8 +148,8 @@ class Bars:
 
 
 def _title(study: Study) -> str:
-    machine = f"{words.plain(study.environment.processor)}, {study.threads} thread{'' if study.threads == 1 else 's'}"
-    return f"{words.shortened(words.plain(study.model), 60)} on {words.shortened(words.plain(study.task.name), 40)}  |  {machine}"
+    machine = f"{plain(study.environment.processor)}, {study.threads} thread{'' if study.threads == 1 else 's'}"
+    return f"{words.shortened(plain(study.model), 60)} on {words.shortened(plain(study.task.name), 40)}  |  {machine}"
 
 
 def _legend(figure: Figure, style: dict[str, Look], chosen: bool) -> None:
@@ -167,7 +168,7 @@ def _legend(figure: Figure, style: dict[str, Look], chosen: bool) -> None:
 
 
 def _footnote(figure: Figure, summary: Summary, note: str) -> None:
-    missing = [f"{words.shortened(words.plain(row.name), NAME_LENGTH)} ({row.status})" for row in summary.rows if row.size_mb is None]
+    missing = [f"{words.shortened(plain(row.name), NAME_LENGTH)} ({row.status})" for row in summary.rows if row.size_mb is None]
     shown = missing[:6] + ([f"and {len(missing) - 6} more"] if len(missing) > 6 else [])
     text = "   ".join(part for part in (f"Without figures: {', '.join(shown)}." if missing else "", note) if part)
     if text:

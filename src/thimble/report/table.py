@@ -11,6 +11,7 @@ import msgspec
 
 from thimble.core.study import Study
 from thimble.core.summary import Row, Summary
+from thimble.core.text import plain
 from thimble.report import _words as words
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ EXTRA = (
     Column("parameters", lambda row: words.count(row.parameters)),
     Column("MACs", lambda row: words.count(row.macs)),
     Column("efficiency", lambda row: words.figure(row.efficiency), "most efficient"),
-    Column("recipe", lambda row: words.plain(row.recipe), left=True),
+    Column("recipe", lambda row: plain(row.recipe), left=True),
 )
 """Shown one after the other while the window has room."""
 UNLIMITED = 100_000
@@ -81,9 +82,9 @@ class Table:
         parts: list[RenderableType] = [_grid(study, summary, measured, width)] if measured else []
         for row in summary.rows:
             if row.status != "ok":
-                parts.append(Text.assemble((words.plain(row.name), "bold"), f"  {words.unmeasured(row)}", style="dim"))
+                parts.append(Text.assemble((plain(row.name), "bold"), f"  {words.unmeasured(row)}", style="dim"))
         if summary.recommendation:
-            parts += ["", Text(words.plain(summary.recommendation), style="bold" if summary.met else "bold yellow")]
+            parts += ["", Text(plain(summary.recommendation), style="bold" if summary.met else "bold yellow")]
         return Group(*parts) if parts else Text("No candidate was tried.")
 
     def print(self, study: Study, summary: Summary, console: Console) -> None:
@@ -121,7 +122,7 @@ def _grid(study: Study, summary: Summary, rows: list[Row], width: int | None) ->
         grid.add_column(Text(_heading(study, column)), justify="left" if column.left else "right", no_wrap=True)
     for row in rows:
         chosen = row.name == summary.chosen
-        lines = folded(words.plain(row.name), room)
+        lines = folded(plain(row.name), room)
         name = Text("\n".join((">" if chosen and not i else " ").ljust(MARK) + line for i, line in enumerate(lines)))
         cells = [Text(column.cell(row), style="bold" if summary.best.get(column.best) == row.name else "") for column in columns]
         grid.add_row(name, *cells, style="bold green" if chosen else "")
@@ -148,7 +149,7 @@ def _fitting(study: Study, rows: list[Row], width: int | None) -> tuple[Column, 
     core, narrow, extra = (tuple(column for column in group if any(column.cell(row) for row in rows)) for group in (CORE, NARROW, EXTRA))
     if width is None:
         return core + extra[:1]
-    room = width - MARK - max(len(words.plain(row.name)) for row in rows) - sum(_widths(study, rows, core))
+    room = width - MARK - max(len(plain(row.name)) for row in rows) - sum(_widths(study, rows, core))
     if room < 0:
         while len(narrow) > 1 and MARK + SHORTEST_NAME + sum(_widths(study, rows, narrow)) > width:
             narrow = narrow[:-1]
