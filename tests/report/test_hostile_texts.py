@@ -22,6 +22,7 @@ from thimble.cli import main
 from thimble.cli._causes import explained
 from thimble.cli._figures import show_figures
 from thimble.cli._say import say
+from thimble.core.evidence import PROBES, Notes
 from thimble.core.registry import REPORTS
 from thimble.core.study import Study, write_study
 from thimble.decide.compare import compare_studies
@@ -62,27 +63,12 @@ def _field_names() -> set[str]:
             for one in schema:
                 look(one)
 
-    look(msgspec.json.schema(Study))
-    return found
+    for kind in (Study, Notes, *PROBES.values()):
+        look(msgspec.json.schema(kind))
+    return found | set(PROBES) | {"test", "validation"}
 
 
 FIELDS = _field_names()
-PROBES = {
-    "graph",
-    "on_noise",
-    "energy",
-    "processors",
-    "subnormals",
-    "ranges",
-    "integer",
-    "float",
-    "quantize",
-    "dequantize",
-    "test",
-    "validation",
-}
-"""Keys that the project's own rules read."""
-FIELDS |= PROBES
 
 
 @pytest.fixture(scope="module", params=["lab", "measured-lab", "failures", "long-names"])

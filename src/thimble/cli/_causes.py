@@ -47,7 +47,9 @@ def explained(study: Study) -> list[str]:
 
 def evidence_lines(candidate: Candidate, row: Row) -> Lines:
     """What the file shows by itself."""
-    graph, found = candidate.probes.get("graph", {}), []
+    from thimble.decide._graph_causes import graph_of
+
+    graph, found = graph_of(candidate), []
     if graph.get("quantized"):
         many = graph["integer"] + graph["float"]
         left = f", {graph['quantize']} quantize and {graph['dequantize']} dequantize nodes left" if graph["quantize"] else ""

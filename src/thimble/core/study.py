@@ -15,11 +15,11 @@ from typing import Any
 import msgspec
 
 from thimble.core.artifact import Artifact
+from thimble.core.bounds import Amount, Count, Goal, Number, Positive, Several, Share, Status
 from thimble.core.errors import BadInput, CannotWrite
 from thimble.core.preprocess import Preprocess
 
 SCHEMA = 1
-STATUSES = ("ok", "not applicable", "failed", "not tried", "dropped")
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Environment:
     machine: str
     processor: str
     features: tuple[str, ...]
-    cores: int
-    memory_mb: int
+    cores: Count
+    memory_mb: Count
     system: str
     python: str
     governor: str
@@ -52,11 +52,11 @@ class Round:
     """
 
     order: tuple[str, ...]
-    samples_ms: dict[str, tuple[float, ...]]
-    at_s: float
-    others_load: float | None = None
-    clock_mhz: float | None = None
-    opening: int = 0
+    samples_ms: dict[str, tuple[Positive, ...]]
+    at_s: Amount
+    others_load: Share | None = None
+    clock_mhz: Amount | None = None
+    opening: Count = 0
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ class Run:
     id: str
     members: tuple[str, ...]
     reference: str
-    seed: int
-    threads: int
-    batch: int
+    seed: Count
+    threads: Several
+    batch: Several
     rounds: tuple[Round, ...]
     environment: Environment
     warnings: tuple[Advice, ...] = ()
-    warmup_ms: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    warmup_ms: dict[str, tuple[Amount, ...]] = field(default_factory=dict)
     started: str = ""
 
 
@@ -93,22 +93,22 @@ class Run:
 class Size:
     """What must be shipped. ``bytes_by_type`` counts the stored tensors' bytes by data type; counts are of numbers."""
 
-    bytes: int
-    deflated_bytes: int
-    bytes_by_type: dict[str, int] = field(default_factory=dict)
-    parameters: int | None = None
-    nonzero_parameters: int | None = None
-    macs: int | None = None
+    bytes: Several
+    deflated_bytes: Count
+    bytes_by_type: dict[str, Count] = field(default_factory=dict)
+    parameters: Count | None = None
+    nonzero_parameters: Count | None = None
+    macs: Count | None = None
 
 
 @dataclass(frozen=True)
 class Cold:
     """A fresh process: load and first inference, and peak resident memory above the empty runtime's own."""
 
-    load_ms: float
-    first_inference_ms: float
-    empty_mb: float
-    peak_mb: float
+    load_ms: Amount
+    first_inference_ms: Amount
+    empty_mb: Amount
+    peak_mb: Amount
 
     @property
     def memory_mb(self) -> float:
@@ -128,12 +128,12 @@ class Quality:
     split: str
     fingerprint: str
     metric: str
-    scores: tuple[float | tuple[float, ...], ...]
-    agreement: tuple[float, ...] = ()
-    sqnr_db: float | None = None
-    cosine: float | None = None
-    seconds: float = 0.0
-    guessing: float | None = None
+    scores: tuple[Number | tuple[Number, ...], ...]
+    agreement: tuple[Share, ...] = ()
+    sqnr_db: Number | None = None
+    cosine: Number | None = None
+    seconds: Amount = 0.0
+    guessing: Number | None = None
 
 
 @dataclass(frozen=True)
@@ -143,14 +143,14 @@ class StepRecord:
     name: str
     text: str
     settings: dict[str, Any]
-    version: int
-    seconds: float
+    version: Count
+    seconds: Amount
     cached: bool
     format: str
     key: str
     notes: dict[str, Any] = field(default_factory=dict)
-    parameters: int | None = None
-    macs: int | None = None
+    parameters: Count | None = None
+    macs: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Candidate:
     runtime: str
     title: str = ""
     options: dict[str, str] = field(default_factory=dict)
-    status: str = "not tried"
+    status: Status = "not tried"
     reason: str = ""
     steps: tuple[StepRecord, ...] = ()
     folder: str | None = None
@@ -179,9 +179,9 @@ class Candidate:
     size: Size | None = None
     cold: Cold | None = None
     quality: dict[str, Quality] = field(default_factory=dict)
-    throughput: dict[str, float] = field(default_factory=dict)
-    operators_ms: dict[str, float] = field(default_factory=dict)
-    sensitivity_db: dict[str, float] = field(default_factory=dict)
+    throughput: dict[str, Amount] = field(default_factory=dict)
+    operators_ms: dict[str, Amount] = field(default_factory=dict)
+    sensitivity_db: dict[str, Number] = field(default_factory=dict)
     probes: dict[str, dict[str, Any]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -195,18 +195,18 @@ class Candidate:
 class Limits:
     """What the user can accept. ``max_drop`` in points of the metric's unit; sizes and memory in MB, latency (p50) in ms."""
 
-    max_drop: float | None = None
-    max_size: float | None = None
-    max_latency: float | None = None
-    max_memory: float | None = None
-    minimize: str = "latency"
+    max_drop: Amount | None = None
+    max_size: Amount | None = None
+    max_latency: Amount | None = None
+    max_memory: Amount | None = None
+    minimize: Goal = "latency"
 
 
 @dataclass(frozen=True)
 class SplitInfo:
     """Number of samples and fingerprint of one split."""
 
-    samples: int
+    samples: Count
     fingerprint: str
 
 
@@ -238,8 +238,8 @@ class Study:
     model: str
     task: TaskInfo
     environment: Environment
-    threads: int
-    seed: int
+    threads: Several
+    seed: Count
     limits: Limits
     candidates: tuple[Candidate, ...] = ()
     runs: tuple[Run, ...] = ()
@@ -248,7 +248,7 @@ class Study:
     findings: tuple[Finding, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     started: str = ""
-    seconds: float = 0.0
+    seconds: Amount = 0.0
     complete: bool = False
     thimble: str = ""
     schema: int = SCHEMA
@@ -280,6 +280,8 @@ def write_study(study: Study, folder: Path) -> Path:
     try:
         aside.write_bytes(msgspec.json.encode(study) + b"\n")
         aside.replace(path)
+    except UnicodeEncodeError as error:
+        raise BadInput(f"a name in the study is no UTF-8 text: {error.object!r}; rename it") from error
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise CannotWrite(f"can't write {path}: {error.strerror}") from error
@@ -288,15 +290,6 @@ def write_study(study: Study, folder: Path) -> Path:
 
 def read_study(path: Path) -> Study:
     """Read a study from ``study.json`` or the folder that holds it; raises `BadInput` with what is wrong."""
-    file = path / "study.json" if path.is_dir() else path
-    try:
-        data = file.read_bytes()
-        head = msgspec.json.decode(data)
-        schema = head.get("schema") if isinstance(head, dict) else None
-        if schema != SCHEMA:
-            raise BadInput(f"{file} has schema {schema!r}; this version reads schema {SCHEMA}")
-        return msgspec.convert(head, Study, strict=False)
-    except FileNotFoundError as error:
-        raise BadInput(f"there is no study at {file}") from error
-    except msgspec.DecodeError as error:
-        raise BadInput(f"{file} is no study: {error}") from error
+    from thimble.core.study_check import read
+
+    return read(path / "study.json" if path.is_dir() else path)

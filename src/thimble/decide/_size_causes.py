@@ -25,8 +25,10 @@ def float_weights(study: Study, candidate: Candidate, row: Row) -> Finding | Non
     left = f"{words.figure(floats / MB)} of its {words.figure(size.bytes / MB)} MB are still float32"
     if uses(candidate, "torch_quantize_dynamic"):
         text = f"{left}: dynamic quantization in PyTorch reaches linear and recurrent layers, and leaves convolutions as they are"
-        layers: dict[str, int] = next((step.notes["float_layers"] for step in candidate.steps if "float_layers" in step.notes), {})
-        kept = [f"{count} {kind}" for kind, count in layers.items() if count]
+        layers: dict[str, int] | list[str] = next(
+            (step.notes["float_layers"] for step in candidate.steps if "float_layers" in step.notes), {}
+        )
+        kept = [f"{count} {kind}" for kind, count in layers.items() if count] if isinstance(layers, dict) else layers
         told = f" ({words.joined(kept)} stayed in float)" if kept else ""
         return Finding("dynamic-left-convolutions", f"{text}{told}{_no_smaller(row)}.", {"bytes_by_type": size.bytes_by_type})
     return Finding("weights-still-float", f"{left}, so it is quantized by name more than by content{_no_smaller(row)}.", {

@@ -149,7 +149,7 @@ class Service:
             for i in range(count):
                 start = perf_counter_ns()
                 infer()
-                ticks[i] = perf_counter_ns() - start
+                ticks[i] = max(1, perf_counter_ns() - start)
         finally:
             gc.enable()
         step = max(1, count // keep) if keep else 1

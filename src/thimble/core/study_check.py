@@ -1,0 +1,136 @@
+"""A stored study is read as a value that holds together, or refused in one line: nothing behind it has to doubt it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from thimble.core.errors import BadInput
+from thimble.core.evidence import check_notes, check_probe
+from thimble.core.text import plain
+from thimble.core.values import first_line, listed
+
+if TYPE_CHECKING:
+    from thimble.core.study import Run, Study
+
+Kind = TypeVar("Kind")
+
+
+def read(file: Path) -> Study:
+    """The study in a file. Raises `BadInput` with what is wrong."""
+    from thimble.core.study import SCHEMA, Study
+
+    try:
+        head = decoded(file.read_bytes(), file, "study")
+    except FileNotFoundError as error:
+        raise BadInput(f"there is no study at {file}") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{file} can't be read: {first_line(error)}") from error
+    schema = head.get("schema") if isinstance(head, dict) else None
+    if schema != SCHEMA:
+        raise BadInput(f"{file} has schema {schema if isinstance(schema, int) else 'none'}; this version reads schema {SCHEMA}")
+    return checked(converted(head, Study, file, "study"), file)
+
+
+def decoded(data: bytes, file: Path, what: str) -> Any:
+    """JSON as plain values. Raises `BadInput` where it is damaged, nested too deep, or holds numbers that are none."""
+    try:
+        return msgspec.json.decode(data)
+    except RecursionError:
+        raise BadInput(f"{file} is no {what}: it is nested too deep") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} is no {what}: {error}") from error
+
+
+def converted(values: Any, kind: type[Kind], file: Path, what: str) -> Kind:
+    """Plain values as a dataclass. Raises `BadInput` that names the field, what it must be and what it is."""
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{file} is no {what}: {said(error, values)}") from error
+    except RecursionError:
+        raise BadInput(f"{file} is no {what}: it is nested too deep") from None
+
+
+def said(error: msgspec.ValidationError, values: Any) -> str:
+    """``candidates[0].size.bytes must be `int` >= 0, not -1``."""
+    text, _, place = str(error).partition(" - at ")
+    path = place.strip("`").removeprefix("$").removeprefix(".")
+    for key, position in re.findall(r"(\w+)|\[(\d+)\]", path) if "..." not in path else ():
+        try:
+            values = values[int(position)] if position else values[key]
+        except (LookupError, TypeError):
+            return f"{path}: {text}"
+    shown = "" if "..." in path or isinstance(values, dict | list) or "missing" in text else f", not {plain(repr(values))[:60]}"
+    wanted = text.removeprefix("Expected ").partition(", got")[0] if text.startswith("Expected ") else ""
+    return f"{path or 'it'} must be {wanted}{shown}" if wanted else f"{path}: {text}" if path else text
+
+
+def checked(study: Study, file: Path) -> Study:
+    """The study, its parts fitting each other. Raises `BadInput` with the first thing that doesn't."""
+    for problem in (*_names(study), *_runs(study), *_scores(study), *_evidence(study)):
+        raise BadInput(f"{file} is no study: {problem}")
+    return study
+
+
+def _names(study: Study) -> Iterator[str]:
+    for what, names in (("candidate", [c.name for c in study.candidates]), ("measuring run", [run.id for run in study.runs])):
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            yield f"more than one {what} is called {listed(map(repr, twice), 3)}"
+    if study.joint_run is not None and study.joint_run not in {run.id for run in study.runs}:
+        yield f"joint_run is {study.joint_run!r}, and there is no such run"
+    if study.chosen is not None and study.chosen not in {c.name for c in study.candidates}:
+        yield f"chosen is {study.chosen!r}, and there is no such candidate"
+
+
+def _runs(study: Study) -> Iterator[str]:
+    for run in study.runs:
+        if run.reference not in run.members:
+            yield f"run {run.id!r} has the reference {run.reference!r}, which is not among its members"
+        if len(set(run.members)) < len(run.members):
+            yield f"run {run.id!r} names a member twice"
+        yield from _rounds(run)
+
+
+def _rounds(run: Run) -> Iterator[str]:
+    for i, one in enumerate(run.rounds):
+        strange = {*one.samples_ms, *one.order} - set(run.members)
+        if strange:
+            yield f"round {i} of run {run.id!r} holds {listed(sorted(map(repr, strange)), 3)}, which its members don't"
+        empty = [name for name, samples in one.samples_ms.items() if not samples]
+        if empty:
+            yield f"round {i} of run {run.id!r} has no timing of {listed(map(repr, empty), 3)}"
+
+
+def _scores(study: Study) -> Iterator[str]:
+    """Scores are all single figures or all rows of one length; those of right-or-wrong metrics are 0 or 1."""
+    from thimble.core.registry import METRICS
+
+    known = METRICS.names()
+    for candidate in study.candidates:
+        for split, scored in candidate.quality.items():
+            where = f"the {split} scores of {candidate.name!r}"
+            lengths = {len(row) if isinstance(row, tuple) else 0 for row in scored.scores}
+            if len(lengths) > 1:
+                yield f"{where} differ in their number of figures: {listed(map(str, sorted(lengths)))}"
+            elif scored.metric in known and METRICS.get(scored.metric).binary and not set(scored.scores) <= {0.0, 1.0}:
+                yield f"{where} must be 0 or 1 each, as {scored.metric} is"
+            elif scored.agreement and scored.scores and len(scored.agreement) != len(scored.scores):
+                yield f"{where} are {len(scored.scores)}, and {len(scored.agreement)} agreements beside them"
+
+
+def _evidence(study: Study) -> Iterator[str]:
+    for candidate in study.candidates:
+        try:
+            for name, values in candidate.probes.items():
+                check_probe(name, values)
+            for step in candidate.steps:
+                check_notes(step.notes)
+        except msgspec.ValidationError as error:
+            yield f"what is known of {candidate.name!r} can't be used: {error}"
