@@ -24,6 +24,7 @@ import difflib
 from collections.abc import Iterable
 
 from thimble.core.distribution import install_command
+from thimble.core.values import brief
 
 MOST_SHOWN, SHOWN = 40, 12
 """Known names that an error lists; of more than so many, only the nearest few."""
@@ -54,7 +55,7 @@ class UnknownName(BadInput):
         hint = f"; did you mean {near[0]!r}?" if near else "."
         shown = names if len(names) <= MOST_SHOWN else near or names[:SHOWN]
         more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
-        super().__init__(f"unknown {kind} {name!r}{hint} Known: {', '.join(shown) or 'none'}{more}")
+        super().__init__(f"unknown {kind} {brief(name)!r}{hint} Known: {', '.join(shown) or 'none'}{more}")
         self.kind, self.name, self.known = kind, name, tuple(names)
 
 

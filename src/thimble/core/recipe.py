@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 from thimble.core.errors import BadInput
 from thimble.core.model import TORCH
 from thimble.core.registry import RUNTIMES, STEPS, camel_case
+from thimble.core.settings import check_settings
 from thimble.core.step import Step, step_text
+from thimble.core.values import brief, first_line
 
 _FORM = "write name(value, key=value) + name(...)"
+LONGEST = 10_000
+"""Characters of a recipe's text."""
 
 
 @dataclass(frozen=True)
@@ -71,24 +76,30 @@ def parse_recipe(text: str) -> tuple[Step, ...]:
     """
     if text.strip() in ("", "as given"):
         return ()
+    if len(text) > LONGEST:
+        raise BadInput(f"recipe {brief(repr(text))} has {len(text)} characters; {LONGEST} is the most")
     try:
         tree = ast.parse(text, mode="eval").body
+        return tuple(_step_of(node, brief(text)) for node in _terms(tree))
     except SyntaxError as error:
-        raise BadInput(f"recipe {text!r} can't be read: {error.msg} at column {error.offset}; {_FORM}") from error
-    return tuple(_step_of(node, text) for node in _terms(tree))
+        raise BadInput(f"recipe {brief(text)!r} can't be read: {error.msg} at column {error.offset}; {_FORM}") from error
+    except (ValueError, RecursionError, MemoryError) as error:  # a zero byte; brackets in brackets
+        raise BadInput(f"recipe {brief(text)!r} can't be read: {first_line(error)}; {_FORM}") from error
 
 
 def _terms(node: ast.expr) -> list[ast.expr]:
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return [*_terms(node.left), node.right]
-    return [node]
+    terms = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        terms.append(node.right)
+        node = node.left
+    return [node, *reversed(terms)]
 
 
 def _step_of(node: ast.expr, text: str) -> Step:
     if isinstance(node, ast.Name):
         node = ast.Call(func=node, args=[], keywords=[])
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-        raise BadInput(f"recipe {text!r}: {ast.unparse(node)!r} is not a step; {_FORM}")
+        raise BadInput(f"recipe {text!r}: {brief(ast.unparse(node))!r} is not a step; {_FORM}")
     name = node.func.id
     cls = STEPS.get(name)
     try:
@@ -96,11 +107,13 @@ def _step_of(node: ast.expr, text: str) -> Step:
         named = {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords}
     except ValueError as error:
         raise BadInput(f"recipe {text!r}: the settings of {name} must be plain values such as 0.3, 'text' or (1, 2)") from error
+    fields = [field.name for field in dataclasses.fields(cls)]
+    check_settings(name, cls, dict(zip(fields, positional, strict=False)) | named)
     try:
         step: Step = cls(*positional, **named)
     except TypeError as error:
         reason = str(error).replace(f"{camel_case(name)}.__init__()", name)
-        raise BadInput(f"recipe {text!r}: {reason}; its settings are {', '.join(cls.__dataclass_fields__) or 'none'}") from error
+        raise BadInput(f"recipe {text!r}: {reason}; its settings are {', '.join(fields) or 'none'}") from error
     return step
 
 

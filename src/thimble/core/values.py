@@ -64,6 +64,12 @@ def listed(names: Iterable[str], limit: int = 8) -> str:
     return shown if len(given) <= limit else f"{shown} and {len(given) - limit} more"
 
 
+def brief(text: str, most: int = 80) -> str:
+    """A text for a message, its middle cut out where it would flood it."""
+    half = (most - 3) // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
+
+
 def first_line(error: object) -> str:
     """The first line of an error's text that says something, or the error's type where it says nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from thimble.core.errors import NotApplicable
 from thimble.core.model import TORCH, Model, example_inputs, named_outputs
+from thimble.core.settings import BatchSize, Epochs, LearningRate, Part, Temperature
 from thimble.core.step import Context
 
 
@@ -19,11 +20,11 @@ class Distill:
     """
 
     student: str = "torchvision:mobilenet_v2"
-    epochs: int = 10
-    temperature: float = 3.0
-    soft: float = 0.5
-    learning_rate: float = 2e-3
-    batch_size: int = 32
+    epochs: Epochs = 10
+    temperature: Temperature = 3.0
+    soft: Part = 0.5
+    learning_rate: LearningRate = 2e-3
+    batch_size: BatchSize = 32
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from thimble.core.errors import NotApplicable
 from thimble.core.model import TORCH, Model
+from thimble.core.settings import BatchSize, Epochs, LearningRate, Part, Temperature
 from thimble.core.step import Context
 
 
@@ -18,11 +19,11 @@ class Finetune:
     Weights that are exactly zero (unstructured pruning) stay zero. The last epoch's weights are kept.
     """
 
-    epochs: int = 2
-    learning_rate: float = 5e-4
-    batch_size: int = 32
-    taught: float = 0.0
-    temperature: float = 3.0
+    epochs: Epochs = 2
+    learning_rate: LearningRate = 5e-4
+    batch_size: BatchSize = 32
+    taught: Part = 0.0
+    temperature: Temperature = 3.0
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from thimble.core.errors import BadInput, NotApplicable
 from thimble.core.model import Model
+from thimble.core.settings import Samples
 from thimble.core.step import Context, needing
 
 PRESETS = ("performance", "mixed")
@@ -29,7 +30,7 @@ class NncfQuantize:
     """
 
     preset: str | None = None
-    subset_size: int = 300
+    subset_size: Samples = 300
     fast_bias_correction: bool = True
     transformer: bool = False
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from thimble.core.errors import BadInput, NotApplicable
 from thimble.core.model import Model
+from thimble.core.settings import Number
 from thimble.core.step import Context
 
 
@@ -18,7 +19,7 @@ class OnnxQuantizeMixed:
     stands between them and the next layers (activations, gates) stays in float with them.
     """
 
-    keep: int = 1
+    keep: Number = 1
     method: str = "minmax"
 
     consumes: ClassVar[str] = "onnx"

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from thimble.core.errors import NotApplicable
 from thimble.core.model import Model
+from thimble.core.settings import Number
 from thimble.core.step import Context
 
 LARGEST = 65504.0
@@ -21,7 +22,7 @@ class OnnxStoreFp16:
     little accuracy is lost. Weights beyond 65,504 stay as they are.
     """
 
-    least: int = 64
+    least: Number = 64
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"

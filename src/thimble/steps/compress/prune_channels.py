@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from thimble.core.errors import BadInput, NotApplicable
 from thimble.core.model import TORCH, Model, example_inputs, named_outputs
+from thimble.core.settings import Multiple, Ratio
 from thimble.core.step import Context
 from thimble.core.values import first_line
 
@@ -27,8 +28,8 @@ class PruneChannels:
     Towards Any Structural Pruning" (arXiv:2301.12900).
     """
 
-    ratio: float = 0.3
-    round_to: int | None = None
+    ratio: Ratio = 0.3
+    round_to: Multiple | None = None
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH

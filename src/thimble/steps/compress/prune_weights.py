@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from thimble.core.errors import BadInput, NotApplicable
 from thimble.core.model import TORCH, Model
+from thimble.core.settings import Ratio
 from thimble.core.step import Context
 
 
@@ -18,7 +19,7 @@ class PruneWeights:
     shorter. Han et al. 2015, "Learning both Weights and Connections" (arXiv:1506.02626).
     """
 
-    ratio: float = 0.3
+    ratio: Ratio = 0.3
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from thimble.core.model import TORCH, Model
+from thimble.core.settings import BatchSize, Epochs, LearningRate
 from thimble.core.step import Context
 
 
@@ -16,9 +17,9 @@ class Train:
     ``learning_rate`` is the schedule's peak. The last epoch's weights are kept: none is chosen on held-out data.
     """
 
-    epochs: int = 5
-    learning_rate: float = 1e-3
-    batch_size: int = 32
+    epochs: Epochs = 5
+    learning_rate: LearningRate = 1e-3
+    batch_size: BatchSize = 32
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from thimble.core.errors import NotApplicable, StepFailed
 from thimble.core.model import TORCH, Model, example_inputs
+from thimble.core.settings import Opset
 from thimble.core.step import Context
 from thimble.core.values import first_line
 
@@ -30,7 +31,7 @@ class ToOnnx:
     on calibration samples where there are any, since far from its data a network may amplify rounding, else on noise.
     """
 
-    opset: int | None = None
+    opset: Opset | None = None
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = "onnx"
