@@ -52,6 +52,7 @@ class Apply:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     shapes: Mapping[str, tuple[int, ...]] | None = None
+    values: Mapping[str, float] | None = None
     threads: int | None = None
     seed: int = 0
 
@@ -178,6 +179,7 @@ def _prepared(options: Apply) -> tuple[Source, Task | None, Recipe]:
     check_route(wanted.steps, format, wanted.runtime)
     _check_data(wanted.steps, found)
     model = found.model if found else ModelSpec(options.model, options.weights, None, options.shapes, options.size, options.seed)
+    model = replace(model, values=options.values)
     facts = {}
     if found:
         how = repr(found.task.preprocess)

@@ -39,6 +39,7 @@ class Doctor:
     against: str | None = None
     threads: int | None = None
     shapes: Mapping[str, tuple[int, ...]] | None = None
+    values: Mapping[str, float] | None = None
     size: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -75,7 +76,7 @@ def _artifact(spec: str, options: Doctor, folder: Path, progress: Progress) -> S
     threads = options.threads or len(available_cores())
     names = [spec] if options.against is None else [options.against, spec]
     progress(0.0, "opening")
-    subjects = open_subjects(names, Opening(None, threads, shapes=options.shapes, size=options.size), folder)
+    subjects = open_subjects(names, Opening(None, threads, shapes=options.shapes, size=options.size, values=options.values), folder)
     task = _task(options, subjects[-1])
     inputs = one_sample(task) if task else made_inputs(subjects[-1].artifact, 1, options.shapes)
     candidates = []

@@ -39,6 +39,7 @@ class Fit:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     shapes: Mapping[str, tuple[int, ...]] | None = None
+    values: Mapping[str, float] | None = None
 
 
 def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None, store: Store | None = None) -> Study:

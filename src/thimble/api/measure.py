@@ -52,6 +52,7 @@ class Measuring:
     probes: Sequence[str] = ()
     weights: str | None = None
     shapes: Mapping[str, tuple[int, ...]] | None = None
+    values: Mapping[str, float] | None = None
     size: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -129,7 +130,8 @@ class _Measurement:
         self.begun, self.started = time.monotonic(), datetime.now(UTC)
         self.threads = options.threads or len(available_cores())
         self.remarks: list[str] = []
-        opening = Opening(options.runtime, self.threads, options.weights, options.shapes, options.size, options.seed, self.remarks.append)
+        opening = Opening(options.runtime, self.threads, options.weights, options.shapes, options.size, options.seed)
+        opening = replace(opening, remark=self.remarks.append, values=options.values)
         progress(0.0, "opening")
         self.subjects = open_subjects(artifacts, opening, folder)
         self.task = self._task(artifacts)

@@ -51,6 +51,7 @@ OPTIONS = {
     "mean": Option("Mean of each channel, of values from 0 to 1.", "[0.485, 0.456, 0.406]"),
     "std": Option("Standard deviation of each channel.", "[0.229, 0.224, 0.225]"),
     "shapes": Option("Input shapes by name, the batch first, where a file leaves them open.", "{ input = [1, 3, 224, 224] }"),
+    "values": Option("A number that fills an input which the data don't give.", "{ sr = 16000 }"),
     "threads": Option("Threads for every candidate; default: the cores at hand.", "2", 1),
     "seed": Option("Of splits, training and the order of measuring.", "0", 0),
     "out": Option("Folder of the results.", '"runs/fit"'),
@@ -126,4 +127,4 @@ def check_against(options: Fit, task: Task) -> None:
 
 def command_word(name: str) -> str:
     """The option as it is written on the command line."""
-    return {"shapes": "--input-shape", "model": "MODEL", "recipe": "RECIPE"}.get(name, f"--{name.replace('_', '-')}")
+    return {"shapes": "--input-shape", "values": "--set", "model": "MODEL", "recipe": "RECIPE"}.get(name, f"--{name.replace('_', '-')}")

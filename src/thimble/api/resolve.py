@@ -49,6 +49,11 @@ class Asked(Protocol):
         """Input shapes by name, the batch first."""
         ...
 
+    @property
+    def values(self) -> Mapping[str, float] | None:
+        """Numbers that fill inputs which the data don't give."""
+        ...
+
 
 @dataclass(frozen=True)
 class Matched:
@@ -68,7 +73,7 @@ def matched(asked: Asked, data: str) -> Matched:
     from thimble.data import open_task
     from thimble.models import preprocess_of, source_name
 
-    model = ModelSpec(asked.model, asked.weights, size=asked.size, seed=asked.seed, shapes=asked.shapes)
+    model = ModelSpec(asked.model, asked.weights, size=asked.size, seed=asked.seed, shapes=asked.shapes, values=asked.values)
     spec = TaskSpec(data, asked.size, asked.mean, asked.std, asked.seed, True, preprocess_of(model))
     task = open_task(spec)
     sample = one_sample(task)

@@ -29,7 +29,8 @@ SUFFIXES = {".onnx": "onnx", ".pt2": "pt2"}
 
 @dataclass(frozen=True)
 class Opening:
-    """How named artifacts are opened. ``runtime`` takes the place of each format's own; ``shapes`` fill what files leave open.
+    """How named artifacts are opened. ``runtime`` takes the place of each format's own; ``shapes`` fill what files leave open,
+    ``values`` whole inputs with one number.
 
     ``remark`` is told, in a line, of a network that came in training mode.
     """
@@ -41,6 +42,7 @@ class Opening:
     size: int | None = None
     seed: int = 0
     remark: Callable[[str], None] = lambda line: None
+    values: Mapping[str, float] | None = None
 
 
 def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[Subject]:
@@ -121,7 +123,7 @@ def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> 
     format = SUFFIXES.get(Path(spec).suffix)
     if format == "onnx":
         checked_runtime(format, opening.runtime, spec)
-    model = ModelSpec(spec, opening.weights, shapes=opening.shapes, size=opening.size, seed=opening.seed)
+    model = ModelSpec(spec, opening.weights, shapes=opening.shapes, size=opening.size, seed=opening.seed, values=opening.values)
     source = Source(model, None, fingerprint(model), {}, features(), seed=opening.seed, threads=opening.threads)
     building = Building(Store(), process, source)
     if format == "pt2" and opening.runtime in (None, "pytorch"):
@@ -161,12 +163,16 @@ def made_inputs(artifact: Artifact, batch: int, shapes: Mapping[str, tuple[int, 
         given = (shapes or {}).get(spec.name)
         if given is None and None in spec.shape[1:]:
             text = ",".join("?" if size is None else str(size) for size in spec.shape)
-            raise BadInput(f"input {spec.name} leaves its shape open ({text}): give it with --input-shape {spec.name}=1,...")
+            works = ",".join(map(str, spec.with_batch(1))) if spec.sizes else "1,..."
+            raise BadInput(f"input {spec.name} leaves its shape open ({text}): give it, such as --input-shape {spec.name}={works}")
         if given is not None:
             if len(given) != len(shape) or any(a != b for a, b in zip(given[1:], spec.shape[1:], strict=True) if b is not None):
                 raise BadInput(f"input {spec.name} has shape {spec.shape}; --input-shape gave {given}")
             shape[1:] = given[1:]
-        values = generator.standard_normal(shape) if spec.dtype.startswith("float") else np.zeros(shape)
+        if spec.value is not None:
+            values = np.full(shape, spec.value)
+        else:
+            values = np.asarray(generator.standard_normal(shape)) if spec.dtype.startswith("float") else np.zeros(shape)
         made[spec.name] = values.astype(spec.dtype)
     unknown = set(shapes or {}) - set(made)
     if unknown:

@@ -12,7 +12,7 @@ import click
 from thimble.api.options import OPTIONS
 from thimble.cli._say import say, say_json
 from thimble.cli.lab import numbers
-from thimble.cli.measure import shapes
+from thimble.cli.measure import shapes, values
 from thimble.core.values import MB
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 TOLD = ("output_shapes", "parameters_before", "parameters_after", "weights")
 """Notes that the figures say already, or that say where the model came from."""
+
+HARDLY = 0.95
+"""An artifact of more than this share of its source's bytes is said to be hardly smaller."""
 
 SENTENCES = ("training_mode", "batch")
 """Notes that are sentences."""
@@ -38,6 +41,7 @@ SENTENCES = ("training_mode", "batch")
 @click.option("--mean", callback=numbers, metavar="R,G,B", help=OPTIONS["mean"].help)
 @click.option("--std", callback=numbers, metavar="R,G,B", help=OPTIONS["std"].help)
 @click.option("--input-shape", "shapes", multiple=True, callback=shapes, metavar="NAME=1,3,224,224", help=OPTIONS["shapes"].help)
+@click.option("--set", "values", multiple=True, callback=values, metavar="NAME=NUMBER", help=OPTIONS["values"].help)
 @click.option("--threads", type=int, metavar="N", help="Threads for the steps; default: the cores at hand.")
 @click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Of splits, weights and training.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -77,8 +81,19 @@ def told(applied: Applied) -> list[str]:
     size = applied.size
     counts = (("parameters", size.parameters), ("MACs", size.macs))
     said = [f"{size.bytes / MB:.3g} MB ({size.deflated_bytes / MB:.3g} deflated)", *(f"{_count(n)} {name}" for name, n in counts if n)]
-    lines += ["", f"{applied.folder}: {', '.join(said)}", f"  {applied.artifact.main}, for {_title(applied.runtime)}"]
+    lines += ["", *_hardly(applied), f"{applied.folder}: {', '.join(said)}", f"  {applied.artifact.main}, for {_title(applied.runtime)}"]
     return [*lines, f"  next: thimble measure {applied.folder}" + _hint(applied)]
+
+
+def _hardly(applied: Applied) -> list[str]:
+    """A line on an artifact that is not smaller than the file it was made of, or hardly so."""
+    before, now = applied.changes[0].bytes, applied.size.bytes
+    if not before or len(applied.changes) == 1 or now < HARDLY * before:
+        return []
+    said = "hardly smaller" if now < before else "larger"
+    computed = any("computed in the graph" in str(change.notes.get("normalised")) for change in applied.changes)
+    why = "; that file computes its weights, and this one stores them" if computed and now > before else ""
+    return [f"It is {said} than {applied.changes[0].text}: {now / MB:.3g} MB against {before / MB:.3g}{why}."]
 
 
 def _lines(change: Change, before: Change | None) -> list[str]:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thimble.api.options import OPTIONS
 from thimble.cli._say import say, say_json
 from thimble.cli.lab import numbers
-from thimble.cli.measure import shapes
+from thimble.cli.measure import shapes, values
 
 if TYPE_CHECKING:
     from thimble.api.machine import Machine
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--against", metavar="MODEL", help="The float form of MODEL: what it is compared with in time, size and outputs.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; default: the cores at hand.")
 @click.option("--input-shape", "shapes", multiple=True, callback=shapes, metavar="NAME=1,3,224,224", help="What a file leaves open.")
+@click.option("--set", "values", multiple=True, callback=values, metavar="NAME=NUMBER", help=OPTIONS["values"].help)
 @click.option("--size", type=click.IntRange(8, 4096), help="Pixels each way, for images of --data.")
 @click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of each channel, for images of --data.")
 @click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of each channel.")

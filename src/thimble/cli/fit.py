@@ -9,7 +9,7 @@ import click
 
 from thimble.api.options import GOALS, OPTIONS
 from thimble.cli.lab import numbers
-from thimble.cli.measure import seconds, shapes
+from thimble.cli.measure import seconds, shapes, values
 
 OUT = Path("runs/fit")
 
@@ -34,6 +34,7 @@ def says(name: str) -> str:
 @click.option("--mean", callback=numbers, metavar="R,G,B", help=says("mean"))
 @click.option("--std", callback=numbers, metavar="R,G,B", help=says("std"))
 @click.option("--input-shape", "shapes", multiple=True, callback=shapes, metavar="NAME=1,3,224,224", help=says("shapes"))
+@click.option("--set", "values", multiple=True, callback=values, metavar="NAME=NUMBER", help=says("values"))
 @click.option("--threads", type=int, metavar="N", help=says("threads"))
 @click.option("--seed", type=int, metavar="N", help=says("seed") + "  [default: 0]")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="A study.toml; what is given here wins over it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thimble.api.options import OPTIONS as SHARED
 from thimble.cli._say import say_aside
 from thimble.cli.lab import numbers
 from thimble.core.values import seconds_of
@@ -25,6 +27,20 @@ def shapes(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
         if not equals or not all(part.strip().isdigit() and int(part) for part in sizes.split(",")):
             raise click.BadParameter(f"{value!r} is not of the form NAME=1,3,224,224")
         found[name] = tuple(int(part) for part in sizes.split(","))
+    return found
+
+
+def values(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
+    """``sr=16000`` → a number by input."""
+    found = {}
+    for text in given:
+        name, equals, number = text.rpartition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            equals = ""
+        if not equals or not name or not math.isfinite(found[name]):
+            raise click.BadParameter(f"{text!r} is not of the form NAME=NUMBER")
     return found
 
 
@@ -62,6 +78,7 @@ OPTIONS = (
     ),
     click.option("--weights", metavar="SPEC", help="imagenet, or a state dict's file, for a model such as torchvision:resnet18."),
     click.option("--input-shape", "shapes", multiple=True, callback=shapes, metavar="NAME=1,3,224,224", help="What a file leaves open."),
+    click.option("--set", "values", multiple=True, callback=values, metavar="NAME=NUMBER", help=SHARED["values"].help),
     click.option("--size", type=click.IntRange(8, 4096), help="Pixels each way, for images of --data."),
     click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of each channel, for images of --data."),
     click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of each channel."),

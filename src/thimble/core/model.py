@@ -73,13 +73,42 @@ def fed(inputs: Arrays, specs: tuple[TensorSpec, ...]) -> Arrays:
     Raises `BadInput` where neither fits.
     """
     wanted = {spec.name: spec.dtype for spec in specs}
+    return {name: array.astype(wanted[name], copy=False) for name, array in renamed(inputs, specs).items()}
+
+
+def renamed(inputs: Arrays, specs: tuple[TensorSpec, ...]) -> Arrays:
+    """A task's inputs under a model's names: by the same names, else by position.
+
+    An input with a value of its own is filled with that where the data don't name it; of a single number's column the
+    first entry is taken. Raises `BadInput` where neither fits.
+    """
+    import numpy as np
+
+    wanted = [spec.name for spec in specs if spec.value is None or spec.name in inputs]
     if set(wanted) <= set(inputs):
         found = {name: inputs[name] for name in wanted}
     elif len(wanted) == len(inputs):
         found = dict(zip(wanted, inputs.values(), strict=True))
     else:
         raise BadInput(f"the model takes {', '.join(wanted)}, the data gives {', '.join(inputs)}")
-    return {name: array.astype(wanted[name], copy=False) for name, array in found.items()}
+    batch = next((len(array) for array in inputs.values() if array.ndim), 1)
+    made: Arrays = {}
+    for spec in specs:
+        if spec.name not in found:
+            made[spec.name] = np.full(spec.with_batch(batch), spec.value, spec.dtype)
+        else:
+            array = found[spec.name]
+            made[spec.name] = array if spec.shape or not array.ndim else array.reshape(-1)[0]
+    return made
+
+
+def batch_of(specs: tuple[TensorSpec, ...]) -> int | None:
+    """The batch size that a model insists on; ``None`` where it is free.
+
+    Where first dimensions differ, as with a recurrent state's, one sample is taken at a time.
+    """
+    sizes = {spec.shape[0] for spec in specs if spec.shape and spec.value is None} - {None}
+    return None if not sizes else sizes.pop() if len(sizes) == 1 else 1
 
 
 def example_inputs(model: Model, batch: int = 2) -> tuple[Any, ...]:
@@ -105,6 +134,9 @@ def noise_inputs(specs: tuple[TensorSpec, ...], batch: int = 2, seed: int = 0) -
     made: Arrays = {}
     for spec in specs:
         shape = spec.with_batch(batch)
-        values = generator.standard_normal(shape) if spec.dtype.startswith(("float", "bfloat")) else np.ones(shape)
+        if spec.value is not None:
+            values = np.full(shape, spec.value)
+        else:
+            values = np.asarray(generator.standard_normal(shape)) if spec.dtype.startswith(("float", "bfloat")) else np.ones(shape)
         made[spec.name] = values.astype(spec.dtype)
     return made

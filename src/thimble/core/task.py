@@ -132,7 +132,8 @@ class ModelSpec:
 
     ``spec`` is ``NAME:ARGUMENT`` or a path; ``weights`` is ``None``, ``imagenet`` or a file.
     ``shapes`` are input shapes where the source leaves them open, the batch first, and ``dtypes`` their NumPy types
-    (``float32`` where absent); ``classes`` the size of a new head.
+    (``float32`` where absent); ``classes`` the size of a new head. ``values`` are numbers that fill inputs which the data
+    don't give.
     """
 
     spec: str
@@ -142,3 +143,4 @@ class ModelSpec:
     size: int | None = None
     seed: int = 0
     dtypes: Mapping[str, str] | None = None
+    values: Mapping[str, float] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,21 @@ class TensorSpec:
     """Name, shape and type of one input or output tensor.
 
     ``shape`` counts the batch dimension; ``None`` is a dimension of any size, a string a named one.
-    ``dtype`` is a NumPy type name.
+    ``dtype`` is a NumPy type name. ``sizes`` is a shape that works, where some are free. An input with a ``value`` is
+    filled with that number where the data don't give it.
     """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: str = "float32"
+    sizes: tuple[int, ...] | None = field(default=None, repr=False)
+    value: float | None = field(default=None, repr=False)
 
     def with_batch(self, batch: int) -> tuple[int, ...]:
-        """The shape with ``batch`` in place of a free first dimension, and 1 for any other free one."""
-        first, *rest = self.shape
-        return (batch if first is None else first, *(1 if size is None else size for size in rest))
+        """The shape with ``batch`` in place of a free first dimension, and for any other free one a size that works, else 1."""
+        known = self.sizes or (1,) * len(self.shape)
+        rest = (other if size is None else size for size, other in zip(self.shape[1:], known[1:], strict=True))
+        return (batch if self.shape[0] is None else self.shape[0], *rest) if self.shape else ()
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,7 @@ def fit_to(task: Task, inputs: Sequence[TensorSpec]) -> Task:
     """
     batch = next(iter(task.split("test").batches(1)))
     given = list(batch.inputs)
+    inputs = [one for one in inputs if one.value is None or one.name in given]
     if set(given) == {one.name for one in inputs}:
         names = {one.name: one for one in inputs}
     elif len(given) == len(inputs):
@@ -202,6 +203,8 @@ def fit_to(task: Task, inputs: Sequence[TensorSpec]) -> Task:
 
 def _check_fit(array: NDArray[Any], to: TensorSpec, name: str, task: Task) -> None:
     wanted = " x ".join("N" if i == 0 else "?" if size is None else str(size) for i, size in enumerate(to.shape))
+    if not to.shape and array.ndim == 1:
+        return
     fits = len(to.shape) == array.ndim and all(b in (None, a) for a, b in zip(array.shape[1:], to.shape[1:], strict=True))
     if not fits:
         found = " x ".join(["N", *map(str, array.shape[1:])])

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from thimble.core.artifact import Artifact
-from thimble.core.errors import BadInput, MissingExtra, RuntimeFailed
+from thimble.core.errors import MissingExtra, RuntimeFailed
+from thimble.core.model import renamed
 from thimble.core.registry import RUNTIMES
 from thimble.core.subject import Subject
 from thimble.devices import worker
@@ -207,22 +208,16 @@ class Worker:
 
 
 def named_inputs(inputs: Arrays, artifact: Artifact) -> Arrays:
-    """A task's inputs under the artifact's names: the same names, else by position.
+    """A task's inputs under the artifact's names, as `renamed` has them.
 
     In the artifact's types where no kind is lost: real numbers are never cut to whole ones.
     """
     import numpy as np
 
     wanted = {spec.name: spec.dtype for spec in artifact.inputs}
-    if set(wanted) <= set(inputs):
-        found = {name: inputs[name] for name in wanted}
-    elif len(wanted) == len(inputs):
-        found = dict(zip(wanted, inputs.values(), strict=True))
-    else:
-        raise BadInput(f"the model takes {', '.join(wanted)}, the data gives {', '.join(inputs)}")
     return {
         name: array.astype(wanted[name], copy=False) if np.can_cast(array.dtype, wanted[name], "same_kind") else array
-        for name, array in found.items()
+        for name, array in renamed(inputs, artifact.inputs).items()
     }
 
 

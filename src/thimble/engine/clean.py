@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thimble.core.errors import BadInput
-from thimble.core.model import Model, fed
+from thimble.core.model import Model, batch_of, fed
 from thimble.core.task import Arrays, Task
 from thimble.engine.store import Store
 
@@ -27,7 +27,7 @@ def real_samples(model: Model, task: Task | None, count: int) -> Arrays | None:
     """The inputs of the first calibration samples; ``None`` without data that fit the model."""
     if task is None or not model.inputs:
         return None
-    size = model.inputs[0].shape[0] or count
+    size = batch_of(model.inputs) or count
     try:
         batch = next(iter(task.split("calibration").batches(size)))
         return fed(batch.inputs, model.inputs) if len(batch) == size else None

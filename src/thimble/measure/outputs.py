@@ -15,6 +15,7 @@ import numpy as np
 
 from thimble.core.artifact import Artifact
 from thimble.core.errors import BadInput, RuntimeFailed
+from thimble.core.model import batch_of
 from thimble.core.subject import Subject
 from thimble.core.task import Batch, Split
 from thimble.devices.process import Worker
@@ -51,8 +52,7 @@ def run_batch(worker: Worker, batch: Batch, subject: Subject) -> Arrays:
 
 def fixed_batch(artifact: Artifact) -> int | None:
     """The batch size an artifact insists on."""
-    sizes = [spec.shape[0] for spec in artifact.inputs if spec.shape and spec.shape[0] is not None]
-    return sizes[0] if sizes else None
+    return batch_of(artifact.inputs)
 
 
 def batch_size(worker: Worker, split: Split, artifact: Artifact) -> int:

@@ -88,7 +88,8 @@ def fingerprint(spec: ModelSpec) -> str:
     """
     source = _source_of(spec)
     name = type(source).__name__
-    fields = (spec.classes, dict(spec.shapes or {}), dict(spec.dtypes or {}), spec.size, spec.seed)
+    fields: tuple[object, ...] = (spec.classes, dict(spec.shapes or {}), dict(spec.dtypes or {}), spec.size, spec.seed)
+    fields = (*fields, dict(spec.values)) if spec.values else fields
     return digest_of(name, fields, source.identity(spec))
 
 

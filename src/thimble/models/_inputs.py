@@ -40,8 +40,8 @@ def agreed_inputs(declared: tuple[TensorSpec, ...], spec: ModelSpec, source: str
     given = {one.name: one for one in given_inputs(spec)}
     if not given:
         return declared
-    if set(given) == {one.name for one in declared}:
-        pairs = [(own, given[own.name]) for own in declared]
+    if set(given) <= {one.name for one in declared}:
+        pairs = [(own, given.get(own.name, own)) for own in declared]
     elif len(given) == len(declared):
         pairs = list(zip(declared, given.values(), strict=True))
     else:
@@ -107,7 +107,8 @@ def check_head(output_shapes: Mapping[str, Sequence[int | None]], spec: ModelSpe
 
 def check_single(inputs: Sequence[TensorSpec], source: str) -> None:
     """Raise `BadInput` where a model takes several samples at a time and no other number: single ones are what is measured."""
-    for one in inputs:
+    firsts = {one.shape[0] for one in inputs if one.shape}
+    for one in inputs if len(firsts) == 1 else ():
         if one.shape and one.shape[0] not in (None, 1):
             raise BadInput(
                 f"{source} takes {one.name} of shape {shape_text(one.shape)}, {one.shape[0]} samples at a time; single ones are measured: "

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from thimble.core.errors import BadInput, CannotWrite
-from thimble.core.model import Model
+from thimble.core.model import Model, noise_inputs
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, sha256_of
 from thimble.fetch.user_file import foreign
-from thimble.models._inputs import agreed_inputs, check_head
+from thimble.models._inputs import check_head
 from thimble.models._onnx_check import quantized_operators, read_onnx, trains
+from thimble.models._onnx_inputs import settled_inputs, sized_inputs
+
+OPENING = 2
+"""Goes up when opening the same file starts to give another result."""
 
 
 class Onnx:
@@ -32,11 +36,11 @@ class Onnx:
         """Copy the model as ``model.onnx`` and its data files under their own names into ``folder``."""
         path = _path(spec)
         proto, data = read_onnx(path)
-        inputs = agreed_inputs(_inputs(proto, path), spec, spec.spec)
-        shapes = _trial(path, inputs)
+        inputs, remark = settled_inputs(proto, path, spec)
+        inputs, shapes = _trial(path, inputs)
         check_head(shapes, spec)
         _copy(path, data, folder)
-        notes: dict[str, Any] = {"output_shapes": shapes}
+        notes: dict[str, Any] = {"output_shapes": shapes, **({"batch": remark} if remark else {})}
         if quantized := quantized_operators(proto):
             notes["quantized"] = quantized
         if trains(proto):
@@ -54,7 +58,7 @@ class Onnx:
         """The contents of the file and of its data files."""
         path = _path(spec)
         _, data = read_onnx(path)
-        return (sha256_of(path), [(file.relative_to(path.parent).as_posix(), sha256_of(file)) for file in data])
+        return (OPENING, sha256_of(path), [(file.relative_to(path.parent).as_posix(), sha256_of(file)) for file in data])
 
 
 def _path(spec: ModelSpec) -> Path:
@@ -63,58 +67,34 @@ def _path(spec: ModelSpec) -> Path:
     return Path(spec.spec).expanduser()
 
 
-def _inputs(proto: Any, path: Path) -> tuple[TensorSpec, ...]:
-    """The graph's inputs that are no weights; raises `BadInput` for sequences, maps and optional values."""
-    from onnx import helper
-
-    weights = {tensor.name for tensor in proto.graph.initializer}
-    made = []
-    for one in proto.graph.input:
-        if one.name in weights:
-            continue
-        tensor = one.type.tensor_type
-        if not one.type.HasField("tensor_type") or not tensor.HasField("shape"):
-            raise BadInput(f"{path} takes {one.name}, which is no tensor of a known number of dimensions")
-        if not tensor.shape.dim:
-            raise BadInput(f"{path} takes {one.name}, a single number without a batch; inputs have the samples as first dimension")
-        shape = tuple(d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim)
-        try:
-            dtype = str(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
-        except KeyError as error:
-            raise BadInput(f"{path} takes {one.name} in a type that ONNX does not have ({tensor.elem_type})") from error
-        made.append(TensorSpec(one.name, shape, dtype))
-    if not made:
-        raise BadInput(f"{path} takes no input")
-    return tuple(made)
-
-
-def _trial(path: Path, inputs: tuple[TensorSpec, ...]) -> dict[str, list[int | None]]:
-    """Shapes of the outputs, the batch left open, from one run on noise in ONNX Runtime."""
-    import numpy as np
+def _trial(path: Path, inputs: tuple[TensorSpec, ...]) -> tuple[tuple[TensorSpec, ...], dict[str, list[int | None]]]:
+    """The inputs with sizes that work, and the outputs' shapes with the batch left open, from runs on noise in ONNX Runtime."""
     import onnxruntime
 
-    rng = np.random.default_rng(0)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    feeds = {}
-    for one in inputs:
-        noise = rng.standard_normal(one.with_batch(1)) if one.dtype.startswith("float") else np.zeros(one.with_batch(1))
-        feeds[one.name] = noise.astype(one.dtype)
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [one.name for one in session.get_outputs()]
-        results = dict(zip(names, session.run(names, feeds), strict=True))
+        sized, answer = sized_inputs(inputs, lambda specs: session.run(names, noise_inputs(specs, 1)))
     except Exception as error:  # ONNX Runtime's errors have no common base; nothing but its own calls is made here
         free = [one.name for one in inputs if None in one.shape[1:]]
         hint = f"; sizes of {', '.join(free)} are open, give --input-shape" if free else ""
         raise BadInput(f"ONNX Runtime can't run {path}: {foreign(error)}{hint}") from error
+    results = dict(zip(names, answer, strict=True))
+    _check_results(results, path)
+    return sized, {name: [None, *value.shape[1:]] for name, value in results.items()}
+
+
+def _check_results(results: dict[str, Any], path: Path) -> None:
+    import numpy as np
+
     for name, value in results.items():
         if not isinstance(value, np.ndarray):
             raise BadInput(f"{path} answers with {name}, which is no tensor but a {type(value).__name__}")
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise BadInput(f"{path} answers noise with NaN or infinity in {name}; its weights are damaged or it diverges")
-    return {name: [None, *value.shape[1:]] for name, value in results.items()}
 
 
 def _copy(path: Path, data: list[Path], folder: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thimble.core.model import Model, noise_inputs
-from thimble.core.values import first_line
+from thimble.core.values import TensorSpec, first_line
 from thimble.models._intake.agreement import agreement_db, answers
 from thimble.models._intake.folding import fold
 from thimble.models._intake.naming import fresh_names
+from thimble.models._intake.numbers import fix_numbers
 from thimble.models._intake.opset import raise_opset
 from thimble.models._intake.sharing import untie
 from thimble.models._intake.structure import bare_inputs, inlined, tidy
@@ -57,7 +58,7 @@ def clean_onnx(model: Model, output: Path, samples: Arrays | None = None, thread
     reasons = []
     for folding in (True, False):
         try:
-            cleaned = _cleaned(_loaded(source), folding)
+            cleaned = _cleaned(_loaded(source), model.inputs, folding)
             agreement = _checked(cleaned.proto, source, model, samples, threads)
         except Exception as error:  # onnx's converter and passes and ONNX Runtime raise all kinds, on any file
             reasons.append(first_line(error))
@@ -74,11 +75,11 @@ def _loaded(source: Path) -> Any:
     return onnx.load(str(source))
 
 
-def _cleaned(proto: Any, folding: bool) -> _Cleaned:
+def _cleaned(proto: Any, inputs: tuple[TensorSpec, ...], folding: bool) -> _Cleaned:
     """Every transform in order; without ``folding``, those that change no computation."""
     changes: list[str | None] = []
     proto, change = inlined(proto)
-    changes += [change, bare_inputs(proto)]
+    changes += [change, bare_inputs(proto), fix_numbers(proto, inputs)]
     proto, change = raise_opset(proto)
     changes += [change, widen(proto)]
     if folding:

@@ -19,7 +19,7 @@ INVENTED = re.compile(r"_(scale|zero_point|quantized|quantize|dequantize|fp16|fl
 def fresh_names(proto: Any) -> str | None:
     """Rename inner tensors where one name is another one with such an ending; names of inputs and outputs stay."""
     own = {value.name for value in (*proto.graph.input, *proto.graph.output)}
-    names = {name for name in _names(proto.graph) if name}
+    names = names_of(proto.graph)
     losers: dict[str, None] = {}
     for name in sorted(names):
         for match in INVENTED.finditer(name):
@@ -53,6 +53,11 @@ def subgraphs(graph: Any) -> Iterator[Any]:
             if attribute.HasField("g"):
                 yield attribute.g
             yield from attribute.graphs
+
+
+def names_of(graph: Any) -> set[str]:
+    """Every tensor's name in a graph and those inside it."""
+    return {name for name in _names(graph) if name}
 
 
 def free_name(name: str, taken: set[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from thimble.core.errors import BadInput, NotApplicable
-from thimble.core.model import Model, fed
+from thimble.core.model import Model, batch_of, fed
 from thimble.core.step import Context
 from thimble.core.task import Arrays
 
@@ -18,7 +18,7 @@ BATCH = 16
 def batch_count(model: Model, context: Context, batch: int = BATCH) -> int:
     """How many batches `calibration_batches` gives: a model of a fixed batch size drops what fills none."""
     samples = len(context.task.split("calibration")) if context.task else 0
-    fixed = model.inputs[0].shape[0]
+    fixed = batch_of(model.inputs)
     return samples // fixed if fixed else -(-samples // batch)
 
 
@@ -36,11 +36,11 @@ def calibration_batches(
         raise NotApplicable("static quantization needs calibration data, and there is no task")
     split = context.task.split("calibration")
     count = min(len(split), samples or len(split))
-    size = model.inputs[0].shape[0] or batch_size
+    size = batch_of(model.inputs) or batch_size
     rng = np.random.default_rng(context.seed)
     seen = 0
     for batch in split.batches(size):
-        if seen >= count or (len(batch) < size and model.inputs[0].shape[0]):
+        if seen >= count or (len(batch) < size and batch_of(model.inputs)):
             return
         inputs = fed(batch.inputs, model.inputs)
         yield inputs if calibration == "data" else {name: _noise(array, rng) for name, array in inputs.items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from thimble.core.errors import BadInput, NotApplicable
-from thimble.core.model import Model
+from thimble.core.model import Model, batch_of
 from thimble.core.settings import Samples
 from thimble.core.step import Context, needing
 
@@ -90,7 +90,7 @@ class NncfQuantize:
         """The calibration samples one by one: NNCF takes the range of each, and counts them."""
         from thimble.steps.compress._calibration import calibration_batches
 
-        fixed = model.inputs[0].shape[0] or 1
+        fixed = batch_of(model.inputs) or 1
         for batch in calibration_batches(model, context, "data", self.subset_size):
             for start in range(0, len(next(iter(batch.values()))), fixed):
                 if len(seen) < self.subset_size:

@@ -42,14 +42,18 @@ class OnnxQuantizeDynamic:
         from thimble.steps.compress._tolerant import tolerantly
 
         source, target = prepared(model, context.scratch), context.output / "model.onnx"
-        inside = has_subgraphs(source)
         weights = QuantType.QUInt8 if self.weights == "uint8" else QuantType.QInt8
 
-        def attempt(left: Collection[str], quick: bool) -> None:
+        def write(left: Collection[str], inside: bool) -> None:
+            options = {"EnableSubgraph": inside}
             with chatter_off():
-                quantize_dynamic(
-                    str(source), str(target), weight_type=weights, nodes_to_exclude=list(left), extra_options={"EnableSubgraph": inside}
-                )
+                quantize_dynamic(str(source), str(target), weight_type=weights, nodes_to_exclude=list(left), extra_options=options)
+
+        def attempt(left: Collection[str], quick: bool) -> None:
+            try:
+                write(left, has_subgraphs(source))
+            except Exception:  # weights of the main graph in a branch, for one: the branches then stay in float
+                write(left, False)
 
         notes = tolerantly(source, target, model, context, attempt) | counted(target)
         if not notes["quantized_operators"]:
