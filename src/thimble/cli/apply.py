@@ -24,7 +24,7 @@ TOLD = ("output_shapes", "parameters_before", "parameters_after", "weights")
 HARDLY = 0.95
 """An artifact of more than this share of its source's bytes is said to be hardly smaller."""
 
-SENTENCES = ("training_mode", "batch")
+SENTENCES = ("training_mode", "batch", "baked", "widened")
 """Notes that are sentences."""
 
 

@@ -182,10 +182,20 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _save_network(network: Any, path: Path) -> None:
+    """Pickle a network by the names of its classes; by their code where they have no name to be found under.
+
+    Classes inside functions, lambdas, and modules loaded through a specification are such: cloudpickle is made for them.
+    """
+    import pickle
+
+    import cloudpickle
     import torch
 
     with writing(path):
-        torch.save(network, path)
+        try:
+            torch.save(network, path)
+        except (pickle.PicklingError, AttributeError, TypeError):
+            torch.save(network, path, pickle_module=cloudpickle)
 
 
 def _load_network(path: Path) -> Any:

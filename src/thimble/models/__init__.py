@@ -35,6 +35,9 @@ __all__ = [
 
 _SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".py": "file"}
 
+OPENING = 3
+"""Goes up when opening the same source starts to give another model."""
+
 
 @runtime_checkable
 class ModelSource(Protocol):
@@ -90,7 +93,7 @@ def fingerprint(spec: ModelSpec) -> str:
     name = type(source).__name__
     fields: tuple[object, ...] = (spec.classes, dict(spec.shapes or {}), dict(spec.dtypes or {}), spec.size, spec.seed)
     fields = (*fields, dict(spec.values)) if spec.values else fields
-    return digest_of(name, fields, source.identity(spec))
+    return digest_of(name, OPENING, fields, source.identity(spec))
 
 
 def prepare_unpickling(spec: ModelSpec) -> None:

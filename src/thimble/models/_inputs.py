@@ -12,6 +12,7 @@ from thimble.core.model import TORCH, Model, example_inputs, named_outputs
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, listed
 from thimble.fetch.user_file import foreign
+from thimble.models._intake.network import SAME_DB, baked, same_db, widened
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -80,16 +81,45 @@ def torch_model(network: nn.Module, inputs: tuple[TensorSpec, ...], spec: ModelS
     The trial takes two samples, then one where two don't pass: the batch size is then fixed at 1. Raises `BadInput`
     where the network can't take the inputs, answers with anything but finite tensors, or has another head than asked.
     """
-    told = dict(notes or {})
+    told = {**(notes or {}), **{name: note for name, note in (("baked", baked(network)), ("widened", widened(network))) if note}}
+    if "widened" in told:
+        inputs = tuple(replace(one, dtype="float32") if one.dtype in ("float16", "bfloat16") else one for one in inputs)
     try:
         outputs = trial(network, inputs, 2)
     except _RefusedError:  # it may still take one sample
         outputs, inputs = _one_sample(network, inputs, spec.spec), tuple(replace(one, shape=one.with_batch(1)) for one in inputs)
         told["batch"] = "takes one sample at a time only"
     _check_outputs(outputs, spec.spec)
+    _check_repeats(network, inputs, outputs, spec.spec)
+    _check_batch(network, inputs, outputs, spec.spec)
     told["output_shapes"] = {name: [None, *tensor.shape[1:]] for name, tensor in outputs.items()}
     check_head(told["output_shapes"], spec)
     return Model(TORCH, network, inputs, tuple(outputs), told)
+
+
+def _check_repeats(network: nn.Module, inputs: tuple[TensorSpec, ...], outputs: dict[str, Tensor], source: str) -> None:
+    """Raise `BadInput` where the network answers the same input differently: nothing can be compared with it."""
+    batch = inputs[0].shape[0] if inputs and inputs[0].shape else 2
+    agreement = same_db(outputs, trial(network, inputs, batch or 2))
+    if agreement < SAME_DB:
+        raise BadInput(
+            f"{source} differs from itself: run twice on the same input, its outputs agree to {agreement:.0f} dB only. Take the "
+            "randomness out of forward (noise, dropout that is always on, sampling), or draw it from a fixed seed"
+        )
+
+
+def _check_batch(network: nn.Module, inputs: tuple[TensorSpec, ...], outputs: dict[str, Tensor], source: str) -> None:
+    """Raise `BadInput` where two samples have a batch dimension in the first output, and one sample has none."""
+    name, of_two = next(iter(outputs.items()))
+    try:
+        of_one = trial(network, inputs, 1).get(name)
+    except _RefusedError:  # it takes several samples at a time only
+        return
+    if of_one is not None and of_one.ndim < of_two.ndim:
+        raise BadInput(
+            f"{source} drops the batch dimension of a single sample: {name} has shape {tuple(of_two.shape)} for two samples and "
+            f"{tuple(of_one.shape)} for one. Name the dimension where forward squeezes: squeeze(-1), not squeeze()"
+        )
 
 
 def head_of(output_shapes: Mapping[str, Sequence[int | None]]) -> int | None:
@@ -118,7 +148,7 @@ def check_single(inputs: Sequence[TensorSpec], source: str) -> None:
 
 def remarks(notes: Mapping[str, Any]) -> tuple[str, ...]:
     """What a user must hear of a model that was opened, from its notes: it came in training mode, it is quantized, ..."""
-    said = [str(notes[name]) for name in ("training_mode", "batch") if name in notes]
+    said = [str(notes[name]) for name in ("training_mode", "batch", "baked", "widened") if name in notes]
     if quantized := notes.get("quantized"):
         said.append("is quantized already: " + listed((f"{count} {name}" for name, count in quantized.items()), 4))
     return tuple(said)

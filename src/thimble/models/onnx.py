@@ -16,9 +16,6 @@ from thimble.models._inputs import check_head
 from thimble.models._onnx_check import quantized_operators, read_onnx, trains
 from thimble.models._onnx_inputs import settled_inputs, sized_inputs
 
-OPENING = 2
-"""Goes up when opening the same file starts to give another result."""
-
 
 class Onnx:
     """``model.onnx``: format ``onnx``. Nothing in the file is believed before it is checked.
@@ -58,7 +55,7 @@ class Onnx:
         """The contents of the file and of its data files."""
         path = _path(spec)
         _, data = read_onnx(path)
-        return (OPENING, sha256_of(path), [(file.relative_to(path.parent).as_posix(), sha256_of(file)) for file in data])
+        return (sha256_of(path), [(file.relative_to(path.parent).as_posix(), sha256_of(file)) for file in data])
 
 
 def _path(spec: ModelSpec) -> Path:
@@ -90,6 +87,9 @@ def _trial(path: Path, inputs: tuple[TensorSpec, ...]) -> tuple[tuple[TensorSpec
 def _check_results(results: dict[str, Any], path: Path) -> None:
     import numpy as np
 
+    first = next(iter(results))
+    if np.ndim(results[first]) == 0 and isinstance(results[first], np.ndarray | np.generic):
+        raise BadInput(f"{path} answers one sample with {first}, a single number without a batch; name the dimension where it squeezes")
     for name, value in results.items():
         if not isinstance(value, np.ndarray):
             raise BadInput(f"{path} answers with {name}, which is no tensor but a {type(value).__name__}")
