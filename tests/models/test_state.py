@@ -116,3 +116,38 @@ def test_a_missing_batch_count_does_not_matter() -> None:
     target = network(3)
     load_state(target, state, "w")
     assert torch.equal(target[0].weight, state["0.weight"])
+
+
+def test_a_dictionary_that_holds_itself(tmp_path: Path) -> None:
+    loop: dict[str, object] = {"epoch": 1}
+    loop["state_dict"] = loop
+    torch.save(loop, tmp_path / "w.pth")
+    refused(tmp_path / "w.pth", "holds no state dict but a dictionary with the keys 'epoch', 'state_dict'")
+
+
+@pytest.mark.parametrize(
+    ("tensor", "words"),
+    [
+        (torch.zeros(2, 2, device="meta"), "weight has no numbers"),
+        (torch.eye(2).to_sparse(), "weight is stored as sparse_coo"),
+        (torch.quantize_per_tensor(torch.ones(2, 2), 0.1, 0, torch.qint8), "weight is quantized"),
+    ],
+)
+def test_tensors_that_are_no_plain_numbers(tmp_path: Path, tensor: torch.Tensor, words: str) -> None:
+    torch.save({"weight": tensor}, tmp_path / "w.pth")
+    refused(tmp_path / "w.pth", words)
+
+
+def test_complex_numbers_do_not_lose_their_imaginary_part() -> None:
+    with pytest.raises(BadInput, match="weight is complex, and would lose its imaginary part"):
+        load_state(nn.Linear(2, 2, bias=False), {"weight": torch.eye(2, dtype=torch.complex64)}, "w.pth")
+    network = nn.Linear(2, 2, bias=False, dtype=torch.complex64)
+    load_state(network, {"weight": 1j * torch.eye(2)}, "w.pth")
+    assert network.weight[0, 0] == 1j
+
+
+def test_a_dictionary_with_long_keys(tmp_path: Path) -> None:
+    torch.save({f"{i}" * 10_000: i for i in range(100)}, tmp_path / "w.pth")
+    with pytest.raises(BadInput) as error:
+        read_state(tmp_path / "w.pth")
+    assert len(str(error.value)) < 800

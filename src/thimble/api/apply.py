@@ -178,8 +178,8 @@ def _prepared(options: Apply) -> tuple[Source, Task | None, Recipe]:
     wanted = named_or_parsed(options.recipe, situation, options.runtime)
     check_route(wanted.steps, format, wanted.runtime)
     _check_data(wanted.steps, found)
-    model = found.model if found else ModelSpec(options.model, options.weights, None, options.shapes, options.size, options.seed)
-    model = replace(model, values=options.values)
+    alone = ModelSpec(options.model, options.weights, shapes=options.shapes, size=options.size, seed=options.seed, named=True)
+    model = replace(found.model if found else alone, values=options.values)
     facts = {}
     if found:
         how = repr(found.task.preprocess)

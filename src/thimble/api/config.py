@@ -19,7 +19,8 @@ from thimble.api.fit import Fit
 from thimble.api.options import OPTIONS, problem
 from thimble.core.errors import BadInput, CannotWrite, UnknownName
 from thimble.core.study import Limits
-from thimble.core.values import seconds_of
+from thimble.core.text import brief
+from thimble.core.values import first_line, seconds_of
 
 NAME = "study.toml"
 _LIMITS = tuple(f.name for f in dataclasses.fields(Limits))
@@ -72,7 +73,9 @@ def read_values(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise BadInput(f"{path} can't be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is no TOML: {error}") from error
+        raise BadInput(f"{path} is no TOML: {first_line(error)}") from error
+    except (RecursionError, ValueError) as error:  # brackets in brackets; whole numbers of thousands of digits
+        raise BadInput(f"{path} can't be read: {first_line(error)}") from error
     kinds = _kinds()
     for name in given:
         if name not in kinds:
@@ -133,9 +136,9 @@ def _kinds() -> dict[str, Any]:
 def _converted(name: str, value: Any, kind: Any, path: Path) -> Any:
     try:
         made = seconds_of(value) if name == "budget" and isinstance(value, str) else msgspec.convert(value, kind)
-    except (msgspec.ValidationError, ValueError) as error:
+    except (msgspec.ValidationError, ValueError, OverflowError) as error:
         wanted = 'seconds, or text such as "10m"' if name == "budget" else _said(kind)
-        raise BadInput(f"{path}: {name} must be {wanted}, not {_toml(value)}") from error
+        raise BadInput(f"{path}: {name} must be {wanted}, not {brief(_toml(value))}") from error
     if said := problem(name, made):
         raise BadInput(f"{path}: {name} {said}")
     return made

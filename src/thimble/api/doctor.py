@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thimble.api.options import check
 from thimble.api.subjects import Opening, look_through, made_inputs, open_subjects
 from thimble.core.errors import BadInput, ThimbleError
+from thimble.core.paths import user_path
 from thimble.core.registry import RUNTIMES
 from thimble.core.step import Progress, silent
 from thimble.core.study import Candidate, Limits, Quality, Run, Study, TaskInfo, read_study
@@ -52,7 +54,8 @@ def examine(spec: str, options: Doctor | None = None, progress: Progress = silen
     no model, and for a study without any artifact.
     """
     options = options or Doctor()
-    path = Path(spec).expanduser()
+    check(options)
+    path = user_path(spec)
     if (path / "study.json").is_file() or (path.name == "study.json" and path.is_file()):
         folder = path if path.is_dir() else path.parent
         return _study(read_study(folder), folder, options, progress)

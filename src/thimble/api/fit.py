@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from thimble.api.lab import available_cores
 from thimble.api.options import check, check_against
 from thimble.api.resolve import matched, trainable
-from thimble.core.errors import LimitsNotMet
+from thimble.core.errors import LimitsNotMet, OutOfTime
 from thimble.core.study import Limits
 
 if TYPE_CHECKING:
@@ -51,13 +51,18 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
     ``summarize(study).met``.
     """
     from thimble.api.config import write_config
+    from thimble.models import check_name
     from thimble.study.searching import Clock, Search
     from thimble.study.workflow import working
 
     clock = Clock(options.budget, time.monotonic())
-    with working(plan(options), Path(out), listen or (lambda event: None), store) as work:
-        write_config(options, Path(out))
-        Search(work, clock).run()
+    try:
+        with working(plan(options), Path(out), listen or (lambda event: None), store) as work:
+            write_config(options, Path(out))
+            Search(work, clock).run()
+    except OutOfTime:
+        check_name(options.model)  # a name is looked up by a large library, which may have had no time to be imported
+        raise
     return work.study
 
 

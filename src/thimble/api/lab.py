@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thimble.api.options import check
 from thimble.core.errors import BadInput
 from thimble.core.study import Limits
 from thimble.core.task import ModelSpec, TaskSpec, one_sample
@@ -55,14 +56,15 @@ def plan(options: Lab) -> Plan:
     from thimble.core.recipe import recipe
     from thimble.core.sampling import Sampling
     from thimble.data import open_task
-    from thimble.models import preprocess_of
+    from thimble.models import preprocess_of, source_name
     from thimble.search.named import lab_recipes
     from thimble.steps.compress.train import Train
     from thimble.study.workflow import Plan
 
+    check(options)
+    if source_name(options.model) == "onnx":
+        raise BadInput(f"--model {options.model} is an ONNX file, which can't be trained or pruned: give the network, or use thimble fit")
     threads = options.threads or available_cores()
-    if threads < 1:
-        raise BadInput(f"--threads must be at least 1, not {threads}")
     size = options.image_size or (None if options.weights == "imagenet" else 64)
     recipes = lab_recipes(options.only or (["baseline"] if options.recipes else ()), options.quick, options.opset)
     recipes += tuple(recipe(name, text) for name, text in options.recipes.items())

@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thimble.api.options import check
 from thimble.api.subjects import Opening, made_inputs, open_subjects, split_runtime
 from thimble.core.distribution import version
 from thimble.core.errors import BadInput, CannotWrite, RuntimeFailed, ThimbleError
+from thimble.core.paths import user_path
 from thimble.core.registry import METRICS, PROBES, RUNTIMES
 from thimble.core.sampling import Sampling
 from thimble.core.step import Progress, silent
@@ -72,6 +74,7 @@ def measure(artifacts: Sequence[str], options: Measuring | None = None, progress
     options = options or Measuring()
     if not artifacts:
         raise BadInput("nothing to measure: give at least one artifact")
+    check(options)
     for name in options.probes:
         PROBES.get(name)
     with tempfile.TemporaryDirectory(prefix="thimble-") as folder, reserve():
@@ -98,7 +101,7 @@ def compare(first: str, second: str, options: Measuring | None = None, progress:
 
 def saved_study(text: str) -> Study | None:
     """The study at a path, or ``None`` where the text names none."""
-    path = Path(text).expanduser()
+    path = user_path(text)
     return read_study(path) if (path / "study.json").is_file() or (path.suffix == ".json" and path.is_file()) else None
 
 

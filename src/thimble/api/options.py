@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from thimble.core.errors import BadInput
+from thimble.core.values import LONGEST_S, fitting
 
 if TYPE_CHECKING:
     from thimble.api.fit import Fit
@@ -20,8 +21,14 @@ if TYPE_CHECKING:
 SHORTEST_MS = 0.001
 """A microsecond: an empty call of any runtime from Python takes longer, so no artifact can be proven below it."""
 
+LARGEST = 1e9
+"""No limit beyond this one is ever missed."""
+
 SMALLEST_MB = 0.0001
 """A hundred bytes: no format holds a network in less."""
+
+MOST_CHANNEL = 1e6
+"""Means and deviations of channels lie far below this."""
 
 GOALS = ("latency", "size", "memory")
 
@@ -52,11 +59,14 @@ OPTIONS = {
     "std": Option("Standard deviation of each channel.", "[0.229, 0.224, 0.225]"),
     "shapes": Option("Input shapes by name, the batch first, where a file leaves them open.", "{ input = [1, 3, 224, 224] }"),
     "values": Option("A number that fills an input which the data don't give.", "{ sr = 16000 }"),
-    "threads": Option("Threads for every candidate; default: the cores at hand.", "2", 1),
-    "seed": Option("Of splits, training and the order of measuring.", "0", 0),
+    "threads": Option("Threads for every candidate; default: the cores at hand.", "2", 1, 1024),
+    "seed": Option("Of splits, training and the order of measuring.", "0", 0, 2**32 - 1),
     "out": Option("Folder of the results.", '"runs/fit"'),
 }
 """By the name of the field, in the order in which they are told. ``out`` is no field: it is where the results go."""
+
+OTHERS = {"batch": (1, 65_536), "opset": (7, 99), "image_size": (8, 4096)}
+"""Ranges of numbers that are no options of a fit."""
 
 
 def problem(name: str, value: Any) -> str | None:
@@ -65,35 +75,47 @@ def problem(name: str, value: Any) -> str | None:
         return None
     if name == "minimize" and value not in GOALS:
         return f"must be latency, size or memory, not {value!r}"
-    if name == "budget" and not 0 < value < math.inf:
-        return f"is {value:g} s; give a length of time above 0, such as 10m"
+    if name in ("budget", "sustained") and not 0 < value <= LONGEST_S:
+        return f"is {value:g} s; give a length of time above 0 and up to a year, such as 10m"
     if name in ("mean", "std"):
         return _channels(name, value)
     if name == "shapes":
         bad = next(((key, shape) for key, shape in value.items() if not shape or min(shape) < 1), None)
-        return f"gives {bad[0]} the shape {tuple(bad[1])}; the batch comes first, and sizes are 1 or more" if bad else None
+        return f"gives {bad[0]} the shape {tuple(bad[1])}; the batch comes first, and sizes are 1 or more" if bad else _too_large(value)
     if isinstance(value, int | float):
         return _out_of_range(name, value)
     return "is empty" if value == "" else None
 
 
+def _too_large(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """Why no input of one of these shapes can be made."""
+    try:
+        for name, shape in shapes.items():
+            fitting(name, tuple(shape))
+    except BadInput as error:
+        return f"is too large: {error}"
+    return None
+
+
 def _out_of_range(name: str, value: float) -> str | None:
     option = OPTIONS.get(name)
-    least, most = (option.least, option.most) if option else (None, None)
+    least, most = (option.least, option.most) if option else OTHERS.get(name, (None, None))
     if not math.isfinite(value):
         return f"is {value}; it must be a number"
+    if name.startswith("max_") and value > LARGEST:
+        return f"is {value:g}; leave it out for no limit"
     if least is not None and value < least:
         if name.startswith("max_"):
             return f"is {value:g}; no artifact could meet it: give {least:g} or more" + (", or leave it out" if least else "")
         return f"is {value:g}; it must be at least {least:g}"
-    return f"is {value:g}; it must be at most {most:g}" if most is not None and value > most else None
+    return f"is {value}; it must be at most {most}" if most is not None and value > most else None
 
 
 def _channels(name: str, values: Iterable[float]) -> str | None:
     numbers = tuple(values)
     if len(numbers) != 3:
         return f"has {len(numbers)} numbers; images have three channels, so it takes three"
-    if not all(map(math.isfinite, numbers)) or (name == "std" and min(numbers) <= 0):
+    if max(map(abs, numbers)) > MOST_CHANNEL or not all(map(math.isfinite, numbers)) or (name == "std" and min(numbers) < 1 / MOST_CHANNEL):
         return f"is {', '.join(f'{one:g}' for one in numbers)}; it must be three numbers{' above 0' if name == 'std' else ''}"
     return None
 

@@ -79,8 +79,9 @@ def matched(asked: Asked, data: str) -> Matched:
     sample = one_sample(task)
     if asked.shapes:
         _check_shapes(asked.shapes, sample, task.name)
+    named = asked.shapes is not None and set(asked.shapes) != set(sample)
     shapes = asked.shapes or {name: array.shape for name, array in sample.items()}
-    model = replace(model, shapes=shapes, dtypes={name: str(array.dtype) for name, array in sample.items()})
+    model = replace(model, shapes=shapes, named=named, dtypes={name: str(array.dtype) for name, array in sample.items()})
     if asked.weights is None and source_name(asked.model) in ("torchvision", "timm") and task.labels:
         model = replace(model, classes=len(task.labels))
     return Matched(model, spec, task)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from thimble.core.artifact import MANIFEST, Artifact, describe, read_manifest
 from thimble.core.errors import BadInput, MissingExtra
+from thimble.core.paths import user_path
 from thimble.core.processor import features
 from thimble.core.recipe import Recipe
 from thimble.core.registry import RUNTIMES
 from thimble.core.subject import Subject
 from thimble.core.task import ModelSpec
-from thimble.core.values import File
+from thimble.core.values import File, fitting
 
 if TYPE_CHECKING:
     from thimble.core.task import Arrays
@@ -81,7 +82,7 @@ def split_runtime(spec: str) -> tuple[str, str | None]:
 
 
 def _open(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> Subject:
-    path = Path(spec).expanduser()
+    path = user_path(spec)
     if path.is_dir():
         artifact = read_manifest(path)
         look_through(path, artifact, process)
@@ -123,7 +124,7 @@ def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> 
     format = SUFFIXES.get(Path(spec).suffix)
     if format == "onnx":
         checked_runtime(format, opening.runtime, spec)
-    model = ModelSpec(spec, opening.weights, shapes=opening.shapes, size=opening.size, seed=opening.seed, values=opening.values)
+    model = ModelSpec(spec, opening.weights, None, opening.shapes, opening.size, opening.seed, values=opening.values, named=True)
     source = Source(model, None, fingerprint(model), {}, features(), seed=opening.seed, threads=opening.threads)
     building = Building(Store(), process, source)
     if format == "pt2" and opening.runtime in (None, "pytorch"):
@@ -169,6 +170,7 @@ def made_inputs(artifact: Artifact, batch: int, shapes: Mapping[str, tuple[int, 
             if len(given) != len(shape) or any(a != b for a, b in zip(given[1:], spec.shape[1:], strict=True) if b is not None):
                 raise BadInput(f"input {spec.name} has shape {spec.shape}; --input-shape gave {given}")
             shape[1:] = given[1:]
+        fitting(spec.name, tuple(shape))
         if spec.value is not None:
             values = np.full(shape, spec.value)
         else:

@@ -16,7 +16,8 @@ import click
 
 from thimble.cli._say import say_aside
 from thimble.core.distribution import NAME
-from thimble.core.errors import CannotWrite, ThimbleError
+from thimble.core.errors import BadInput, CannotWrite, ThimbleError
+from thimble.core.text import is_text
 
 INTERRUPTED = 130
 
@@ -57,6 +58,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; every expected error is one line on standard error."""
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
+    strange = next((word for word in given if not is_text(word)), None)
+    if strange is not None:
+        _say(f"{strange!r} is no UTF-8 text; rename the file or folder", debug)
+        sys.exit(BadInput.exit_code)
     arguments = [word for word in given if word != "--debug"]
     try:
         result = thimble.main(arguments, prog_name="thimble", standalone_mode=False)

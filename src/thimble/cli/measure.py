@@ -51,7 +51,7 @@ def seconds(ctx: click.Context, parameter: click.Parameter, value: str | None) -
     try:
         return seconds_of(value)
     except ValueError as error:
-        raise click.BadParameter(f"{value!r} is no length of time such as 60s or 2m") from error
+        raise click.BadParameter(f"{value!r} is no length of time such as 60s or 2m, a year at most") from error
 
 
 def precision(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import click
 
 from thimble.cli._say import say
@@ -17,8 +19,11 @@ def command(prune: bool, days: float) -> None:
     The store lies in $THIMBLE_STORE, else in the user's cache folder. Removing it costs nothing but the time to do
     the work again.
     """
+    from thimble.core.errors import BadInput
     from thimble.engine.store import Store
 
+    if not days < math.inf:  # not a number, too
+        raise BadInput(f"--days is {days}; give a number of days")
     store = Store()
     if prune:
         count, freed = store.prune(days)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -10,10 +13,26 @@ import msgspec
 from thimble.core.errors import BadInput
 from thimble.core.model import Model
 from thimble.core.preprocess import Preprocess
+from thimble.core.reading import converted, decoded
 from thimble.core.seen import SEEN
 from thimble.core.values import File, TensorSpec
 
 MANIFEST = "artifact.json"
+SUFFIXES = {
+    "onnx": ".onnx",
+    "openvino": ".xml",
+    "ncnn": ".param",
+    "pt2": ".pt2",
+    "torchscript": ".pt",
+    "tflite": ".tflite",
+    "executorch": ".pte",
+}
+"""What the main file of a format ends in; where a folder holds several, the first of them is the main one."""
+LARGEST = 8192
+"""Pixels each way of an image that a network takes."""
+RESAMPLING = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
+"""Pillow's filters."""
+_TYPE = re.compile(r"bool|bfloat16|u?int(4|8|16|32|64)|float(16|32|64|8_\w+)|complex(64|128)")
 
 
 @dataclass(frozen=True)
@@ -57,7 +76,7 @@ def main_file(folder: Path) -> Path:
     paths = sorted(path for path in folder.glob("model.*") if path.is_file())
     if not paths:
         raise BadInput(f"{folder} holds no file called model.*; it is no artifact")
-    ranked = (".onnx", ".xml", ".param", ".pt2", ".pt", ".tflite", ".pte")
+    ranked = tuple(SUFFIXES.values())
     return min(paths, key=lambda path: ranked.index(path.suffix) if path.suffix in ranked else len(ranked))
 
 
@@ -70,12 +89,53 @@ def read_manifest(folder: Path) -> Artifact:
     """Read ``artifact.json``; raises `BadInput` where it is absent, malformed, or points outside its folder."""
     path = folder / MANIFEST
     try:
-        artifact = msgspec.json.decode(path.read_bytes(), type=Artifact)
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise BadInput(f"{folder} is no artifact: it has no {MANIFEST}") from error
-    except msgspec.DecodeError as error:
-        raise BadInput(f"{path} can't be read: {error}") from error
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}") from error
+    artifact = converted(decoded(data, path, "artifact's description"), Artifact, path, "artifact's description")
+    for problem in chain(_of_tensors(artifact), _of_files(artifact), _of_images(artifact.preprocess)):
+        raise BadInput(f"{path} can't be used: {problem}")
     for name in (artifact.main, *(file.path for file in artifact.files)):
-        if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        if "\0" in name or not (folder / name).resolve().is_relative_to(folder.resolve()):
             raise BadInput(f"{path} names {name!r}, which lies outside its folder")
     return artifact
+
+
+def _of_tensors(artifact: Artifact) -> Iterator[str]:
+    names = [spec.name for spec in artifact.inputs]
+    if len(set(names)) < len(names) or len(set(artifact.outputs)) < len(artifact.outputs):
+        yield "two of its inputs or outputs have the same name"
+    for spec in artifact.inputs:
+        if not _TYPE.fullmatch(spec.dtype):
+            yield f"input {spec.name!r} has the type {spec.dtype!r}, which is no type of numbers"
+        sizes = (*spec.shape, *(spec.sizes or ()))
+        if any(size is not None and size < 1 for size in sizes):
+            yield f"input {spec.name!r} has shape {spec.shape}; sizes are 1 or more"
+        if spec.sizes is not None and len(spec.sizes) != len(spec.shape):
+            yield f"input {spec.name!r} has {len(spec.shape)} dimensions, and {len(spec.sizes)} sizes that work"
+        spec.with_batch(1)
+
+
+def _of_files(artifact: Artifact) -> Iterator[str]:
+    suffix = SUFFIXES.get(artifact.format)
+    if suffix is not None and Path(artifact.main).suffix != suffix:
+        yield f"its format is {artifact.format}, whose files end in {suffix}, and its main file is {artifact.main!r}"
+    if artifact.main not in {file.path for file in artifact.files}:
+        yield f"its main file {artifact.main!r} is not among its files"
+    for file in artifact.files:
+        if file.bytes < 0:
+            yield f"{file.path} has {file.bytes} bytes"
+
+
+def _of_images(preprocess: Preprocess | None) -> Iterator[str]:
+    if preprocess is None:
+        return
+    for name, side in (("size", preprocess.size), ("resize", preprocess.resize)):
+        if side is not None and not 1 <= side <= LARGEST:
+            yield f"preprocess.{name} is {side}; images have 1 to {LARGEST} pixels each way"
+    if preprocess.resample not in RESAMPLING or preprocess.layout not in ("chw", "hwc"):
+        yield f"preprocess has resample {preprocess.resample!r} and layout {preprocess.layout!r}, which are unknown"
+    if len(preprocess.mean) != 3 or len(preprocess.std) != 3 or 0 in preprocess.std:
+        yield f"preprocess has mean {preprocess.mean} and std {preprocess.std}; each takes three numbers, those of std not 0"

@@ -24,7 +24,7 @@ import difflib
 from collections.abc import Iterable
 
 from thimble.core.distribution import install_command
-from thimble.core.values import brief
+from thimble.core.text import brief
 
 MOST_SHOWN, SHOWN = 40, 12
 """Known names that an error lists; of more than so many, only the nearest few."""

@@ -12,7 +12,8 @@ from thimble.core.model import TORCH
 from thimble.core.registry import RUNTIMES, STEPS, camel_case
 from thimble.core.settings import check_settings
 from thimble.core.step import Step, step_text
-from thimble.core.values import brief, first_line
+from thimble.core.text import brief
+from thimble.core.values import first_line
 
 _FORM = "write name(value, key=value) + name(...)"
 LONGEST = 10_000

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thimble.core.errors import BadInput
+from thimble.core.values import LONGEST_S
+
+FINEST = 0.0001
+"""No machine's speedups are known any better, however long they are measured."""
 
 
 @dataclass(frozen=True)
@@ -36,3 +40,7 @@ class Sampling:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise BadInput(f"{name} is {value}; it must be above 0")
+        if self.precision is not None and not FINEST <= self.precision < 1:
+            raise BadInput(f"--precision is {100 * self.precision:g} %; it must be from {100 * FINEST:g} % to below 100 %")
+        if max(self.seconds or 0, self.longest_s) > LONGEST_S:
+            raise BadInput(f"--seconds is {max(self.seconds or 0, self.longest_s):g} s; a year is the most")

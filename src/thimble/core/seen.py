@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thimble.core.errors import BadInput
+from thimble.core.paths import user_path
 
 if TYPE_CHECKING:
     from thimble.core.task import Task
@@ -35,7 +36,7 @@ def read_seen(place: Path | str) -> frozenset[bytes]:
 
     Raises `BadInput` where that is damaged.
     """
-    path = Path(place).expanduser()
+    path = user_path(place)
     file = (path if path.is_dir() else path.parent) / SEEN
     if not path.exists() or not file.is_file():
         return frozenset()

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from thimble.core.errors import BadInput
-from thimble.core.values import brief
+from thimble.core.text import brief
 
 Epochs = Annotated[int, Meta(ge=1, le=10_000)]
 """Passes over the train split."""

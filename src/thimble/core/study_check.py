@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from thimble.core.errors import BadInput
 from thimble.core.evidence import check_notes, check_probe
-from thimble.core.text import plain
+from thimble.core.reading import converted, decoded
 from thimble.core.values import first_line, listed
 
 if TYPE_CHECKING:
     from thimble.core.study import Run, Study
-
-Kind = TypeVar("Kind")
 
 
 def read(file: Path) -> Study:
@@ -37,43 +35,9 @@ def read(file: Path) -> Study:
     return checked(converted(head, Study, file, "study"), file)
 
 
-def decoded(data: bytes, file: Path, what: str) -> Any:
-    """JSON as plain values. Raises `BadInput` where it is damaged, nested too deep, or holds numbers that are none."""
-    try:
-        return msgspec.json.decode(data)
-    except RecursionError:
-        raise BadInput(f"{file} is no {what}: it is nested too deep") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} is no {what}: {error}") from error
-
-
-def converted(values: Any, kind: type[Kind], file: Path, what: str) -> Kind:
-    """Plain values as a dataclass. Raises `BadInput` that names the field, what it must be and what it is."""
-    try:
-        return msgspec.convert(values, kind)
-    except msgspec.ValidationError as error:
-        raise BadInput(f"{file} is no {what}: {said(error, values)}") from error
-    except RecursionError:
-        raise BadInput(f"{file} is no {what}: it is nested too deep") from None
-
-
-def said(error: msgspec.ValidationError, values: Any) -> str:
-    """``candidates[0].size.bytes must be `int` >= 0, not -1``."""
-    text, _, place = str(error).partition(" - at ")
-    path = place.strip("`").removeprefix("$").removeprefix(".")
-    for key, position in re.findall(r"(\w+)|\[(\d+)\]", path) if "..." not in path else ():
-        try:
-            values = values[int(position)] if position else values[key]
-        except (LookupError, TypeError):
-            return f"{path}: {text}"
-    shown = "" if "..." in path or isinstance(values, dict | list) or "missing" in text else f", not {plain(repr(values))[:60]}"
-    wanted = text.removeprefix("Expected ").partition(", got")[0] if text.startswith("Expected ") else ""
-    return f"{path or 'it'} must be {wanted}{shown}" if wanted else f"{path}: {text}" if path else text
-
-
 def checked(study: Study, file: Path) -> Study:
     """The study, its parts fitting each other. Raises `BadInput` with the first thing that doesn't."""
-    for problem in (*_names(study), *_runs(study), *_scores(study), *_evidence(study)):
+    for problem in chain(_names(study), _runs(study), _scores(study), _evidence(study)):
         raise BadInput(f"{file} is no study: {problem}")
     return study
 

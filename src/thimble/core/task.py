@@ -133,7 +133,8 @@ class ModelSpec:
     ``spec`` is ``NAME:ARGUMENT`` or a path; ``weights`` is ``None``, ``imagenet`` or a file.
     ``shapes`` are input shapes where the source leaves them open, the batch first, and ``dtypes`` their NumPy types
     (``float32`` where absent); ``classes`` the size of a new head. ``values`` are numbers that fill inputs which the data
-    don't give.
+    don't give. ``named`` says that the shapes bear the model's own names for its inputs, as a user gave them; those of data may
+    differ, and are then matched by position.
     """
 
     spec: str
@@ -144,3 +145,4 @@ class ModelSpec:
     seed: int = 0
     dtypes: Mapping[str, str] | None = None
     values: Mapping[str, float] | None = None
+    named: bool = False

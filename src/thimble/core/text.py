@@ -77,3 +77,14 @@ def cell(text: object) -> str:
     """
     words = plain(text)
     return f"'{words}" if words.startswith(_FORMULA) else words
+
+
+def is_text(text: str) -> bool:
+    """Whether a text can be written as UTF-8; bytes of a name that are none come as lone surrogates."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def brief(text: str, most: int = 80) -> str:
+    """A text for a message, its middle cut out where it would flood it."""
+    half = (most - 3) // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"

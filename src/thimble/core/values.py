@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from thimble.core.errors import BadInput
+from thimble.core.text import brief
+
 MB = 1_000_000
 """Bytes in a megabyte, as disks, app stores and this project count them."""
+
+MOST_NUMBERS = 2**27
+"""Numbers in an input with all its samples: half a gigabyte in FP32, such as 512 x 512 x 512."""
+LONGEST_S = 365 * 24 * 3600.0
+"""A year: no length of time that is asked for is longer."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +38,22 @@ class TensorSpec:
     value: float | None = field(default=None, repr=False)
 
     def with_batch(self, batch: int) -> tuple[int, ...]:
-        """The shape with ``batch`` in place of a free first dimension, and for any other free one a size that works, else 1."""
+        """The shape with ``batch`` in place of a free first dimension, and for any other free one a size that works, else 1.
+
+        Raises `BadInput` where a tensor of that shape would be too large to be made.
+        """
         known = self.sizes or (1,) * len(self.shape)
         rest = (other if size is None else size for size, other in zip(self.shape[1:], known[1:], strict=True))
-        return (batch if self.shape[0] is None else self.shape[0], *rest) if self.shape else ()
+        return fitting(self.name, (batch if self.shape[0] is None else self.shape[0], *rest) if self.shape else ())
+
+
+def fitting(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of an input; raises `BadInput` where it holds more numbers than are ever put into memory."""
+    count = math.prod(shape)
+    if count > MOST_NUMBERS:
+        said, many = brief(" x ".join(map(str, shape))), f"{count:,}" if count < 10**15 else "more than 10^15"
+        raise BadInput(f"input {name} of shape {said} has {many} numbers; {MOST_NUMBERS:,} is the most")
+    return shape
 
 
 @dataclass(frozen=True)
@@ -68,12 +89,6 @@ def listed(names: Iterable[str], limit: int = 8) -> str:
     return shown if len(given) <= limit else f"{shown} and {len(given) - limit} more"
 
 
-def brief(text: str, most: int = 80) -> str:
-    """A text for a message, its middle cut out where it would flood it."""
-    half = (most - 3) // 2
-    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
-
-
 def first_line(error: object) -> str:
     """The first line of an error's text that says something, or the error's type where it says nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -81,9 +96,9 @@ def first_line(error: object) -> str:
 
 
 def seconds_of(text: str) -> float:
-    """``60``, ``60s``, ``2m`` or ``1h`` → seconds; raises ``ValueError`` for anything else, and for what is not above 0."""
+    """``60``, ``60s``, ``2m`` or ``1h`` → seconds; raises ``ValueError`` for anything else, what is not above 0, or more than a year."""
     unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
     found = float(text[:-1] if unit else text) * (unit or 1)
-    if not 0 < found < float("inf"):
+    if not 0 < found <= LONGEST_S:
         raise ValueError(f"{text!r} is no length of time")
     return found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol, runtime_checkable
 
-from thimble.core.errors import UnknownName
+from thimble.core.errors import BadInput, UnknownName
 from thimble.core.registry import METRICS, TASKS
 from thimble.core.study import SplitInfo, TaskInfo
 from thimble.core.task import Task, TaskSpec
+from thimble.core.text import is_text
 from thimble.data._checks import NEEDED, check_disjoint, check_finite, check_task, fit_to, present_splits
 from thimble.data._own import array_task, dataset_task
 
@@ -48,7 +49,11 @@ def open_task(spec: TaskSpec) -> Task:
     Raises `UnknownName` with the known forms, `BadInput` in one line where the data can't be used.
     """
     source: TaskSource = TASKS.get(source_name(spec.spec))()
-    return source.open(spec)
+    task = source.open(spec)
+    for text in (task.name, *task.labels):
+        if not is_text(str(text)):
+            raise BadInput(f"{spec.spec} holds the name {text!r}, which is no UTF-8 text; rename it")
+    return task
 
 
 def source_name(text: str) -> str:

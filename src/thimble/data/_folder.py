@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from thimble.core.errors import BadInput
+from thimble.core.text import is_text
 from thimble.core.values import digest_of, listed
 from thimble.fetch.cache import cache_folder
 from thimble.fetch.user_file import foreign
@@ -84,10 +85,18 @@ def read_folder(folder: Path) -> tuple[list[ImageFile], tuple[str, ...]]:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Paths as text, sorted, hidden ones left out: a set may have a million, and `Path` is slow."""
+    """Paths as text, sorted, hidden ones left out: a set may have a million, and `Path` is slow.
+
+    Raises `BadInput` for a name that is no text.
+    """
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (f"{root}{os.sep}{name}" for name in sorted(names) if not name.startswith("."))
+        for name in sorted(names):
+            path = f"{root}{os.sep}{name}"
+            if not is_text(path):
+                raise BadInput(f"{path!r} is no UTF-8 text; rename the file or folder")
+            if not name.startswith("."):
+                yield path
 
 
 def _looked_at(path: str, known: _Seen | None) -> _Seen:

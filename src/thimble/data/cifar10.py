@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from thimble.core.errors import BadInput
+from thimble.core.paths import user_path
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import Task, TaskSpec
 from thimble.data._preprocess import preprocess_for
@@ -69,7 +70,7 @@ class _Reader:
 
 
 def _folder(argument: str) -> Path:
-    folder = Path(argument).expanduser()
+    folder = user_path(argument)
     if argument and (folder / FOLDER).is_dir():
         return folder / FOLDER
     if not argument or not folder.is_dir():

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from thimble.core.errors import BadInput
+from thimble.core.paths import user_path
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import Task, TaskSpec
 from thimble.core.values import listed
@@ -31,7 +32,7 @@ class Imagefolder:
 
     def open(self, spec: TaskSpec) -> Task:
         """The task, scored by accuracy. Raises `BadInput` for folders that can't be used."""
-        folder = Path(spec.argument).expanduser()
+        folder = user_path(spec.argument)
         if not spec.argument or not folder.is_dir():
             raise BadInput(f"there is no folder {spec.argument!r}; write imagefolder:DIR with a folder of class folders")
         parts = split_folders(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from thimble.core.errors import BadInput, CannotWrite
+from thimble.core.paths import user_path
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import Task, TaskSpec
 from thimble.data._folder import read_folder
@@ -49,7 +50,7 @@ class Imagenette:
 
     def open(self, spec: TaskSpec) -> Task:
         """The task, scored by accuracy. Raises `BadInput`, saying what to download by hand, without a network."""
-        root = Path(spec.argument).expanduser() if spec.argument else cache_folder("data")
+        root = user_path(spec.argument) if spec.argument else cache_folder("data")
         folder = root / FOLDER
         if not folder.is_dir():
             _download(root)

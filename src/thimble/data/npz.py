@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from thimble.core.errors import BadInput
+from thimble.core.paths import user_path
 from thimble.core.registry import METRICS
 from thimble.core.task import Task, TaskSpec
 from thimble.core.values import listed
@@ -40,7 +41,7 @@ class Npz:
         """The task. Raises `BadInput` for arrays that are damaged, of unequal length, not finite, or labels out of range."""
         import numpy as np
 
-        path = Path(spec.argument).expanduser()
+        path = user_path(spec.argument)
         raw, extras = _read(path, spec.argument)
         inputs = {name: _joined(raw, "x", name, path) for name in dict.fromkeys(name for kind, _, name in raw if kind == "x")}
         targets = _targets(raw, path)
@@ -84,6 +85,8 @@ def _read(path: Path, argument: str) -> tuple[_Raw, dict[str, Any]]:
         raise BadInput(f"{path} can't be read: {why}") from error
     raw: _Raw = {}
     for key, array in found.items():
+        if not isinstance(array, np.ndarray):
+            raise BadInput(f"{path}: {key} is no array; its member in the archive has no header of one")
         match = _KEY.fullmatch(key)
         if match:
             raw[match["kind"], _PARTS[match["part"]], match["name"] or "input"] = _checked(array, key, path)
@@ -175,6 +178,8 @@ def _meaning(targets: NDArray[Any] | None, extras: dict[str, Any], spec: TaskSpe
         raise BadInput(f"{path}: y is {targets.dtype}; {metric} needs integers, one class for each")
     scored = targets[targets != 255] if metric == "mean_iou" else targets
     low, high = (int(scored.min()), int(scored.max())) if scored.size else (0, 0)
+    if "labels" not in extras and spec.classes_of_head is None and high >= len(targets):
+        raise BadInput(f"{path}: y holds the class {high}, and there are only {len(targets)} samples; classes count from 0 without gaps")
     labels = tuple(map(str, extras["labels"].ravel())) if "labels" in extras else tuple(map(str, range(spec.classes_of_head or high + 1)))
     if low < 0 or high >= len(labels):
         outputs = "the model's head has" if spec.classes_of_head else "there are"

@@ -23,6 +23,7 @@ import msgspec
 
 from thimble.core.errors import BadInput, CannotWrite
 from thimble.core.model import TORCH, Model
+from thimble.core.paths import user_path
 from thimble.core.values import TensorSpec
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class Store:
     """A folder of finished work. The default is ``$THIMBLE_STORE``, else ``thimble`` in the user's cache folder."""
 
     def __init__(self, root: Path | None = None) -> None:
-        self.root = (root or default_root()).expanduser()
+        self.root = user_path(root or default_root())
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             if self.root.stat().st_uid == os.getuid():

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from thimble.core.errors import BadInput, ThimbleError, UnknownName
+from thimble.core.paths import user_path
 from thimble.core.values import listed
 
 
@@ -24,7 +25,7 @@ def import_user_file(path: Path) -> ModuleType:
     that has called this first. Modules beside the file can be imported by it; installed ones come first.
     Raises `BadInput` with the error's own words and line where the file can't be read or fails.
     """
-    path = path.expanduser().resolve()
+    path = user_path(path).resolve()
     try:
         source = path.read_bytes()
     except OSError as error:
@@ -57,7 +58,7 @@ def user_function(text: str) -> tuple[Callable[..., Any], Path]:
     the file doesn't define.
     """
     file, _, name = text.rpartition(":")
-    path = Path(file if file else text).expanduser()
+    path = user_path(file if file else text)
     if not file or not name:
         raise BadInput(f"{text!r} names no function; write {path}:FUNCTION")
     if not path.is_file():

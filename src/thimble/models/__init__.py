@@ -19,6 +19,7 @@ from thimble.models._pt2_check import check_pt2
 
 __all__ = [
     "ModelSource",
+    "check_name",
     "check_pt2",
     "check_single",
     "clean_onnx",
@@ -94,6 +95,13 @@ def fingerprint(spec: ModelSpec) -> str:
     fields: tuple[object, ...] = (spec.classes, dict(spec.shapes or {}), dict(spec.dtypes or {}), spec.size, spec.seed)
     fields = (*fields, dict(spec.values)) if spec.values else fields
     return digest_of(name, OPENING, fields, source.identity(spec))
+
+
+def check_name(text: str) -> None:
+    """Raise `UnknownName` where a source of models by name has none of that name. Imports the source's library."""
+    source = MODELS.get(source_name(text))()
+    if hasattr(source, "check"):
+        source.check(ModelSpec(text))
 
 
 def prepare_unpickling(spec: ModelSpec) -> None:

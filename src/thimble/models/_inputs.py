@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from thimble.core.errors import BadInput
 from thimble.core.model import TORCH, Model, example_inputs, named_outputs
 from thimble.core.task import ModelSpec
-from thimble.core.values import TensorSpec, listed
+from thimble.core.values import TensorSpec, fitting, listed
 from thimble.fetch.user_file import foreign
 from thimble.models._intake.network import SAME_DB, baked, same_db, widened
 
@@ -28,7 +28,7 @@ def given_inputs(spec: ModelSpec) -> tuple[TensorSpec, ...]:
     for name, shape in (spec.shapes or {}).items():
         if not shape or any(size < 1 for size in shape):
             raise BadInput(f"input {name!r} has shape {tuple(shape)}; give the batch first and positive sizes, as in {name}=1,3,224,224")
-        made.append(TensorSpec(name, (None, *shape[1:]), dtypes.get(name, "float32")))
+        made.append(TensorSpec(name, (None, *fitting(name, tuple(shape))[1:]), dtypes.get(name, "float32")))
     return tuple(made)
 
 
@@ -41,8 +41,11 @@ def agreed_inputs(declared: tuple[TensorSpec, ...], spec: ModelSpec, source: str
     given = {one.name: one for one in given_inputs(spec)}
     if not given:
         return declared
-    if set(given) <= {one.name for one in declared}:
+    names = {one.name for one in declared}
+    if set(given) <= names:
         pairs = [(own, given.get(own.name, own)) for own in declared]
+    elif spec.named:
+        raise BadInput(f"{source} takes {listed(one.name for one in declared)}; --input-shape names {listed(set(given) - names)}")
     elif len(given) == len(declared):
         pairs = list(zip(declared, given.values(), strict=True))
     else:
@@ -62,10 +65,15 @@ def shape_text(shape: tuple[int | None, ...]) -> str:
     return " x ".join(("N" if i == 0 else "?") if size is None else str(size) for i, size in enumerate(shape)) or "a single number"
 
 
-def ordered_as_taken(network: nn.Module, inputs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
-    """The inputs in the order of ``forward``'s parameters where they bear the same names, else as they are."""
-    taken = forward_parameters(network)
+def taken_inputs(network: nn.Module, spec: ModelSpec) -> tuple[TensorSpec, ...]:
+    """The inputs that the specification's shapes describe, in the order of ``forward``'s parameters where they bear their names.
+
+    An only input bears the name that a user gives it. Raises `BadInput` where one of several is named that ``forward`` lacks.
+    """
+    inputs, taken = given_inputs(spec), forward_parameters(network)
     names = {one.name for one in inputs}
+    if spec.named and taken and len(names) > 1 and not names <= set(taken):
+        raise BadInput(f"{spec.spec} takes {listed(taken)}; --input-shape names {listed(names - set(taken))}")
     return tuple(sorted(inputs, key=lambda one: taken.index(one.name))) if names <= set(taken) else inputs
 
 

@@ -45,6 +45,8 @@ def declared_inputs(proto: Any, path: Path) -> tuple[TensorSpec, ...]:
             dtype = str(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
         except KeyError as error:
             raise BadInput(f"{path} takes {one.name} in a type that ONNX does not have ({tensor.elem_type})") from error
+        if dtype == "object":
+            raise BadInput(f"{path} takes {one.name}, which is text; inputs are numbers: put what turns text into numbers before the file")
         made.append(TensorSpec(one.name, shape, dtype))
     if not made:
         raise BadInput(f"{path} takes no input")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from thimble.core.errors import BadInput
 from thimble.core.step import needing
+from thimble.core.text import brief
 from thimble.core.values import listed
 from thimble.fetch.archive import check_archive, readable
 from thimble.fetch.user_file import foreign
@@ -34,6 +35,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise BadInput(f"there is no weights file at {path}")
     loaded = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     state = _unnested(loaded)
+    if state:
+        _check_tensors(state, path)
     if state is None:
         raise BadInput(f"{path} holds no state dict but {_kind(loaded)}; save one with torch.save(model.state_dict(), FILE)")
     return _unprefixed(state)
@@ -80,14 +83,33 @@ def _read_safetensors(path: Path) -> Any:
         raise BadInput(f"{path} is no safetensors file, or it is damaged ({foreign(error)})") from error
 
 
-def _unnested(loaded: Any) -> dict[str, Tensor] | None:
+def _check_tensors(state: dict[str, Tensor], path: Path) -> None:
+    """Raise `BadInput` for tensors that are no plain numbers in memory: no network takes them as they are."""
     import torch
 
-    if not isinstance(loaded, dict) or not loaded:
+    for name, tensor in state.items():
+        kind = (
+            "has no numbers (it lies on the device meta)"
+            if tensor.is_meta
+            else f"is stored as {str(tensor.layout).removeprefix('torch.')}"
+            if tensor.layout != torch.strided
+            else "is quantized"
+            if tensor.is_quantized
+            else ""
+        )
+        if kind:
+            raise BadInput(f"{path}: {brief(name)} {kind}; save plain tensors with torch.save(model.state_dict(), FILE)")
+
+
+def _unnested(loaded: Any, depth: int = 0) -> dict[str, Tensor] | None:
+    """The first dictionary of tensors under the usual keys, a few levels down: one may hold itself."""
+    import torch
+
+    if not isinstance(loaded, dict) or not loaded or depth > len(_NESTS):
         return None
     if all(isinstance(key, str) for key in loaded) and all(isinstance(value, torch.Tensor) for value in loaded.values()):
         return dict(loaded)
-    return next((state for key in _NESTS if key in loaded and (state := _unnested(loaded[key])) is not None), None)
+    return next((state for key in _NESTS if key in loaded and (state := _unnested(loaded[key], depth + 1)) is not None), None)
 
 
 def _unprefixed(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -99,7 +121,7 @@ def _unprefixed(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _kind(loaded: Any) -> str:
     if isinstance(loaded, dict):
-        return f"a dictionary with the keys {listed(map(repr, loaded))}" if loaded else "an empty dictionary"
+        return f"a dictionary with the keys {listed(brief(repr(key), 40) for key in loaded)}" if loaded else "an empty dictionary"
     return f"a {type(loaded).__name__}"
 
 
@@ -120,6 +142,7 @@ def load_state(network: nn.Module, state: dict[str, Tensor], source: Path | str)
         *([f"lacks {listed(missing, 3)}"] if missing else []),
         *([f"has {listed(unexpected, 3)}, which the model lacks"] if unexpected else []),
         *(f"{name} is {_shape(state[name])}, not {_shape(own[name])}" for name in misshaped[:2]),
+        *(f"{name} is complex, and would lose its imaginary part" for name in own if _narrows(state.get(name), own[name])),
     ]
     if problems:
         raise BadInput(f"{source} does not fit this model: it {'; '.join(problems)}")
@@ -151,6 +174,10 @@ def head_sizes(network: nn.Module, state: dict[str, Tensor]) -> tuple[int, int] 
         return None
     numbers = {(a[0], b[0]) for a, b in pairs}
     return numbers.pop() if len(numbers) == 1 else None
+
+
+def _narrows(given: Tensor | None, own: Tensor) -> bool:
+    return given is not None and given.is_complex() and not own.is_complex()
 
 
 def _shape(tensor: Tensor) -> str:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from thimble.core.errors import BadInput
 from thimble.core.model import Model
+from thimble.core.paths import user_path
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, sha256_of
 from thimble.fetch.user_file import called, code_files, foreign, import_user_file, user_function
-from thimble.models._inputs import agreed_inputs, forward_parameters, given_inputs, ordered_as_taken, torch_model
+from thimble.models._inputs import agreed_inputs, forward_parameters, taken_inputs, torch_model
 from thimble.models._state import load_state, read_state
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class File:
             free = tuple(replace(one, shape=(None,) * len(one.shape)) for one in declared)
             inputs = agreed_inputs(free if spec.shapes else declared, spec, spec.spec)
         elif spec.shapes:
-            inputs = ordered_as_taken(network, given_inputs(spec))
+            inputs = taken_inputs(network, spec)
         else:
             taken = " ".join(f"--input-shape {name}=1,..." for name in forward_parameters(network))
             raise BadInput(f"nothing says what {spec.spec} takes; give {taken or 'its --input-shape'}, or an attribute inputs")
@@ -70,7 +71,7 @@ class File:
 
 
 def _path(spec: ModelSpec) -> Path:
-    return Path(spec.spec.rpartition(":")[0]).expanduser()
+    return user_path(spec.spec.rpartition(":")[0])
 
 
 def _network(spec: ModelSpec) -> tuple[nn.Module, tuple[TensorSpec, ...]]:
@@ -86,7 +87,7 @@ def _network(spec: ModelSpec) -> tuple[nn.Module, tuple[TensorSpec, ...]]:
     if spec.weights == "imagenet":
         raise BadInput(f"--weights imagenet is for torchvision and timm; {spec.spec} takes a file")
     if spec.weights:
-        source = Path(spec.weights).expanduser()
+        source = user_path(spec.weights)
         load_state(network, read_state(source), source)
     declared = getattr(function, "inputs", None) or getattr(network, "inputs", None)
     try:

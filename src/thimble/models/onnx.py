@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from thimble.core.errors import BadInput, CannotWrite
 from thimble.core.model import Model, noise_inputs
+from thimble.core.paths import user_path
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, sha256_of
@@ -61,7 +62,7 @@ class Onnx:
 def _path(spec: ModelSpec) -> Path:
     if spec.weights:
         raise BadInput(f"{spec.spec} brings its own weights; leave out --weights")
-    return Path(spec.spec).expanduser()
+    return user_path(spec.spec)
 
 
 def _trial(path: Path, inputs: tuple[TensorSpec, ...]) -> tuple[tuple[TensorSpec, ...], dict[str, list[int | None]]]:
@@ -93,6 +94,8 @@ def _check_results(results: dict[str, Any], path: Path) -> None:
     for name, value in results.items():
         if not isinstance(value, np.ndarray):
             raise BadInput(f"{path} answers with {name}, which is no tensor but a {type(value).__name__}")
+        if value.dtype.kind == "O":
+            raise BadInput(f"{path} answers with {name}, which is text; export the network without what turns numbers into text")
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise BadInput(f"{path} answers noise with NaN or infinity in {name}; its weights are damaged or it diverges")
 

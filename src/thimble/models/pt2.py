@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from thimble.core.errors import BadInput
 from thimble.core.model import Model, example_inputs, named_outputs
+from thimble.core.paths import user_path
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, sha256_of
@@ -64,7 +65,7 @@ class Pt2:
 def _path(spec: ModelSpec) -> Path:
     if spec.weights:
         raise BadInput(f"{spec.spec} brings its own weights; leave out --weights")
-    path = Path(spec.spec).expanduser()
+    path = user_path(spec.spec)
     if not path.is_file():
         raise BadInput(f"there is no model at {path}")
     return path

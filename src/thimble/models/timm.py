@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from thimble.core.errors import BadInput, UnknownName
 from thimble.core.model import Model
+from thimble.core.paths import user_path
 from thimble.core.preprocess import Preprocess
 from thimble.core.step import needing
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, sha256_of
 from thimble.fetch.network import UNREACHABLE, patience, why
 from thimble.fetch.user_file import foreign
-from thimble.models._inputs import given_inputs, ordered_as_taken, torch_model
+from thimble.models._inputs import taken_inputs, torch_model
 from thimble.models._state import load_with_head, read_state
 
 if TYPE_CHECKING:
@@ -42,16 +43,20 @@ class Timm:
         if spec.weights in (None, IMAGENET):
             network = _built(name, spec, spec.classes)
         else:
-            path = Path(str(spec.weights)).expanduser()
+            path = user_path(str(spec.weights))
             network = load_with_head(lambda classes: _built(name, spec, classes), spec.classes, read_state(path), path)
         channels, height, width = _config(name).input_size
         usual = TensorSpec("input", (None, channels, spec.size or height, spec.size or width))
-        inputs = ordered_as_taken(network, given_inputs(spec)) or (usual,)
+        inputs = taken_inputs(network, spec) or (usual,)
         return torch_model(network.eval(), inputs, spec, {"weights": spec.weights or f"initialised from seed {spec.seed}"})
 
     def names(self) -> list[str]:
         """Every architecture; a suffix such as ``.a1_in1k`` picks published weights."""
         return list(_timm().list_models())
+
+    def check(self, spec: ModelSpec) -> None:
+        """Raise `UnknownName` for an unknown name."""
+        _known(spec)
 
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:
         """The transform that the published weights were evaluated with; ``None`` for other weights."""
@@ -70,8 +75,9 @@ class Timm:
         """Name, weights and the versions that decide architecture and initialisation."""
         from importlib.metadata import version
 
-        weights = spec.weights if spec.weights in (None, IMAGENET) else sha256_of(Path(str(spec.weights)).expanduser())
-        return (spec.spec, weights, version("torch"), version("timm"))
+        weights = spec.weights if spec.weights in (None, IMAGENET) else sha256_of(user_path(str(spec.weights)))
+        with needing("timm"):
+            return (spec.spec, weights, version("torch"), version("timm"))
 
 
 def _timm() -> Any:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from thimble.core.errors import BadInput, UnknownName
 from thimble.core.model import Model
+from thimble.core.paths import user_path
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, sha256_of
 from thimble.fetch.user_file import foreign
-from thimble.models._inputs import given_inputs, ordered_as_taken, torch_model
+from thimble.models._inputs import taken_inputs, torch_model
 from thimble.models._state import load_with_head, read_state
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Torchvision:
             raise BadInput(f"{spec.spec} finds objects: its outputs have no fixed number, and there is no metric for them here")
         network, source = _network(name, spec)
         size = spec.size or _published_size(name)
-        inputs = ordered_as_taken(network, given_inputs(spec)) or (TensorSpec("input", (None, 3, size, size)),)
+        inputs = taken_inputs(network, spec) or (TensorSpec("input", (None, 3, size, size)),)
         return torch_model(network.eval(), inputs, spec, {"weights": source})
 
     def names(self) -> list[str]:
@@ -48,6 +49,10 @@ class Torchvision:
         from thimble.fetch.torchvision_import import import_torchvision
 
         return sorted(set(import_torchvision().models.list_models()) - set(_names("detection")))
+
+    def check(self, spec: ModelSpec) -> None:
+        """Raise `UnknownName` for an unknown name."""
+        known_name(spec)
 
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:
         """The transform published with the ImageNet weights; ``None`` for other weights."""
@@ -174,7 +179,7 @@ def _published_size(name: str) -> int:
 
 
 def _existing(weights: str) -> Path:
-    path = Path(weights).expanduser()
+    path = user_path(weights)
     if not path.is_file():
         raise BadInput(f"there is no weights file at {path}; --weights takes a file, or {IMAGENET}")
     return path
