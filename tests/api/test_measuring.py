@@ -227,3 +227,14 @@ def test_an_interrupted_measurement_says_that_it_starts_again(monkeypatch: pytes
         main(["measure", "model.onnx"])
     assert end.value.code == 130
     assert "start it again" in capsys.readouterr().err
+
+
+def test_a_runtimes_own_file_is_measured_beside_the_onnx_file(files: Path, private_store: Path, tmp_path: Path) -> None:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "net.ort")
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    onnxruntime.InferenceSession(str(files / "open.onnx"), options, providers=["CPUExecutionProvider"])
+    study = measure([str(tmp_path / "net.ort")], Measuring(sampling=Sampling(rounds=2), threads=1, shapes={"image": (1, 3, 12, 12)}))
+    assert [(one.artifact.format, one.runtime, one.ok) for one in study.candidates] == [("ort", "onnxruntime", True)]

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from thimble.core.artifact import SUFFIXES, read_manifest
+from thimble.core.artifact import read_manifest
 from thimble.core.errors import BadInput
-from thimble.core.registry import RUNTIMES
 
 GOOD: dict[str, Any] = {
     "format": "onnx",
@@ -54,7 +53,6 @@ def images(**changes: Any) -> dict[str, Any]:
         (of(dtype="text"), "has the type 'text', which is no type of numbers"),
         (of(dtype="object"), "has the type 'object'"),
         ({"inputs": [*GOOD["inputs"], *GOOD["inputs"]]}, "the same name"),
-        ({"format": "pt2"}, "its format is pt2, whose files end in .pt2, and its main file is 'model.onnx'"),
         ({"main": "other.onnx"}, "is not among its files"),
         ({"main": "../x.onnx", "files": [{"path": "../x.onnx", "bytes": 1, "sha256": ""}]}, "lies outside its folder"),
         ({"main": "a\0.onnx", "files": [{"path": "a\0.onnx", "bytes": 1, "sha256": ""}]}, "lies outside its folder"),
@@ -78,7 +76,3 @@ def test_damaged_files_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "artifact.json").write_text(text, encoding="utf-8")
     with pytest.raises(BadInput):
         read_manifest(tmp_path)
-
-
-def test_every_runtime_s_own_format_has_a_suffix() -> None:
-    assert {format for runtime in RUNTIMES.all().values() for format in runtime.formats} <= set(SUFFIXES)

@@ -29,6 +29,18 @@ def onnx(folder: Path) -> str:
     return "model.onnx"
 
 
+def ort(folder: Path) -> str:
+    import onnxruntime
+
+    onnx(folder)
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folder / "model.ort")
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
+    (folder / "model.onnx").unlink()
+    return "model.ort"
+
+
 def openvino(folder: Path) -> str:
     import openvino as ov
 

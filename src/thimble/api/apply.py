@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from thimble.api.lab import available_cores
 from thimble.api.options import check
-from thimble.core.artifact import MANIFEST, Artifact, describe, read_manifest, write_manifest
+from thimble.core.artifact import MANIFEST, Artifact, read_manifest, write_manifest
 from thimble.core.errors import BadInput, UnknownName
 from thimble.core.processor import features
 from thimble.core.recipe import Recipe, parse_recipe, recipe
@@ -22,6 +22,7 @@ from thimble.core.step import Progress, Step, step_name, step_text
 from thimble.core.study import Size, StepRecord
 from thimble.core.task import SPLITS, ModelSpec
 from thimble.core.values import first_line
+from thimble.formats import describe
 
 if TYPE_CHECKING:
     from thimble.api.resolve import Matched
@@ -168,11 +169,11 @@ def _prepared(options: Apply) -> tuple[Source, Task | None, Recipe]:
     from thimble.api.resolve import matched, trainable
     from thimble.data import split_info
     from thimble.engine.keys import Source
-    from thimble.models import fingerprint, source_name
+    from thimble.models import changeable, fingerprint
     from thimble.search.candidates import Situation
 
     found = matched(options, options.data) if options.data else None
-    format = "onnx" if source_name(options.model) == "onnx" else "torch"
+    format = changeable(options.model)
     samples = len(found.task.split("train")) if found and trainable(found.task) else 1
     situation = Situation(format, samples, found.task.metric if found else "accuracy")
     wanted = named_or_parsed(options.recipe, situation, options.runtime)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thimble.api.options import check
-from thimble.api.subjects import Opening, look_through, made_inputs, open_subjects
+from thimble.api.subjects import Opening, known_suffixes, look_through, made_inputs, open_subjects
 from thimble.core.errors import BadInput, ThimbleError
 from thimble.core.paths import user_path
 from thimble.core.registry import RUNTIMES
@@ -61,7 +61,8 @@ def examine(spec: str, options: Doctor | None = None, progress: Progress = silen
         return _study(read_study(folder), folder, options, progress)
     if ":" not in spec and not path.exists():
         raise BadInput(
-            f"{spec} doesn't exist; give a study's or an artifact's folder, a .onnx or .pt2 file, or a model such as torchvision:resnet18"
+            f"{spec} doesn't exist; give a study's or an artifact's folder, a file ({known_suffixes()}), or a model such as "
+            "torchvision:resnet18"
         )
     if path.is_dir() and not (path / "artifact.json").is_file():
         raise BadInput(f"{spec} is neither a study (it has no study.json) nor an artifact (it has no artifact.json)")

@@ -68,16 +68,15 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
 
 def plan(options: Fit) -> Plan:
     """The fit as a plan. Raises `BadInput` for what can't be, before anything long begins."""
-    from thimble.core.model import TORCH
     from thimble.core.sampling import Sampling
-    from thimble.models import source_name
+    from thimble.models import changeable
     from thimble.search.candidates import Situation, prospects
     from thimble.study.work import Plan
 
     check(options)
     found = matched(options, options.data)
     check_against(options, found.task)
-    format = "onnx" if source_name(options.model) == "onnx" else TORCH
+    format = changeable(options.model)
     samples = len(found.task.split("train")) if trainable(found.task) else 0
     situation = Situation(format, samples, found.task.metric, options.student)
     return Plan(

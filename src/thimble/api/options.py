@@ -134,12 +134,12 @@ def check_against(options: Fit, task: Task) -> None:
     """Raise `BadInput` for an option that makes no sense with this model or these data."""
     from thimble.api.resolve import trainable
     from thimble.core.registry import METRICS
-    from thimble.models import source_name
+    from thimble.models import changeable
 
     drop = options.limits.max_drop
     if drop is not None and drop > 100 and METRICS.get(task.metric).unit == "%":
         raise BadInput(f"--max-drop is {drop:g} points, and {task.metric} can't lose more than 100: leave it out for no limit")
-    if options.student and source_name(options.model) == "onnx":
+    if options.student and changeable(options.model) == "onnx":
         raise BadInput(
             f"--student {options.student} can't be taught by {options.model}: an ONNX file does not teach; give the network itself"
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thimble.core.artifact import MANIFEST, Artifact, describe, read_manifest
+from thimble.core.artifact import MANIFEST, Artifact, read_manifest
 from thimble.core.errors import BadInput, MissingExtra
 from thimble.core.paths import user_path
 from thimble.core.processor import features
@@ -19,13 +19,16 @@ from thimble.core.registry import RUNTIMES
 from thimble.core.subject import Subject
 from thimble.core.task import ModelSpec
 from thimble.core.values import File, fitting
+from thimble.formats import check_main, describe, format_of, formats
 
 if TYPE_CHECKING:
     from thimble.core.task import Arrays
     from thimble.engine.build import Building
     from thimble.engine.process import StepsProcess
 
-SUFFIXES = {".onnx": "onnx", ".pt2": "pt2"}
+
+HOLDING_CODE = ("pt2", "torchscript")
+"""Formats whose files hold code, which opening them could run."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Opening:
 def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[Subject]:
     """A subject for each specification, named after it. Files that have to be made lie in ``folder`` or in the store.
 
-    A specification is an artifact's folder, a ``.onnx`` or ``.pt2`` file, or a model to export, such as
+    A specification is an artifact's folder, a file of a known format, or a model to export, such as
     ``torchvision:resnet18``; ``@RUNTIME`` behind it says what opens it. Raises `BadInput` in one line.
     """
     from thimble.engine.process import StepsProcess
@@ -71,8 +74,13 @@ def look_through(folder: Path, artifact: Artifact, process: StepsProcess) -> Non
     from thimble.engine.requests import Request
 
     main = folder / artifact.main
-    if artifact.format == "pt2" or main.suffix == ".pt2":
+    if artifact.format in HOLDING_CODE or format_of(main) in HOLDING_CODE:
         process.ask(Request("", "", ModelSpec(str(main)), None, look_through=str(main.resolve())))
+
+
+def known_suffixes() -> str:
+    """The suffixes of every format's files, for messages."""
+    return ", ".join(sorted({suffix for suffixes in formats().values() for suffix in suffixes}))
 
 
 def split_runtime(spec: str) -> tuple[str, str | None]:
@@ -85,14 +93,15 @@ def _open(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> S
     path = user_path(spec)
     if path.is_dir():
         artifact = read_manifest(path)
+        check_main(artifact, path)
         look_through(path, artifact, process)
         name = path.resolve().name
-    elif ":" not in spec and path.suffix not in SUFFIXES and ".py" not in spec:
-        forms = f"a folder with {MANIFEST}, a .onnx or .pt2 file, or a model such as torchvision:resnet18"
+    elif ":" not in spec and format_of(path) is None and ".py" not in spec:
+        forms = f"a folder with {MANIFEST}, a file ({known_suffixes()}), or a model such as torchvision:resnet18"
         raise BadInput(f"{spec} is no artifact: give {forms}")
     else:
         path, artifact = _built(spec, opening, folder, process)
-        name = Path(spec).stem if Path(spec).suffix in SUFFIXES else spec.rpartition(":")[2]
+        name = Path(spec).stem if format_of(Path(spec)) else spec.rpartition(":")[2]
     return Subject(name, path, artifact, checked_runtime(artifact.format, opening.runtime, spec))
 
 
@@ -121,15 +130,15 @@ def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> 
     from thimble.engine.store import Store
     from thimble.models import fingerprint
 
-    format = SUFFIXES.get(Path(spec).suffix)
-    if format == "onnx":
-        checked_runtime(format, opening.runtime, spec)
+    format = format_of(user_path(spec))
     model = ModelSpec(spec, opening.weights, None, opening.shapes, opening.size, opening.seed, values=opening.values, named=True)
     source = Source(model, None, fingerprint(model), {}, features(), seed=opening.seed, threads=opening.threads)
     building = Building(Store(), process, source)
     if format == "pt2" and opening.runtime in (None, "pytorch"):
         return _archive(spec, building, folder)
-    runtime = opening.runtime or ("onnxruntime" if format == "onnx" else "pytorch")
+    runtime = opening.runtime or "pytorch"
+    if format not in (None, "pt2"):
+        runtime = checked_runtime(format, opening.runtime, spec)
     try:
         built = building.build(Recipe(spec, (), runtime))
     except Failed as error:

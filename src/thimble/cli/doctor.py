@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def command(artifact: str | None, as_json: bool, **options: Any) -> None:
     """Describe this machine; or explain an artifact: why it is not faster, not smaller, less accurate.
 
-    MODEL_OR_DIR is a study's folder, an artifact's folder, a .onnx or .pt2 file, or a model such as
+    MODEL_OR_DIR is a study's folder, an artifact's folder, a model's file, or a model such as
     torchvision:resnet18.
     """
 

@@ -128,7 +128,7 @@ def whole_or_nothing() -> Iterator[None]:
 def command(artifacts: tuple[str, ...], energy: bool, as_json: bool, out: Path | None, **options: Any) -> None:
     """Measure artifacts together; the first one is the baseline.
 
-    ARTIFACT is a folder that Thimble made, a .onnx or .pt2 file, or a model to export such as torchvision:resnet18.
+    ARTIFACT is a folder that Thimble made, a model's file (.onnx, .pt2, .tflite, ...), or a model to export such as torchvision:resnet18.
     """
     from thimble.api.measure import measure
     from thimble.cli._figures import show_figures

@@ -11,23 +11,11 @@ from pathlib import Path
 import msgspec
 
 from thimble.core.errors import BadInput
-from thimble.core.model import Model
 from thimble.core.preprocess import Preprocess
 from thimble.core.reading import converted, decoded
-from thimble.core.seen import SEEN
 from thimble.core.values import File, TensorSpec
 
 MANIFEST = "artifact.json"
-SUFFIXES = {
-    "onnx": ".onnx",
-    "openvino": ".xml",
-    "ncnn": ".param",
-    "pt2": ".pt2",
-    "torchscript": ".pt",
-    "tflite": ".tflite",
-    "executorch": ".pte",
-}
-"""What the main file of a format ends in; where a folder holds several, the first of them is the main one."""
 LARGEST = 8192
 """Pixels each way of an image that a network takes."""
 RESAMPLING = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
@@ -54,30 +42,6 @@ class Artifact:
     def bytes(self) -> int:
         """Bytes of every file that must be shipped."""
         return sum(file.bytes for file in self.files)
-
-
-def describe(model: Model, preprocess: Preprocess | None, labels: tuple[str, ...]) -> Artifact:
-    """The artifact that a model's folder is; every file in it ships, its main one is called ``model.*``."""
-    folder = model.folder
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, SEEN))
-    return Artifact(
-        model.format,
-        main_file(folder).name,
-        tuple(File.of(path, folder) for path in paths),
-        model.inputs,
-        model.outputs,
-        preprocess,
-        labels,
-    )
-
-
-def main_file(folder: Path) -> Path:
-    """The file that a runtime opens: of ``model.xml`` and ``model.bin``, or ``model.onnx`` and its data, the one that names the others."""
-    paths = sorted(path for path in folder.glob("model.*") if path.is_file())
-    if not paths:
-        raise BadInput(f"{folder} holds no file called model.*; it is no artifact")
-    ranked = tuple(SUFFIXES.values())
-    return min(paths, key=lambda path: ranked.index(path.suffix) if path.suffix in ranked else len(ranked))
 
 
 def write_manifest(artifact: Artifact, folder: Path) -> None:
@@ -119,9 +83,6 @@ def _of_tensors(artifact: Artifact) -> Iterator[str]:
 
 
 def _of_files(artifact: Artifact) -> Iterator[str]:
-    suffix = SUFFIXES.get(artifact.format)
-    if suffix is not None and Path(artifact.main).suffix != suffix:
-        yield f"its format is {artifact.format}, whose files end in {suffix}, and its main file is {artifact.main!r}"
     if artifact.main not in {file.path for file in artifact.files}:
         yield f"its main file {artifact.main!r} is not among its files"
     for file in artifact.files:

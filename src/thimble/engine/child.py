@@ -31,7 +31,7 @@ from thimble.engine.requests import Request
 from thimble.engine.store import Store
 from thimble.fetch.torchvision_import import import_torchvision
 from thimble.measure.size import measure_size
-from thimble.models import check_pt2, open_model
+from thimble.models import look_through, open_model
 
 HELD = 3
 """Networks kept in memory, so that recipes with a common beginning don't read it again."""
@@ -54,7 +54,7 @@ class _Bench:
             folder = Path(request.weigh)
             return {"size": msgspec.to_builtins(measure_size(folder, read_manifest(folder)))}
         if request.look_through is not None:
-            check_pt2(Path(request.look_through))
+            look_through(Path(request.look_through))
             return {}
         torch.set_num_threads(request.threads)
         store, begun = Store(Path(request.store)), time.perf_counter()

@@ -8,13 +8,13 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
-from thimble.core.artifact import main_file
 from thimble.core.errors import StepFailed
 from thimble.core.model import TORCH, Model, noise_inputs
 from thimble.core.registry import RUNTIMES
 from thimble.core.task import Arrays, Task
 from thimble.core.values import first_line
 from thimble.engine.clean import real_samples
+from thimble.formats import main_file
 
 
 def check_opens(model: Model, task: Task | None, threads: int, title: str) -> None:
@@ -25,7 +25,7 @@ def check_opens(model: Model, task: Task | None, threads: int, title: str) -> No
     runtime = None if model.format == TORCH else _native(model.format)
     if runtime is None:
         return
-    path, inputs, outputs = main_file(model.folder), [spec.name for spec in model.inputs], list(model.outputs)
+    path, inputs, outputs = main_file(model.folder, model.format), [spec.name for spec in model.inputs], list(model.outputs)
     feeds = real_samples(model, task, 1) or noise_inputs(model.inputs, 1)
     try:
         session = runtime.open(str(path), inputs, outputs, threads, {})

@@ -13,6 +13,10 @@ from thimble.formats._onnx_graph import graphs
 if TYPE_CHECKING:
     from thimble.core.task import Arrays
 
+TITLE = "an ONNX file"
+SUFFIXES = (".onnx",)
+BESIDE: tuple[str, ...] = ()
+
 QUANTIZED = {
     "QLinearConv": ((1, 2, 4, 5, 6, 7), {3: 5}),
     "QLinearMatMul": ((1, 2, 4, 5, 6, 7), {3: 5}),

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thimble.core.artifact import Artifact
-from thimble.formats import Stored
+from thimble.core.values import TensorSpec
+from thimble.formats import Ends, Stored
 
 if TYPE_CHECKING:
     from thimble.core.task import Arrays
+
+TITLE = "OpenVINO's own file"
+SUFFIXES = (".xml",)
+BESIDE = (".bin",)
 
 DTYPES = {"f32": "float32", "f16": "float16", "f64": "float64", "i8": "int8", "u8": "uint8", "i32": "int32", "i64": "int64"}
 DTYPES |= {"i4": "int4", "u4": "uint4", "bf16": "bfloat16", "boolean": "bool", "nf4": "nf4"}
@@ -127,3 +132,29 @@ FORMULAS: dict[str, Callable[[Any], int]] = {
 def subnormal_activations(path: Path, inputs: Arrays) -> tuple[int, int]:
     """OpenVINO shows no tensor inside a model that it has compiled."""
     raise NotImplementedError("OpenVINO shows no tensor inside a model that it has compiled")
+
+
+def holds(path: Path) -> bool:
+    """Whether an ``.xml`` file is a network of OpenVINO: it begins with ``<net``."""
+    with path.open("rb") as file:
+        return b"<net " in file.read(512)
+
+
+def ends(path: Path) -> Ends:
+    """The ports' names; ``input_0`` where one has none."""
+    import openvino
+
+    model = openvino.Core().read_model(path)
+    inputs = tuple(
+        TensorSpec(_name(port, f"input_{i}"), _dims(port), DTYPES.get(port.element_type.get_type_name(), "float32"))
+        for i, port in enumerate(model.inputs)
+    )
+    return Ends(inputs, tuple(_name(port, f"output_{i}") for i, port in enumerate(model.outputs)))
+
+
+def _name(port: Any, default: str) -> str:
+    return min(port.get_names(), default=default)
+
+
+def _dims(port: Any) -> tuple[int | None, ...]:
+    return tuple(size.get_length() if size.is_static else None for size in port.partial_shape)

@@ -12,6 +12,10 @@ from thimble.formats import Stored
 if TYPE_CHECKING:
     from thimble.core.task import Arrays
 
+TITLE = "a torch.export archive"
+SUFFIXES = (".pt2",)
+BESIDE: tuple[str, ...] = ()
+
 
 def tensors(path: Path) -> Iterator[Stored]:
     """Parameters, buffers and constants, tied ones once."""

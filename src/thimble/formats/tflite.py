@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thimble.core.artifact import Artifact
-from thimble.formats import Stored
+from thimble.core.values import TensorSpec
+from thimble.formats import Ends, Stored
 
 if TYPE_CHECKING:
     from thimble.core.task import Arrays
+
+TITLE = "a LiteRT file (TensorFlow Lite)"
+SUFFIXES = (".tflite",)
+BESIDE: tuple[str, ...] = ()
 
 
 def tensors(path: Path) -> Iterator[Stored]:
@@ -91,3 +96,31 @@ def _operator_macs(kind: str, operator: Any, shapes: list[tuple[int, ...]]) -> i
 def subnormal_activations(path: Path, inputs: Arrays) -> tuple[int, int]:
     """The interpreter reuses the memory of tensors inside the network."""
     raise NotImplementedError("LiteRT reuses the memory of tensors inside the network")
+
+
+def ends(path: Path) -> Ends:
+    """By the signature where the file has one, else by the tensors' own names."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path))
+    keys = list(interpreter.get_signature_list())
+    if len(keys) == 1:
+        runner = interpreter.get_signature_runner(keys[0])
+        given, outputs = runner.get_input_details(), list(runner.get_output_details())
+    else:
+        given = {place["name"]: place for place in interpreter.get_input_details()}
+        outputs = [place["name"] for place in interpreter.get_output_details()]
+    return Ends(tuple(TensorSpec(name, _shape(place), _dtype(place)) for name, place in given.items()), tuple(outputs))
+
+
+def _shape(place: Any) -> tuple[int | None, ...]:
+    """The shape with free sizes as ``None``."""
+    free = place.get("shape_signature", place["shape"])
+    return tuple(int(size) if size > 0 else None for size in free)
+
+
+def _dtype(place: Any) -> str:
+    """Real numbers where the file states a scale: the interpreter's inputs are converted by it."""
+    import numpy as np
+
+    return "float32" if place["quantization"][0] else np.dtype(place["dtype"]).name

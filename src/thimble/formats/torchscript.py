@@ -7,10 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thimble.core.artifact import Artifact
-from thimble.formats import Stored
+from thimble.core.values import TensorSpec
+from thimble.formats import Ends, Stored
 
 if TYPE_CHECKING:
     from thimble.core.task import Arrays
+
+TITLE = "a TorchScript archive"
+SUFFIXES = (
+    ".pt",
+    ".jit",
+    ".torchscript",
+    ".pth",
+)
+BESIDE: tuple[str, ...] = ()
 
 
 def tensors(path: Path) -> Iterator[Stored]:
@@ -78,3 +88,28 @@ def subnormal_activations(path: Path, inputs: Arrays) -> tuple[int, int]:
     from thimble.formats import _torch
 
     return _torch.subnormal_activations(torch.jit.load(path, map_location="cpu"), _torch.tensors_of(inputs))
+
+
+def holds(path: Path) -> bool:
+    """Whether a file of such a suffix is TorchScript: an archive with code in it, and no state dict."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def ends(path: Path) -> Ends:
+    """The parameters of ``forward`` that have no default; shapes of tensors are nowhere in the file."""
+    import torch
+
+    schema = torch.jit.load(str(path), map_location="cpu").forward.schema
+    given = [one for one in schema.arguments[1:] if not one.has_default_value()]
+    tensors = tuple(one.name for one in given if str(one.type) not in NUMBERS)
+    return Ends(tuple(TensorSpec(one.name, (), NUMBERS.get(str(one.type), "float32")) for one in given), (), tensors)
+
+
+NUMBERS = {"int": "int64", "float": "float64", "bool": "bool"}
+"""Types of parameters that are single numbers."""

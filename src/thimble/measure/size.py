@@ -44,7 +44,7 @@ def measure_size(folder: Path, artifact: Artifact) -> Size:
 def stored_tensors(folder: Path, artifact: Artifact) -> list[Stored] | None:
     """Every tensor in the artifact's files, or ``None`` where its format can't be read."""
     format = format_named(artifact.format)
-    return None if format is None else list(format.tensors(folder / artifact.main))
+    return list(format.tensors(folder / artifact.main)) if hasattr(format, "tensors") and format else None
 
 
 def _macs(folder: Path, artifact: Artifact) -> int | None:

@@ -6,19 +6,23 @@ from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from thimble.core.errors import BadInput, UnknownName
-from thimble.core.model import Model
+from thimble.core.model import TORCH, Model
 from thimble.core.preprocess import Preprocess
 from thimble.core.registry import MODELS
 from thimble.core.task import ModelSpec
 from thimble.core.values import digest_of
 from thimble.fetch.torchvision_import import import_torchvision
 from thimble.fetch.user_file import import_user_file
+from thimble.formats import format_named, format_of
+from thimble.models._artifact import ArtifactFile
 from thimble.models._inputs import check_single, head_of, remarks
 from thimble.models._intake import clean_onnx
 from thimble.models._pt2_check import check_pt2
+from thimble.models.torchscript import check_torchscript
 
 __all__ = [
     "ModelSource",
+    "changeable",
     "check_name",
     "check_pt2",
     "check_single",
@@ -27,14 +31,13 @@ __all__ = [
     "head_of",
     "import_torchvision",
     "import_user_file",
+    "look_through",
     "open_model",
     "prepare_unpickling",
     "preprocess_of",
     "remarks",
     "source_name",
 ]
-
-_SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".py": "file"}
 
 OPENING = 3
 """Goes up when opening the same source starts to give another model."""
@@ -119,11 +122,36 @@ def source_name(text: str) -> str:
         return head
     path = text.rpartition(":")[0] if ".py:" in text else text
     suffix = Path(path).suffix.lower()
-    if suffix in _SUFFIXES:
-        return _SUFFIXES[suffix]
+    if suffix == ".py":
+        return "file"
+    if (format := format_of(Path(path).expanduser())) in MODELS.names():
+        return str(format)
     if suffix in (".pt", ".pth", ".ckpt", ".safetensors", ".bin"):
         raise BadInput(f"{text} is a file of weights: name the network they belong to and give the file with --weights")
     raise UnknownName("model", text, [MODELS.get(name).form for name in MODELS.names()])
+
+
+def changeable(text: str) -> str:
+    """The format in which techniques begin with a model: ``onnx`` or ``torch``.
+
+    Raises `BadInput` for files that a runtime opens and no technique changes.
+    """
+    name = source_name(text)
+    if issubclass(MODELS.get(name), ArtifactFile):
+        title = getattr(format_named(name), "TITLE", name)
+        raise BadInput(
+            f"{text} is {title}: thimble measure and thimble doctor take it, and no technique changes it. "
+            "Give the network that it was made of, such as its ONNX file or PyTorch code"
+        )
+    return "onnx" if name == "onnx" else TORCH
+
+
+def look_through(path: Path) -> None:
+    """Raise `BadInput` where opening a file could run code that it holds, or touch other files."""
+    if format_of(path) == "torchscript":
+        check_torchscript(path)
+    else:
+        check_pt2(path)
 
 
 def _source_of(spec: ModelSpec) -> ModelSource:

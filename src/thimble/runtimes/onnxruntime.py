@@ -1,4 +1,4 @@
-"""ONNX Runtime on the processor: ``model.onnx``, with external data beside it.
+"""ONNX Runtime on the processor: ``model.onnx``, with external data beside it, and its own ``model.ort``.
 
 This file travels alone: it imports the standard library, NumPy and onnxruntime, the last one only when it is needed.
 """
@@ -20,7 +20,7 @@ class Onnxruntime:
     """
 
     title: ClassVar[str] = "ONNX Runtime"
-    formats: ClassVar[tuple[str, ...]] = ("onnx",)
+    formats: ClassVar[tuple[str, ...]] = ("onnx", "ort")
     needs: ClassVar[tuple[str, ...]] = ("onnxruntime",)
     extra: ClassVar[str | None] = None
     distribution: ClassVar[str] = "onnxruntime"
@@ -30,7 +30,7 @@ class Onnxruntime:
         import onnxruntime  # noqa: F401
 
     def open(self, path: str, inputs: list[str], outputs: list[str], threads: int, options: dict[str, str]) -> OnnxruntimeSession:
-        """A session of a ``.onnx`` file; raises ``ValueError`` for an option it can't set."""
+        """A session of a ``.onnx`` or ``.ort`` file; raises ``ValueError`` for an option it can't set."""
         return OnnxruntimeSession(lambda profile: _opened(path, threads, options, profile), inputs, outputs)
 
 

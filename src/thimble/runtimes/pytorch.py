@@ -40,15 +40,19 @@ class Pytorch:
         if torch.get_num_interop_threads() != 1:
             torch.set_num_interop_threads(1)
         exported = Path(path).suffix == ".pt2"
-        module = torch.export.load(path).module() if exported else torch.jit.load(path, map_location="cpu").eval()
-        return PytorchSession(module, inputs, outputs)
+        if exported:
+            return PytorchSession(torch.export.load(path).module(), inputs, outputs)
+        module = torch.jit.load(path, map_location="cpu").eval()
+        numbers = [str(one.type) in ("int", "float", "bool") for one in module.forward.schema.arguments[1:]]
+        return PytorchSession(module, inputs, outputs, numbers)
 
 
 class PytorchSession:
     """An opened module; its inputs are given by position, in the artifact's order."""
 
-    def __init__(self, module: Any, inputs: list[str], outputs: list[str]) -> None:
+    def __init__(self, module: Any, inputs: list[str], outputs: list[str], numbers: list[bool] | None = None) -> None:
         self.module, self.inputs, self.outputs = module, inputs, outputs
+        self.numbers = numbers or []
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Outputs by name for inputs by name."""
@@ -62,7 +66,9 @@ class PytorchSession:
         import numpy as np
         import torch
 
-        tensors = [torch.from_numpy(np.require(inputs[name], requirements=["C", "W"])) for name in self.inputs]
+        tensors: list[Any] = [torch.from_numpy(np.require(inputs[name], requirements=["C", "W"])) for name in self.inputs]
+        for i, number in enumerate(self.numbers[: len(tensors)]):
+            tensors[i] = tensors[i].item() if number else tensors[i]
         module = self.module
 
         def infer() -> Any:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from thimble.core.artifact import describe, write_manifest
+from thimble.core.artifact import write_manifest
 from thimble.core.distribution import version
 from thimble.core.errors import MissingExtra, OutOfTime, RuntimeFailed, ThimbleError
 from thimble.core.recipe import Recipe
@@ -32,6 +32,7 @@ from thimble.engine.forecast import Forecast
 from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.store import Store, writing
+from thimble.formats import describe
 from thimble.measure.quality import check_not_learned
 from thimble.models import check_single, fingerprint, head_of, remarks
 from thimble.study.observing import Observing, Watch

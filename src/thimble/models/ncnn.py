@@ -1,0 +1,16 @@
+"""ncnn's files, measured as they are."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from thimble.models._artifact import ArtifactFile
+
+
+class Ncnn(ArtifactFile):
+    """``MODEL.param``: format ``ncnn``. Its weights lie beside it in ``.bin``."""
+
+    title: ClassVar[str] = "ncnn's files"
+    form: ClassVar[str] = "MODEL.param"
+    needs: ClassVar[tuple[str, ...]] = ("ncnn",)
+    extra: ClassVar[str | None] = "ncnn"

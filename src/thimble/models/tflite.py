@@ -1,0 +1,16 @@
+"""A LiteRT (TensorFlow Lite) file, measured as it is."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from thimble.models._artifact import ArtifactFile
+
+
+class Tflite(ArtifactFile):
+    """``MODEL.tflite``: format ``tflite``. It is quantized by what makes it, from its float source."""
+
+    title: ClassVar[str] = "a LiteRT file (TensorFlow Lite)"
+    form: ClassVar[str] = "MODEL.tflite"
+    needs: ClassVar[tuple[str, ...]] = ("ai_edge_litert",)
+    extra: ClassVar[str | None] = "litert"
