@@ -101,7 +101,7 @@ def _open(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> S
         raise BadInput(f"{spec} is no artifact: give {forms}")
     else:
         path, artifact = _built(spec, opening, folder, process)
-        name = Path(spec).stem if format_of(Path(spec)) else spec.rpartition(":")[2]
+        name = Path(spec).stem if format_of(user_path(spec)) else spec.rpartition(":")[2]
     return Subject(name, path, artifact, checked_runtime(artifact.format, opening.runtime, spec))
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from thimble.core.errors import BadInput, UnknownName
 from thimble.core.model import TORCH, Model
+from thimble.core.paths import user_path
 from thimble.core.preprocess import Preprocess
 from thimble.core.registry import MODELS
 from thimble.core.task import ModelSpec
@@ -124,7 +125,7 @@ def source_name(text: str) -> str:
     suffix = Path(path).suffix.lower()
     if suffix == ".py":
         return "file"
-    if (format := format_of(Path(path).expanduser())) in MODELS.names():
+    if (format := format_of(user_path(path))) in MODELS.names():
         return str(format)
     if suffix in (".pt", ".pth", ".ckpt", ".safetensors", ".bin"):
         raise BadInput(f"{text} is a file of weights: name the network they belong to and give the file with --weights")

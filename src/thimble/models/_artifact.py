@@ -11,6 +11,7 @@ from typing import Any, ClassVar, cast
 
 from thimble.core.errors import BadInput, CannotWrite, MissingExtra
 from thimble.core.model import Model, named_outputs, noise_inputs
+from thimble.core.paths import user_path
 from thimble.core.preprocess import Preprocess
 from thimble.core.registry import RUNTIMES
 from thimble.core.task import Arrays, ModelSpec
@@ -74,7 +75,7 @@ class ArtifactFile:
         return format
 
     def _path(self, spec: ModelSpec) -> Path:
-        path = Path(spec.spec).expanduser()
+        path = user_path(spec.spec)
         if spec.weights:
             raise BadInput(f"{spec.spec} brings its own weights; leave out --weights")
         if not path.is_file():
