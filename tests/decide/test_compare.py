@@ -71,7 +71,7 @@ def test_runs_without_a_common_reference_are_refused() -> None:
 @pytest.mark.parametrize(("field", "value"), [("processor", "q"), ("cores", 4), ("governor", "powersave")])
 def test_runs_under_other_conditions_are_refused(field: str, value: Any) -> None:
     other = study({"a": 10.0, "c": 5.0}, "two", **{field: value})
-    with pytest.raises(BadInput, match="other conditions"):
+    with pytest.raises(BadInput, match="measured under different conditions"):
         compare_saved((study({"a": 10.0, "b": 5.0}, "one"), "b"), (other, "c"))
 
 

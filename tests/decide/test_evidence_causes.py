@@ -52,10 +52,10 @@ def test_layers_that_run_in_float_all_the_same(study: Study) -> None:
     graph = GRAPH | {"integer": 9, "float": 11, "quantize": 21, "dequantize": 51, "activations": {"int8": 40}}
     ms = {"Conv": 8.0, "QLinearConv": 4.0, "QuantizeLinear": 4.0, "DequantizeLinear": 4.0}
     said = found(with_evidence(study, "static", ms, graph=graph), "static")
-    assert "executes 11 in float and 9 in integers" in said["float-islands"]
+    assert "executes 11 of the 20 convolutions and matrix products with 8-bit weights in float and 9 in integers" in said["float-islands"]
     assert "51 dequantize and 21 quantize nodes, which take 40.0 % of the time" in said["float-islands"]
     assert "signed" in said["float-islands"]
-    assert "11 quantized layers are executed in float all the same" in said["int8-not-faster"]
+    assert "11 quantized layers still run in float" in said["int8-not-faster"]
     arm = replace(study, environment=replace(study.environment, features=("asimddp",)))
     assert "signed" not in found(with_evidence(arm, "static", ms, graph=graph), "static")["float-islands"]
 
@@ -82,7 +82,7 @@ def test_dynamic_convolutions(make) -> None:
 def test_batch_norms_and_subnormal_numbers(study: Study) -> None:
     probes = {"graph": GRAPH | {"batch_norms": 2}, "subnormals": {"weights_share": 0.02, "activations_share": None}}
     said = found(with_evidence(study, "static", {"BatchNormalization": 1.0, "QLinearConv": 1.0}, **probes), "static")
-    assert "2 batch normalisations remain as operators of their own, 50.0 % of its time" in said["batch-norm-left"]
+    assert "2 batch normalisations remain separate operators, 50.0 % of its time" in said["batch-norm-left"]
     assert said["subnormal-numbers"].startswith("2.00 % of its weights are subnormal numbers")
 
 
@@ -95,22 +95,23 @@ def test_channels_that_miss_the_vector(make) -> None:
     half = make.Made("half", "prune_channels(0.3) + to_onnx()", "onnxruntime", mb=22.0, ms=9.0, macs=900_000_000)
     study = with_evidence(make(make.baseline, make.onnx, half), "half", graph=GRAPH | {"not_by_16": 17, "not_by_8": 15})
     said = found(study, "half")["macs-not-time"]
-    assert "17 of its 19 convolutions have a number of filters that 16 doesn't divide (15 not even by 8)" in said
+    assert "17 of its 19 convolutions have a filter count that is no multiple of 16 (15 not even of 8)" in said
     assert "2.00x fewer MACs" in said
 
 
 def test_one_file_on_two_processors(study: Study) -> None:
     said = found(with_evidence(study, "static", graph=GRAPH, processors=BOTH), "static")["processor-dependent"]
     assert "90.0 % and 28.5 dB with VNNI (measured here) and 70.0 % and 13.9 dB without VNNI (emulated)" in said
-    assert "on 200 validation samples: 20.00 points (" in said
+    assert "on 200 validation samples: a drop of 20.00 points (" in said
     assert "conv1 (2.00 % of the pairs) and fc (0.100 % of the pairs)" in said
     bare = {kind: BOTH[kind] | {"scores": [], "sqnr_db": None} for kind in ("with VNNI", "without VNNI")}
     alone = found(with_evidence(study, "static", graph=GRAPH, processors=BOTH | bare), "static")["processor-dependent"]
-    assert "outputs with VNNI (measured here) and without VNNI (emulated) agree to no more than 12.0 dB" in alone
+    assert "Outputs of the same file with VNNI (measured here) and without VNNI (emulated) agree only to 12.0 dB" in alone
 
 
 @pytest.mark.parametrize(
-    ("shares", "said"), [({"clipped": 0.3}, "30.0 % of the values lie beyond it"), ({"used": 0.2}, "they use 20.0 % of it")]
+    ("shares", "said"),
+    [({"clipped": 0.3}, "30.0 % of the values lie outside that range"), ({"used": 0.2}, "the values use 20.0 % of that range")],
 )
 def test_inputs_of_another_preprocessing(study: Study, shares: dict[str, float], said: str) -> None:
     ranges = RANGES | {"input": {"x": {"low": -2.1, "high": 2.6, "clipped": 0.0, "used": 0.99} | shares}, "clipped": 0.2}
@@ -122,7 +123,7 @@ def test_inputs_of_another_preprocessing(study: Study, shares: dict[str, float],
 def test_ranges_from_too_few_samples(study: Study) -> None:
     ranges = RANGES | {"clipped": 0.02, "inside": {"relu": {"low": 0.0, "high": 3.0, "clipped": 0.4, "used": 1.0}}}
     said = found(with_evidence(study, "static", graph=GRAPH, ranges=ranges), "static")["narrow-ranges"]
-    assert "2.00 % of its activations lie beyond the ranges that calibration found, most in relu (40.0 %)" in said
+    assert "2.00 % of its activations lie outside the ranges that calibration found, most in relu (40.0 %)" in said
 
 
 def test_an_artifact_that_was_given_beside_its_float_form(make) -> None:
@@ -156,7 +157,7 @@ def test_convolutions_that_became_integer_ones_are_told_once(make) -> None:
     plain = make.Made("onnx", "to_onnx()", "onnxruntime", ms=4.0, mb=44.7)
     dynamic = make.Made("dynamic", "to_onnx() + onnx_quantize_dynamic()", "onnxruntime", ms=9.0, mb=11.3)
     study = make(make.baseline, plain, dynamic)
-    assert "turns convolutions, where there are some, into ConvInteger" in found(study, "dynamic")["dynamic-slower"]
+    assert "turns convolutions, if there are any, into ConvInteger" in found(study, "dynamic")["dynamic-slower"]
     said = found(with_evidence(study, "dynamic", {"ConvInteger": 9.0}, graph=GRAPH | {"conv_integer": 19}), "dynamic")
     assert "ConvInteger" not in said["dynamic-slower"]
     assert "19 convolutions into ConvInteger" in said["dynamic-convolutions"]

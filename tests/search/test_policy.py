@@ -113,10 +113,10 @@ def test_given_up_after_the_first_portion_or_the_first_look(make) -> None:
     bad = study.candidate("static")
     part = replace(bad.quality["validation"], scores=bad.quality["validation"].scores[:128])
     early = replace(study, candidates=(study.candidates[0], replace(bad, quality={"validation": part}), study.candidates[2]))
-    assert "on the first 128 validation samples it loses at least" in (hopeless(early, "static") or "")
+    assert " points on the first 128 validation samples; the limit is 4 points" in (hopeless(early, "static") or "")
     assert hopeless(early, "onnx") is None
     slow = replace(study, limits=Limits(max_latency=6))
-    assert "above the limit of 6 ms" in (hopeless(slow, "onnx") or "")
+    assert "in a quick check; the limit is 6 ms" in (hopeless(slow, "onnx") or "")
     assert hopeless(slow, "static") is None
 
 
@@ -131,5 +131,5 @@ def test_the_nearest_are_told_by_how_much_each_fails_given_up_ones_too(make) -> 
     given_up = tuple(replace(c, status="dropped", reason="too large") if c.name == "static" else c for c in study.candidates)
     (first, why), *rest = nearest(replace(study, candidates=given_up))
     assert first == "static"
-    assert "11.4 MB, 1.40 more than the 10 allowed" in why
+    assert "size 11.4 MB, 1.40 over the limit of 10 MB" in why
     assert len(rest) == 2

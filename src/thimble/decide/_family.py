@@ -1,4 +1,4 @@
-"""Which candidates of a study are related: what differs between two of them is then the cause of what they differ in."""
+"""Find related candidates of a study: a difference in their steps explains a difference in their figures."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ EXPORTS = ("to_", "onnx_rank_layers")
 
 
 def terms(recipe: str) -> list[str]:
-    """The steps of a recipe's text; none for ``as given``."""
+    """Return the steps of a recipe's text; none for ``as given``."""
     return [] if recipe in ("", "as given") else recipe.split(" + ")
 
 
 def name_of(term: str) -> str:
-    """``prune_channels(0.3)`` is ``prune_channels``."""
+    """Return the step's name: ``prune_channels`` for ``prune_channels(0.3)``."""
     return term.partition("(")[0].strip()
 
 
 def uses(candidate: Candidate, word: str) -> bool:
-    """Whether a step of the recipe has ``word`` in its name."""
+    """Return whether a step of the recipe has ``word`` in its name."""
     return any(word in name_of(term) for term in terms(candidate.recipe))
 
 
 def essence(candidate: Candidate) -> tuple[str, ...]:
-    """The steps that change the network, without those that change its format alone, or nothing."""
+    """Return the steps that change the network, without exports and without steps that change nothing."""
     return tuple(term for term in terms(candidate.recipe) if not name_of(term).startswith(EXPORTS))
 
 
 def related(study: Study, candidate: Candidate, change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Candidate | None:
-    """Another measured candidate in the same runtime whose steps are this one's, changed; ``None`` where there is none."""
+    """Return another measured candidate in the same runtime whose steps are this candidate's, changed; else ``None``."""
     wanted = change(essence(candidate))
     if wanted == essence(candidate):
         return None
@@ -40,10 +40,10 @@ def related(study: Study, candidate: Candidate, change: Callable[[tuple[str, ...
 
 
 def float_sibling(study: Study, candidate: Candidate) -> Candidate | None:
-    """The same network in the same runtime, not quantized."""
+    """Return the candidate with the same network in the same runtime, not quantized."""
     return related(study, candidate, lambda steps: tuple(term for term in steps if "quantize" not in name_of(term)))
 
 
 def untouched(study: Study, candidate: Candidate) -> Candidate | None:
-    """The network as it came, in the same runtime: what the runtime alone gives."""
+    """Return the candidate with the unchanged network in the same runtime: it shows what the runtime alone gives."""
     return related(study, candidate, lambda steps: ())

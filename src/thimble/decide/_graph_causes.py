@@ -1,4 +1,4 @@
-"""What an artifact's own graph tells of its speed: the evidence that the probes ``graph`` and ``operators`` left."""
+"""Causes that an artifact's own graph shows, from the evidence of the probes ``graph`` and ``operators``."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ BUSY_NODE_MS = 0.02
 
 
 def graph_of(candidate: Candidate) -> dict[str, Any]:
-    """What the probe found; empty where it did not or could not look."""
+    """Return what the probe ``graph`` recorded; empty where it did not or could not look."""
     found = candidate.probes.get("graph", {})
     return found if "nodes" in found else {}
 
 
 def share_of(candidate: Candidate, *operators: str) -> float:
-    """The share of the profiled time that operators of these types take."""
+    """Return the share of the profiled time that operators of these types take."""
     total = sum(candidate.operators_ms.values())
     return sum(candidate.operators_ms.get(name, 0.0) for name in operators) / total if total else 0.0
 
 
 def unfused(candidate: Candidate) -> int:
-    """Convolutions and matrix products whose weights are 8-bit in the file, and which are executed in float all the same."""
+    """Count convolutions and matrix products with 8-bit weights in the file that the runtime executes in float."""
     graph = graph_of(candidate)
     return max(0, graph["quantized"] - graph["integer"]) if graph else 0
 
 
 def float_islands(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Quantized layers that the runtime executes in float, between conversions that it could not fuse."""
+    """Find quantized layers that the runtime executes in float, between conversions that it could not fuse."""
     graph, left = graph_of(candidate), unfused(candidate)
     share = share_of(candidate, "QuantizeLinear", "DequantizeLinear")
     if not graph or not graph["quantized"] or (not left and share < ISLANDS):
@@ -44,20 +44,20 @@ def float_islands(study: Study, candidate: Candidate, row: Row) -> Finding | Non
     spent = f", which take {words.figure(100 * share)} % of the time" if share else ""
     if left:
         text = (
-            f"Of the {graph['quantized']} convolutions and matrix products with 8-bit weights ONNX Runtime executes {left} in float and "
-            f"{graph['integer']} in integers: its optimised graph still has {conversions}{spent}"
+            f"ONNX Runtime executes {left} of the {graph['quantized']} convolutions and matrix products with 8-bit weights in float and "
+            f"{graph['integer']} in integers; the optimised graph still has {conversions}{spent}"
         )
     else:
-        text = f"All its {graph['integer']} quantized layers run in integers, but {conversions} are left{spent}"
+        text = f"All {graph['integer']} quantized layers run in integers, but {conversions} remain{spent}"
     if left and graph["activations"].get("int8", 0) > graph["activations"].get("uint8", 0) and int8_support(study.environment.features) in (
         "vnni", "saturating"
     ):  # fmt: skip
-        text += "; its activations are signed, which ONNX Runtime on x86 fuses worse: quantize them unsigned"
+        text += ". Its activations are signed, which ONNX Runtime on x86 fuses worse: quantize them unsigned"
     return Finding("float-islands", f"{text}.", {"graph": graph, "share": share})
 
 
 def dynamic_convolutions(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Convolutions that became ConvInteger."""
+    """Find convolutions that became ConvInteger."""
     graph = graph_of(candidate)
     if not graph or not graph["conv_integer"]:
         return None
@@ -67,14 +67,14 @@ def dynamic_convolutions(study: Study, candidate: Candidate, row: Row) -> Findin
     many = words.counted(graph["conv_integer"], "convolution")
     return Finding(
         "dynamic-convolutions",
-        f"Dynamic quantization turned {many} into ConvInteger{f' ({shares})' if share else ''}, for which ONNX Runtime has no fast kernel: "
-        "quantize convolutions statically.",
+        f"Dynamic quantization turned {many} into ConvInteger{f' ({shares})' if share else ''}. ONNX Runtime has no fast kernel for "
+        "ConvInteger: quantize convolutions statically.",
         {"conv_integer": graph["conv_integer"], "share": share},
     )
 
 
 def batch_norms_left(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Batch normalisations that no convolution took in."""
+    """Find batch normalisations that are not folded into a convolution."""
     graph = graph_of(candidate)
     if not graph or not graph["batch_norms"]:
         return None
@@ -82,14 +82,15 @@ def batch_norms_left(study: Study, candidate: Candidate, row: Row) -> Finding | 
     spent = f", {words.figure(100 * share)} % of its time" if share else ""
     return Finding(
         "batch-norm-left",
-        f"{words.counted(graph['batch_norms'], 'batch normalisation')} remain as operators of their own{spent}: fold them into the "
-        "convolutions before quantizing, else each costs a pass over the data and a rounding of its own.",
+        f"{words.counted(graph['batch_norms'], 'batch normalisation')} {'remains a' if graph['batch_norms'] == 1 else 'remain'} separate "
+        f"operator{'' if graph['batch_norms'] == 1 else 's'}{spent}. Each costs a pass over the data and a rounding: fold batch "
+        "normalisation into the convolutions before quantizing.",
         {"batch_norms": graph["batch_norms"]},
     )
 
 
 def subnormal_numbers(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Numbers so close to zero that processors handle them in microcode."""
+    """Find numbers so close to zero that processors handle them in microcode."""
     found = candidate.probes.get("subnormals", {})
     shares = {kind: found.get(f"{kind}_share") or 0.0 for kind in ("weights", "activations")}
     told = [f"{words.figure(100 * share)} % of its {kind}" for kind, share in shares.items() if share > 1e-3]
@@ -103,18 +104,18 @@ def subnormal_numbers(study: Study, candidate: Candidate, row: Row) -> Finding |
 
 
 def fixed_costs(candidate: Candidate) -> str:
-    """That starting operators costs as much as what they compute, where it does; else nothing."""
+    """Return the words for a graph whose operators take about as long as starting them; else nothing."""
     graph, total = graph_of(candidate), sum(candidate.operators_ms.values())
     if not graph or not total or total / graph["nodes"] > BUSY_NODE_MS:
         return ""
     each = words.figure(1000 * total / graph["nodes"])
-    return f"its {graph['nodes']} operators take {each} microseconds each, about what starting one costs"
+    return f"its {graph['nodes']} operators take {each} microseconds each, about the cost of starting an operator"
 
 
 def odd_channels(candidate: Candidate) -> str:
-    """How many convolutions have a number of filters that misses the vector width; nothing where none has."""
+    """Return how many convolutions have a filter count that misses the vector width; nothing where none has."""
     graph = graph_of(candidate)
     if not graph or not graph["not_by_16"]:
         return ""
-    eight = f" ({graph['not_by_8']} not even by 8)" if graph["not_by_8"] else ""
-    return f"{graph['not_by_16']} of its {graph['convolutions']} convolutions have a number of filters that 16 doesn't divide{eight}"
+    eight = f" ({graph['not_by_8']} not even of 8)" if graph["not_by_8"] else ""
+    return f"{graph['not_by_16']} of its {graph['convolutions']} convolutions have a filter count that is no multiple of 16{eight}"

@@ -1,4 +1,4 @@
-"""Why an artifact is less accurate."""
+"""Causes of a lower quality."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOTABLE_DB = 1.0
 
 
 def noise_calibration(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Calibrated on random noise: what that cost against the same, calibrated on data."""
+    """Find a calibration on random noise, and its cost against the same calibrated on data."""
     if not any("'noise'" in term for term in essence(candidate)):
         return None
     others = [c for c in study.candidates if c.ok and c.runtime == candidate.runtime and _calibrated_twin(candidate, c)]
@@ -38,19 +38,19 @@ def noise_calibration(study: Study, candidate: Candidate, row: Row) -> Finding |
         return None
     if loss.low > 0:
         text = (
-            f"Calibrated on random noise it loses {words.points(loss, study.task)} against {others[0].name}, which differs only in that: "
-            "the ranges of noise are not those of real inputs."
+            f"Calibrated on random noise, it drops {words.points(loss, study.task)} against {others[0].name}, which differs only in its "
+            "calibration data: the ranges of noise are not those of real inputs."
         )
     else:
         text = (
-            f"Calibrated on random noise it is not proven to lose anything against {others[0].name}: {words.points(loss, study.task)}; "
-            "nothing in the method promises that, so calibrate on real inputs."
+            f"Calibrated on random noise, it has no proven drop against {others[0].name}: {words.points(loss, study.task)}. Nothing in "
+            "the method guarantees that: calibrate on real inputs."
         )
     return Finding("noise-calibration", text, {"loss": _numbers(loss), "against": [others[0].name]})
 
 
 def _calibrated_twin(candidate: Candidate, other: Candidate) -> bool:
-    """Whether the two differ in nothing but the calibration data."""
+    """Return whether two candidates differ only in the calibration data."""
     ours, theirs = essence(candidate), essence(other)
     return (
         len(ours) == len(theirs)
@@ -62,7 +62,7 @@ def _calibrated_twin(candidate: Candidate, other: Candidate) -> bool:
 
 
 def _other_settings(term: str) -> list[str]:
-    """A step's settings apart from its calibration data."""
+    """Return a step's settings apart from its calibration data."""
     inner = term.partition("(")[2].removesuffix(")")
     parts = [part.strip() for part in inner.split(",") if part.strip()]
     ignored = ("'noise'", "'data'", "calibration='noise'", "calibration='data'")
@@ -70,21 +70,21 @@ def _other_settings(term: str) -> list[str]:
 
 
 def untrained_pruning(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Channels removed and nothing learned since, beside the same with fine-tuning."""
+    """Find removed channels without training afterwards, beside the same with fine-tuning."""
     steps = essence(candidate)
     if not steps or name_of(steps[-1]) != "prune_channels" or row.drop is None or row.drop.low <= 0:
         return None
     same = (c for c in study.candidates if c.ok and essence(c)[:-1] == steps and name_of(essence(c)[-1]) == "finetune")
     tuned = next(same, None)
     regained = loss_against(study, candidate.name, tuned.name) if tuned else None
-    text = f"Removing channels by itself costs {words.points(row.drop, study.task)}: the layers that stay were not made for it"
+    text = f"Removing channels alone costs {words.points(row.drop, study.task)}: the remaining layers were not trained for it"
     if tuned is not None and regained is not None and regained.low > 0:
-        text += f"; {tuned.name}, trained a little after that, has {words.points(regained, study.task)} more at the same size"
+        text += f"; {tuned.name}, fine-tuned afterwards, scores {words.points(regained, study.task)} more at the same size"
     return Finding("untrained-pruning", f"{text}.", {"drop": _numbers(row.drop)})
 
 
 def saturation(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Full-range signed weights on a processor that adds pairs of 8-bit products in 16 bits."""
+    """Find full-range signed weights on a processor that adds pairs of 8-bit products in 16 bits."""
     if int8_support(study.environment.features) != "saturating" or _reduced(candidate) is not False or row.sqnr_db is None:
         return None
     alike = (c for c in study.candidates if c.ok and c.runtime == candidate.runtime and _reduced(c) and _same_but_range(candidate, c))
@@ -93,17 +93,17 @@ def saturation(study: Study, candidate: Candidate, row: Row) -> Finding | None:
     if other is None or theirs is None or theirs < row.sqnr_db + NOTABLE_DB:
         return None
     loss = loss_against(study, candidate.name, other.name)
-    proven = f", and loses {words.points(loss, study.task)} against it" if loss and loss.low > 0 else ""
+    proven = f"; it drops {words.points(loss, study.task)} against {other.name}" if loss and loss.low > 0 else ""
     return Finding(
         "saturation",
-        f"Its outputs follow the baseline's at {row.sqnr_db:.1f} dB, those of {other.name}, with 7-bit weights, at {theirs:.1f} dB"
-        f"{proven}: this processor adds pairs of 8-bit products in 16 bits, which full-range weights overflow.",
+        f"Its outputs match the baseline's at {row.sqnr_db:.1f} dB, those of {other.name}, with 7-bit weights, at {theirs:.1f} dB"
+        f"{proven}. This processor adds pairs of 8-bit products in 16 bits, which full-range weights overflow.",
         {"sqnr": {"full": row.sqnr_db, "reduced": theirs}},
     )
 
 
 def _reduced(candidate: Candidate) -> bool | None:
-    """Whether the last static quantization kept weights to 7 bits; ``None`` where there was none."""
+    """Return whether the last static quantization kept weights to 7 bits; ``None`` where there was none."""
     notes = [step.notes["reduce_range"] for step in candidate.steps if "reduce_range" in step.notes]
     return bool(notes[-1]) if notes else None
 
@@ -119,20 +119,20 @@ def _same_but_range(candidate: Candidate, other: Candidate) -> bool:
 
 
 def processor_dependent(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """The same file on a processor with VNNI and on one without: how far apart its outputs and its scores are."""
+    """Find a file that gives other outputs on a processor without VNNI than on a processor with VNNI."""
     found = candidate.probes.get("processors", {})
     if "here" not in found or found["between_db"] > SAME_DB:
         return None
     samples = words.counted(found["samples"], f"{found['split']} sample")
     loss = _loss_without(study, found)
-    proven = "" if loss is None else f": {words.points(loss, study.task)} lost" if loss.low > 0 else ", where no loss is proven"
+    proven = "" if loss is None else f": a drop of {words.points(loss, study.task)}" if loss.low > 0 else ", with no proven drop"
     most = max(found["cut"].values(), default=0.0)
     layers = [(name, share) for name, share in found["cut"].items() if share > most / 100][:3]
     worst = words.joined(f"{name} ({words.figure(100 * share)} % of the pairs)" for name, share in layers)
     return Finding(
         "processor-dependent",
-        f"{_on_both(study, found)}, on {samples}{proven}. Without VNNI pairs of 8-bit products are added in 16 bits, which full-range "
-        f"signed weights overflow, here in {worst}: keep weights to 7 bits (reduce_range=True) for such processors.",
+        f"{_on_both(study, found)}, on {samples}{proven}. A processor without VNNI adds pairs of 8-bit products in 16 bits, which "
+        f"full-range signed weights overflow, here in {worst}. Keep weights to 7 bits (reduce_range=True) for such processors.",
         {"processors": {key: found[key] for key in ("between_db", "cut", "samples", "split")}, "loss": _numbers(loss) if loss else []},
     )
 
@@ -141,17 +141,17 @@ VNNI = ("with VNNI", "without VNNI")
 
 
 def _on_both(study: Study, found: dict[str, Any]) -> str:
-    """What the file gives on both kinds of processors, and how each is known."""
+    """Return the figures of the file on both kinds of processors, each measured or emulated."""
     where = {kind: f"{found[kind]['how']}{' here' if kind == found['here'] else ''}" for kind in VNNI}
-    told = {kind: _scores_on(study, found[kind]) for kind in VNNI}
-    if all(told.values()):
-        return f"The same file gives {words.joined(f'{told[kind]} {kind} ({where[kind]})' for kind in VNNI)}"
+    scores = {kind: _scores_on(study, found[kind]) for kind in VNNI}
+    if all(scores.values()):
+        return f"The same file gives {words.joined(f'{scores[kind]} {kind} ({where[kind]})' for kind in VNNI)}"
     ways = words.joined(f"{kind} ({where[kind]})" for kind in VNNI)
-    return f"The same file's outputs {ways} agree to no more than {found['between_db']:.1f} dB"
+    return f"Outputs of the same file {ways} agree only to {found['between_db']:.1f} dB"
 
 
 def _scores_on(study: Study, found: dict[str, Any]) -> str:
-    """``92.3 % and 28.1 dB``: its quality on the samples, and how its outputs follow the float model's, as far as known."""
+    """Return ``92.3 % and 28.1 dB``: quality on the samples, and agreement with the float model's outputs, as far as known."""
     parts = []
     scored = Quality("", "", study.task.metric, tuple(found["scores"]))
     metric = metric_of(study.task, scored) if found["scores"] else None
@@ -163,69 +163,69 @@ def _scores_on(study: Study, found: dict[str, Any]) -> str:
 
 
 def _loss_without(study: Study, found: dict[str, Any]) -> Interval | None:
-    """What the file loses on a processor without VNNI, on the same samples."""
+    """Return the drop of the file on a processor without VNNI, on the same samples."""
     scores = [tuple(found[kind]["scores"]) for kind in VNNI]
     metric = metric_of(study.task, Quality("", "", study.task.metric, scores[0])) if all(scores) else None
     return None if metric is None else drop_interval(scores[0], scores[1], metric, study.seed)
 
 
 def other_inputs(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Inputs that lie beyond the range, or use little of it, that the file was calibrated for."""
+    """Find inputs that lie outside the calibrated range, or use little of it."""
     for name, shares in candidate.probes.get("ranges", {}).get("input", {}).items():
         if shares["clipped"] <= CLIPPED_INPUT and shares["used"] >= USED_INPUT:
             continue
         span = f"{shares['low']:.2f} to {shares['high']:.2f}"
         what = (
-            f"{words.figure(100 * shares['clipped'])} % of the values lie beyond it"
+            f"{words.figure(100 * shares['clipped'])} % of the values lie outside that range"
             if shares["clipped"] > CLIPPED_INPUT
-            else f"they use {words.figure(100 * shares['used'])} % of it"
+            else f"the values use {words.figure(100 * shares['used'])} % of that range"
         )
         return Finding(
             "other-inputs",
-            f"Its input {name} was calibrated for values from {span}, and of the data at hand {what}: calibration and evaluation "
-            "preprocess their inputs differently (scale, mean, standard deviation), so calibrate on the inputs it will get.",
+            f"Its input {name} was calibrated for values from {span}; on the evaluation data, {what}. Calibration and evaluation "
+            "preprocess inputs differently (scale, mean, standard deviation): calibrate on the inputs that the device gets.",
             {"input": {name: shares}},
         )
     return None
 
 
 def narrow_ranges(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Activations beyond the ranges that calibration found, inside the network."""
+    """Find activations outside the ranges that calibration found, inside the network."""
     found = candidate.probes.get("ranges", {})
     if "tensors" not in found or found["clipped"] <= CLIPPED_INSIDE or other_inputs(study, candidate, row):
         return None
     worst = [f"{name} ({words.figure(100 * shares['clipped'])} %)" for name, shares in list(found["inside"].items())[:3]]
     return Finding(
         "narrow-ranges",
-        f"{words.figure(100 * found['clipped'])} % of its activations lie beyond the ranges that calibration found, most in "
-        f"{words.joined(worst)}: calibrate on more samples, or on such as it will get.",
+        f"{words.figure(100 * found['clipped'])} % of its activations lie outside the ranges that calibration found, most in "
+        f"{words.joined(worst)}: calibrate on more samples, or on inputs like those that the device gets.",
         {"clipped": found["clipped"], "inside": found["inside"]},
     )
 
 
 def sensitive_layers(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Where a quantized network with a proven loss loses most, where that was measured."""
+    """Find the most sensitive layers of a quantized network with a proven drop, where they were measured."""
     if not candidate.sensitivity_db or row.drop is None or row.drop.low <= 0 or not uses(candidate, "quantize"):
         return None
     worst = sorted(candidate.sensitivity_db.items(), key=lambda item: item[1])[:3]
     layers = words.joined(f"{name} ({value:.1f} dB)" for name, value in worst)
-    verb = "suffers" if len(worst) == 1 else "suffer"
+    verb, them = ("suffers", "this layer") if len(worst) == 1 else ("suffer", "these layers")
     return Finding(
         "sensitive-layers",
-        f"It loses {words.points(row.drop, study.task)}; quantized alone, {layers} {verb} most: keep them in float.",
+        f"It drops {words.points(row.drop, study.task)}. Quantized alone, {layers} {verb} most: keep {them} in float.",
         {"layers": dict(worst)},
     )
 
 
 def small_calibration(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """A proven loss after calibration on few samples."""
+    """Find a proven drop after calibration on few samples."""
     seen = [step.notes["calibration_samples"] for step in candidate.steps if "calibration_samples" in step.notes]
     if not seen or seen[-1] >= FEW_SAMPLES or row.drop is None or row.drop.low <= 0:
         return None
     return Finding(
         "small-calibration",
-        f"It loses {words.points(row.drop, study.task)} and was calibrated on {words.counted(seen[-1], 'sample')} only; more of "
-        "them may find better ranges.",
+        f"It drops {words.points(row.drop, study.task)} and was calibrated on {words.counted(seen[-1], 'sample')} only; more samples "
+        "may find better ranges.",
         {"calibration": {"samples": seen[-1]}},
     )
 

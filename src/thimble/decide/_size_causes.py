@@ -1,4 +1,4 @@
-"""Why an artifact is not smaller."""
+"""Causes of a size that does not shrink."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GIVEN_ZEROS = 20.0
 
 
 def float_weights(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Quantized by name, but most bytes are still float."""
+    """Find a quantized candidate whose bytes are mostly float."""
     size = candidate.size
     if size is None or not uses(candidate, "quantize") or not size.bytes_by_type:
         return None
@@ -24,27 +24,28 @@ def float_weights(study: Study, candidate: Candidate, row: Row) -> Finding | Non
         return None
     left = f"{words.figure(floats / MB)} of its {words.figure(size.bytes / MB)} MB are still float32"
     if uses(candidate, "torch_quantize_dynamic"):
-        text = f"{left}: dynamic quantization in PyTorch reaches linear and recurrent layers, and leaves convolutions as they are"
+        text = f"{left}: dynamic quantization in PyTorch converts linear and recurrent layers and leaves convolutions as they are"
         layers: dict[str, int] | list[str] = next(
             (step.notes["float_layers"] for step in candidate.steps if "float_layers" in step.notes), {}
         )
         kept = [f"{count} {kind}" for kind, count in layers.items() if count] if isinstance(layers, dict) else layers
-        told = f" ({words.joined(kept)} stayed in float)" if kept else ""
-        return Finding("dynamic-left-convolutions", f"{text}{told}{_no_smaller(row)}.", {"bytes_by_type": size.bytes_by_type})
-    return Finding("weights-still-float", f"{left}, so it is quantized by name more than by content{_no_smaller(row)}.", {
+        stayed = f" ({words.joined(kept)} stayed in float)" if kept else ""
+        return Finding("dynamic-left-convolutions", f"{text}{stayed}{_no_smaller(row)}.", {"bytes_by_type": size.bytes_by_type})
+    return Finding("weights-still-float", f"{left}: most of its weights are not quantized{_no_smaller(row)}.", {
         "bytes_by_type": size.bytes_by_type
     })  # fmt: skip
 
 
 def fake_quantized(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Weights stored in float with quantization around them."""
+    """Find weights stored in float with quantization around them."""
     held = candidate.probes.get("graph", {}).get("fake_quantized", 0)
     if not held or candidate.size is None:
         return None
     return Finding(
         "fake-quantized",
         f"{words.figure(held / MB)} of its {words.figure(candidate.size.bytes / MB)} MB are weights that are stored in float32 and "
-        "quantized when the file is opened (a quantizer's simulation, exported as it was): store the integers instead, a quarter of that.",
+        "quantized only when the file is opened (a quantizer's simulation, exported unchanged). Store the integers instead: they need "
+        "a quarter of that.",
         {"bytes": held},
     )
 
@@ -56,7 +57,7 @@ def _no_smaller(row: Row) -> str:
 
 
 def zeros_stored(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Zeroed weights that are shipped and multiplied like any others."""
+    """Find zeroed weights that are shipped and multiplied like any others."""
     before = study.candidates[0].size
     size = candidate.size
     if candidate is study.candidates[0]:
@@ -68,23 +69,22 @@ def zeros_stored(study: Study, candidate: Candidate, row: Row) -> Finding | None
     if row.sparsity < dense + 5 or row.compression > 1.05:
         return None
     megabytes = words.figure(size.bytes / MB)
-    told = f"{words.figure(row.sparsity)} % of its weights are zero, but zeros are stored like any other number: {megabytes} MB"
-    shrinks = (
-        f"; only deflated it shrinks, to {words.figure(size.deflated_bytes / MB)} MB against {words.figure(before.deflated_bytes / MB)}"
-    )
-    shrinks = shrinks if size.deflated_bytes < 0.98 * before.deflated_bytes else ""
-    return Finding("zeros-stored", f"{told}{shrinks}{_no_faster(study, candidate)}.", {"zeros": {"percent": row.sparsity}})
+    text = f"{words.figure(row.sparsity)} % of its weights are zero, but zeros are stored like any other number: {megabytes} MB"
+    if size.deflated_bytes < 0.98 * before.deflated_bytes:
+        deflated, dense_mb = words.figure(size.deflated_bytes / MB), words.figure(before.deflated_bytes / MB)
+        text += f". It shrinks only when deflated, to {deflated} MB against {dense_mb} MB"
+    return Finding("zeros-stored", f"{text}{_no_faster(study, candidate)}.", {"zeros": {"percent": row.sparsity}})
 
 
 def _zeros_given(candidate: Candidate, row: Row) -> Finding | None:
-    """The same of a network that came with zeros."""
+    """Find the same in a network that came with zeros."""
     size = candidate.size
     if size is None or row.sparsity is None or row.sparsity < GIVEN_ZEROS or size.bytes < 2 * (size.nonzero_parameters or 0):
         return None
     return Finding(
         "zeros-stored",
         f"{words.figure(row.sparsity)} % of its weights are zero, but zeros are stored and multiplied like any other number: "
-        f"{words.figure(size.bytes / MB)} MB; only deflated it shrinks, to {words.figure(size.deflated_bytes / MB)} MB.",
+        f"{words.figure(size.bytes / MB)} MB. It shrinks only when deflated, to {words.figure(size.deflated_bytes / MB)} MB.",
         {"zeros": {"percent": row.sparsity}},
     )
 
@@ -94,11 +94,11 @@ def _no_faster(study: Study, candidate: Candidate) -> str:
     ratio = speedup_over(study, candidate.name, other.name) if other else None
     if other is None or ratio is None or ratio.low > 1:
         return ""
-    return f"; and they are multiplied like any other: it is {words.speed(ratio, other.name)}"
+    return f". Zeros are multiplied too: it is {words.speed(ratio, other.name)}"
 
 
 def external_data(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """A tiny ``model.onnx`` whose weights lie in a second file."""
+    """Find a tiny ``model.onnx`` whose weights lie in a second file."""
     artifact = candidate.artifact
     if artifact is None or artifact.format != "onnx":
         return None
@@ -109,7 +109,7 @@ def external_data(study: Study, candidate: Candidate, row: Row) -> Finding | Non
     largest = max(rest, key=lambda file: file.bytes)
     return Finding(
         "external-data",
-        f"{main.path} has only {words.figure(main.bytes / MB)} MB, since {words.figure(largest.bytes / MB)} MB of weights lie beside it in "
-        f"{largest.path}: both must be shipped, {words.figure(artifact.bytes / MB)} MB in all.",
+        f"{main.path} has only {words.figure(main.bytes / MB)} MB; {words.figure(largest.bytes / MB)} MB of weights lie beside it in "
+        f"{largest.path}. Ship both files: {words.figure(artifact.bytes / MB)} MB in all.",
         {"files": {file.path: file.bytes for file in artifact.files}},
     )

@@ -1,4 +1,4 @@
-"""Why an artifact is not faster, and where a speedup comes from."""
+"""Causes of a latency that does not fall, and the origin of a speedup."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ SMALL_MACS = 20_000_000
 
 
 def dynamic_slower(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Dynamic INT8 that loses to FP32 in the same runtime."""
+    """Find dynamic INT8 that is slower than FP32 in the same runtime."""
     if not uses(candidate, "quantize_dynamic"):
         return None
     other, ratio = _against(study, candidate, float_sibling(study, candidate))
     if other is None or ratio is None or ratio.high >= 1:
         return None
     text = (
-        f"It is {words.speed(ratio, other.name)}, the same network in FP32 in the same runtime: dynamic quantization finds the ranges of "
-        "the activations anew at every inference"
+        f"It is {words.speed(ratio, other.name)}, the same network in FP32 in the same runtime. Dynamic quantization computes the ranges "
+        "of the activations at every inference"
     )
     share = _share(candidate, "ConvInteger")
     if candidate.runtime == "onnxruntime" and not graphs.graph_of(candidate):  # what the graph shows is a finding of its own
-        spent = f", which here takes {words.figure(100 * share)} % of the time" if share else ""
-        text += f", and turns convolutions, where there are some, into ConvInteger{spent}, for which ONNX Runtime has no fast kernel; "
+        spent = f" ({words.figure(100 * share)} % of the time here)" if share else ""
+        text += f" and turns convolutions, if there are any, into ConvInteger{spent}. ONNX Runtime has no fast kernel for ConvInteger: "
         text += "quantize statically"
     return Finding("dynamic-slower", f"{text}.", {"ratio": _numbers(ratio), "against": [other.name]})
 
 
 def signed_activations(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Signed activations, which ONNX Runtime on x86 fuses worse than unsigned ones."""
+    """Find signed activations, which ONNX Runtime on x86 fuses worse than unsigned ones."""
     static = next((term for term in essence(candidate) if name_of(term) == "onnx_quantize_static"), None)
     if static is None or not static.startswith("onnx_quantize_static('int8'") or candidate.runtime != "onnxruntime":
         return None
@@ -47,8 +47,8 @@ def signed_activations(study: Study, candidate: Candidate, row: Row) -> Finding 
         return None
     return Finding(
         "signed-activations",
-        f"It is {words.speed(ratio, other.name)}, which differs in its integer types: where a signed activation feeds a convolution and "
-        "an addition, the runtime on this processor leaves the convolution in FP32; use unsigned activations here.",
+        f"It is {words.speed(ratio, other.name)}, which differs in its integer types. Where a signed activation feeds a convolution and "
+        "an addition, the runtime on this processor leaves the convolution in FP32: use unsigned activations here.",
         {"ratio": _numbers(ratio), "against": [other.name]},
     )
 
@@ -65,7 +65,7 @@ def _unsigned_twin(candidate: Candidate, other: Candidate) -> bool:
 
 
 def int8_not_faster(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """Static INT8 that is at most hardly faster than FP32 in the same runtime, with what may cause it here."""
+    """Find static INT8 that is hardly faster than FP32 in the same runtime, with possible causes."""
     if not integers(candidate) or uses(candidate, "quantize_dynamic"):
         return None
     other, ratio = _against(study, candidate, float_sibling(study, candidate) or float_baseline(study, candidate))
@@ -76,7 +76,7 @@ def int8_not_faster(study: Study, candidate: Candidate, row: Row) -> Finding | N
     if support in ("saturating", "none"):
         reasons.append("this processor has no instruction that adds up 8-bit products in 32 bits (VNNI, dot product)")
     if left := graphs.unfused(candidate):
-        reasons.append(f"{words.counted(left, 'quantized layer')} are executed in float all the same")
+        reasons.append(f"{words.counted(left, 'quantized layer')} still {'runs' if left == 1 else 'run'} in float")
     if floats := _note(candidate, "float_operators"):
         reasons.append(f"{words.counted(floats, 'operator')} stayed in float")
     if costs := graphs.fixed_costs(candidate):
@@ -84,8 +84,8 @@ def int8_not_faster(study: Study, candidate: Candidate, row: Row) -> Finding | N
     elif candidate.size and candidate.size.macs and candidate.size.macs < SMALL_MACS:
         millions = words.figure(candidate.size.macs / 1e6)
         reasons.append(f"with {millions} million MACs, fixed costs per operator weigh as much as the arithmetic that INT8 saves")
-    why = f"; what may cause it: {words.joined(reasons)}" if reasons else ""
-    claim = "INT8 does not pay in time" if ratio.high < 1 else "INT8 hardly pays in time, if at all"
+    why = f". Possible causes: {words.joined(reasons)}" if reasons else ""
+    claim = "INT8 saves no time" if ratio.high < 1 else "INT8 saves little time, if any"
     return Finding(
         "int8-not-faster",
         f"{claim}: it is {words.speed(ratio, other.name)}, the same network in FP32 in the same runtime{why}.",
@@ -94,7 +94,7 @@ def int8_not_faster(study: Study, candidate: Candidate, row: Row) -> Finding | N
 
 
 def macs_not_time(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """A network with fewer MACs whose time shrank less."""
+    """Find a network with fewer MACs whose time shrank less."""
     other = untouched(study, candidate)
     other = other or (float_baseline(study, candidate) if not integers(candidate) else None)
     if other is None or integers(candidate) or not candidate.size or not other.size:
@@ -104,18 +104,18 @@ def macs_not_time(study: Study, candidate: Candidate, row: Row) -> Finding | Non
     if not ours or not theirs or ratio is None or theirs < 1.15 * ours or ratio.high > 0.9 * theirs / ours:
         return None
     odd = graphs.odd_channels(candidate)
-    rest = "moving data and starting operators cost time that MACs don't count" + (
-        f", and {odd}: vector instructions compute the missing ones too; prune in steps of 16" if odd else ", as odd channel counts do"
+    rest = "Moving data and starting operators cost time that MACs don't count" + (
+        f"; {odd}, and vector instructions compute the missing filters too: prune in steps of 16" if odd else ", as do odd channel counts"
     )
     return Finding(
         "macs-not-time",
-        f"It does {words.figure(theirs / ours)}x fewer MACs than {other.name}, and is {words.speed(ratio, other.name)}: {rest}.",
+        f"It needs {words.figure(theirs / ours)}x fewer MACs than {other.name} but is {words.speed(ratio, other.name)}. {rest}.",
         {"macs": {"candidate": ours, "before": theirs}, "ratio": _numbers(ratio), "graph": graphs.graph_of(candidate)},
     )
 
 
 def runtime_share(study: Study, candidate: Candidate, row: Row) -> Finding | None:
-    """How much of the chosen candidate's speedup FP32 in its runtime already has."""
+    """Find how much of the chosen candidate's speedup its runtime gives FP32 already."""
     baseline = study.candidates[0]
     if candidate.name != study.chosen or candidate.runtime == baseline.runtime or row.speedup is None or row.speedup.low <= 1:
         return None
@@ -125,23 +125,23 @@ def runtime_share(study: Study, candidate: Candidate, row: Row) -> Finding | Non
     if other is None or ratio is None or own is None or ratio.low <= 1.1:
         return None
     runtime = words.runtime_title(candidate.runtime)
-    rest = f"what was done to the network makes it {words.times(own)} as fast as that" if own.low > 1 else (
-        f"what was done to the network is {words.speed(own, 'that')}"
+    rest = f"the changes to the network make it {words.times(own)} as fast as {other.name}" if own.low > 1 else (
+        f"the changed network is {words.speed(own, other.name)}"
     )  # fmt: skip
     return Finding(
         "runtime-share",
-        f"Of its {words.figure(row.speedup.value)}x, {words.times(ratio)} come with {runtime} alone ({other.name}, FP32); {rest}.",
+        f"Of its {words.figure(row.speedup.value)}x, {words.times(ratio)} comes from {runtime} alone ({other.name}, FP32); {rest}.",
         {"runtime": _numbers(ratio), "rest": _numbers(own)},
     )
 
 
 def integers(candidate: Candidate) -> bool:
-    """Whether it is quantized: by its recipe, or, as it was given, by its own graph."""
+    """Return whether a candidate is quantized: by its recipe, or, as given, by its own graph."""
     return uses(candidate, "quantize") or (candidate.recipe == "as given" and bool(graphs.graph_of(candidate).get("quantized")))
 
 
 def float_baseline(study: Study, candidate: Candidate) -> Candidate | None:
-    """The baseline, where it was given as the float form of an artifact that was given quantized, in the same runtime."""
+    """Return the baseline, where it is the float form of an artifact that was given quantized, in the same runtime."""
     first = study.candidates[0]
     given = candidate.recipe == first.recipe == "as given" and candidate.name != first.name and candidate.runtime == first.runtime
     return first if given and first.ok and not integers(first) else None

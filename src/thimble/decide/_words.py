@@ -1,4 +1,4 @@
-"""How a verdict says a figure: three significant digits, the interval in brackets, units behind."""
+"""Write figures for verdicts: three significant digits, the interval in brackets, units behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RUNTIMES = {"pytorch": "PyTorch", "onnxruntime": "ONNX Runtime", "openvino": "Op
 
 
 def figure(value: float) -> str:
-    """Three significant digits, whole numbers from 100 on.
+    """Return a figure with three significant digits, whole numbers from 100 on.
 
     >>> figure(0.01234), figure(11.78), figure(1234.5)
     ('0.0123', '11.8', '1,234')
@@ -24,17 +24,17 @@ def figure(value: float) -> str:
 
 
 def span(value: Interval, unit: str) -> str:
-    """``11.8 ms (11.5 to 12.1)``."""
+    """Return ``11.8 ms (11.5 to 12.1)``."""
     return f"{figure(value.value)}{unit} ({figure(value.low)} to {figure(value.high)})"
 
 
 def times(ratio: Interval) -> str:
-    """``6.21x (6.16 to 6.25)``."""
+    """Return ``6.21x (6.16 to 6.25)``."""
     return f"{figure(ratio.value)}x ({figure(ratio.low)} to {figure(ratio.high)})"
 
 
 def speed(ratio: Interval, than: str) -> str:
-    """``6.21x faster than the baseline (6.16 to 6.25)``; slower ones as the inverse; only what is proven.
+    """Return ``6.21x faster than the baseline (6.16 to 6.25)``; a slowdown as its inverse; only what is proven.
 
     >>> speed(Interval(0.5, 0.4, 0.625), "onnx")
     '2.00x slower than onnx (1.60 to 2.50)'
@@ -47,7 +47,7 @@ def speed(ratio: Interval, than: str) -> str:
 
 
 def amount(value: float, task: TaskInfo) -> str:
-    """A difference of two qualities, without its unit: hundredths of a point, or three digits.
+    """Return a difference of two qualities without its unit: hundredths of a point, or three digits.
 
     >>> amount(0.666, TaskInfo("", "", "accuracy", "%", True, (), {}))
     '0.67'
@@ -57,32 +57,32 @@ def amount(value: float, task: TaskInfo) -> str:
 
 
 def points(drop: Interval, task: TaskInfo, what: str = "") -> str:
-    """``0.67 points (0.03 to 1.70)``, with ``what`` before the bracket."""
+    """Return ``0.67 points (0.03 to 1.70)``, with ``what`` before the bracket."""
     low, high = (amount(end, task) for end in (drop.low, drop.high))
     return f"{amount(drop.value, task)}{unit_of(task)}{what} ({low} to {high})"
 
 
 def unit_of(task: TaskInfo) -> str:
-    """What stands behind a difference of two qualities."""
+    """Return the unit of a difference of two qualities."""
     return " points" if task.unit == "%" else f" {task.unit}" if task.unit else ""
 
 
 def allowed(limit: float, task: TaskInfo) -> str:
-    """A budget with its unit: ``1 point``, ``2 points``, ``0.05``."""
+    """Return a limit on the drop with its unit: ``1 point``, ``2 points``, ``0.05``."""
     return f"{limit:g}{' point' if task.unit == '%' and limit == 1 else unit_of(task)}"
 
 
 def runtime_title(name: str) -> str:
-    """A runtime's name as its makers write it."""
+    """Return a runtime's name as its makers write it."""
     return RUNTIMES.get(name, name)
 
 
 def joined(words: Iterable[str], last: str = "and") -> str:
-    """``a, b and c``."""
+    """Return ``a, b and c``."""
     given = list(words)
     return given[0] if len(given) == 1 else f"{', '.join(given[:-1])} {last} {given[-1]}" if given else ""
 
 
 def counted(number: int, singular: str) -> str:
-    """``1 sample``, ``600 samples``, ``1,234 samples``."""
+    """Return ``1 sample``, ``600 samples``, ``1,234 samples``."""
     return f"{number:,} {singular}{'' if number == 1 else 's'}"

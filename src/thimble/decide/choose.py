@@ -21,7 +21,7 @@ PROVEN, LIKELY, OPEN, BASELINE, LOSING, WORTHLESS, BROKEN = range(7)
 
 
 def choose(study: Study, split: str = "validation") -> str | None:
-    """The name of the candidate to confirm on the test split, or ``None`` where nothing was measured.
+    """Return the name of the candidate to confirm on the test split, or ``None`` where nothing was measured.
 
     Only qualities of ``split`` are looked at. In this order:
 
@@ -63,12 +63,12 @@ def choose(study: Study, split: str = "validation") -> str | None:
 
 
 def minimized(rows: list[Row], wish: str) -> str:
-    """What can be minimized: the wish where it was measured, else latency, size or memory, whichever was."""
+    """Return what to minimize: the wish where it was measured, else latency, size or memory, whichever was."""
     return next((what for what in (wish, "latency", "size", "memory") if any(cost(row, what) < math.inf for row in rows)), wish)
 
 
 def cost(row: Row, minimize: str) -> float:
-    """What is to be minimized; infinite where it was not measured.
+    """Return the figure to minimize; infinite where it was not measured.
 
     Latency counts as a share of the baseline's in the same run, since milliseconds of two runs can't be compared; in ms
     where no run has both.
@@ -82,7 +82,7 @@ def cost(row: Row, minimize: str) -> float:
 
 
 def limits_of(row: Row, limits: Limits) -> dict[str, str]:
-    """``met``, ``broken`` or ``not proven`` for each limit that was set: ``drop``, ``size``, ``latency``, ``memory``.
+    """Return ``met``, ``broken`` or ``not proven`` for each limit that was set: ``drop``, ``size``, ``latency``, ``memory``.
 
     A figure that is missing proves nothing; size and memory are taken as exact.
     """
@@ -96,7 +96,7 @@ def limits_of(row: Row, limits: Limits) -> dict[str, str]:
 
 
 def fits(study: Study, name: str, only: str | None = None) -> bool:
-    """Whether the validation split says that a measured candidate keeps the limits, or would with as many samples as test has.
+    """Return whether a measured candidate meets the limits on validation, or would with as many samples as test has.
 
     ``only`` looks at one limit. Where no drop is allowed for, it is to be not proven.
     """
@@ -111,13 +111,13 @@ def fits(study: Study, name: str, only: str | None = None) -> bool:
 
 
 def _growth(study: Study, split: str) -> float:
-    """How many times as many samples the test split has."""
+    """Return how many times as many samples as ``split`` the test split has."""
     infos = study.task.splits
     return infos["test"].samples / infos[split].samples if "test" in infos and split in infos and infos[split].samples else 1.0
 
 
 def _asked(row: Row, limits: Limits) -> list[tuple[str, float, Interval | None]]:
-    """Each limit that was set, and what the row has to say about it."""
+    """Return each limit that is set, with the row's figure for it."""
     every = (
         ("drop", limits.max_drop, row.drop),
         ("size", limits.max_size, _exact(row.size_mb)),
@@ -143,14 +143,14 @@ def _kind(row: Row, limits: Limits, growth: float) -> float:
 
 
 def _would_meet(name: str, value: Interval, limit: float, growth: float) -> bool:
-    """Whether the same point would be within the limit with ``growth`` times as many samples."""
+    """Return whether the same point would be within the limit with ``growth`` times as many samples."""
     if name != "drop" or growth <= 0:
         return value.high <= limit
     return value.value + (value.high - value.value) / math.sqrt(growth) <= limit
 
 
 def _excess(row: Row, limits: Limits) -> float:
-    """How far the upper bounds lie beyond their limits, as a share of each, the worst one; where one is unknown, infinite."""
+    """Return how far the upper bounds lie beyond their limits: the worst share of a limit, infinite where a figure is unknown."""
     beyond = [math.inf if value is None else (value.high - limit) / (limit or 1.0) for _, limit, value in _asked(row, limits)]
     return max(0.0, *beyond) if beyond else 0.0
 
@@ -160,13 +160,13 @@ def _proven_loss(row: Row) -> float:
 
 
 def _costs(rows: list[Row], what: str) -> dict[str, float]:
-    """`cost` by name; where some have a speedup, milliseconds without one count as unknown."""
+    """Return `cost` by name; where some rows have a speedup, milliseconds without a speedup count as unknown."""
     ratios = what == "latency" and any(row.speedup for row in rows)
     return {row.name: math.inf if ratios and row.speedup is None else cost(row, what) for row in rows}
 
 
 def _worthwhile(row: Row, baseline: Row, what: str, costs: dict[str, float]) -> bool:
-    """Whether there is any reason to ship this one and not the baseline."""
+    """Return whether there is any reason to ship this row instead of the baseline."""
     mine, theirs = costs[row.name], costs[baseline.name]
     if what != "latency" or row.speedup is None:
         return mine < (1 - PACKING) * theirs or theirs == math.inf
@@ -175,7 +175,7 @@ def _worthwhile(row: Row, baseline: Row, what: str, costs: dict[str, float]) -> 
 
 
 def _smallest_alike(study: Study, ranked: list[Row], what: str, costs: dict[str, float]) -> Row:
-    """The smallest among those that are as fast as the first, as far as one can tell."""
+    """Return the smallest row among those that are not proven slower than the first."""
     best = ranked[0]
     if what != "latency":
         return best

@@ -1,4 +1,4 @@
-"""What may be said of two measurements that were not taken together: pure functions of stored studies.
+"""Compare two measurements that were not taken together: pure functions of stored studies.
 
 Milliseconds of two runs are never compared. Two members of one run are, round by round; across runs only each one's
 ratio to the same reference is.
@@ -24,7 +24,7 @@ NOTICED = 0.01
 
 @dataclass(frozen=True)
 class Verdict:
-    """The second of two artifacts against the first one.
+    """A second artifact compared with a first one.
 
     ``verdict`` is ``faster``, ``slower`` or ``no proven difference``; ``ratio`` how many times as fast the second is;
     ``how`` what the ratio was computed from; ``drop`` what the second lost in quality, where both were scored on the
@@ -48,7 +48,7 @@ class Verdict:
 
 
 def compare_saved(first: tuple[Study, str], second: tuple[Study, str]) -> Verdict:
-    """Two candidates of stored measurements. Raises `BadInput` with the reason where they can't be compared."""
+    """Compare two candidates of stored measurements. Raises `BadInput` with the reason where they can't be compared."""
     (study_a, a), (study_b, b) = first, second
     one, other = study_a.candidate(a), study_b.candidate(b)
     ratio, how, runs = _ratio(study_a, a, study_b, b)
@@ -66,41 +66,41 @@ def _ratio(study_a: Study, a: str, study_b: Study, b: str) -> tuple[Interval, st
     reference_a, reference_b = study_a.candidate(run_a.reference), study_b.candidate(run_b.reference)
     if _identity(reference_a) != _identity(reference_b):
         raise BadInput(
-            f"{a} and {b} were measured in different runs, against different references ({run_a.reference}, {run_b.reference}); "
-            "milliseconds of different runs can't be compared: measure them together, with thimble compare on the artifacts"
+            f"`{a}` and `{b}` were measured in different runs against different references (`{run_a.reference}`, `{run_b.reference}`), "
+            "so their milliseconds can't be compared; measure them together: run `thimble compare` on the artifacts"
         )
     found = _quotient(_speedup(run_b, b), _speedup(run_a, a))
-    return found, f"each against {run_a.reference}, in a run of its own", (run_a, run_b)
+    return found, f"each against {run_a.reference}, in separate runs", (run_a, run_b)
 
 
 def _check_conditions(a: Run, b: Run) -> None:
-    """Conditions that must be equal before two runs' ratios are put together."""
+    """Raise `BadInput` where conditions differ that must be equal before the ratios of two runs are combined."""
     here, there = a.environment, b.environment
     names = ("processor", "instruction sets", "cores", "system", "governor")
     differing = [(name, x, y) for name, x, y in zip(names, here.comparable, there.comparable, strict=True) if x != y]
     differing += [(name, x, y) for name, x, y in (("threads", a.threads, b.threads), ("batch", a.batch, b.batch)) if x != y]
     if differing:
         name, x, y = differing[0]
-        raise BadInput(f"measured under other conditions: {name} {x} and {y}; measure them together, on one machine")
+        raise BadInput(f"measured under different conditions: {name} {x} and {y}; measure both together on one machine")
 
 
 def _run_of(study: Study, name: str) -> Run:
-    """The joint run where the candidate was in it, else the last one that holds it and its reference."""
+    """Return the joint run where the candidate was in it, else the last run with the candidate and its reference."""
     able = [run for run in study.runs if name in run.members and run.reference in {c.name for c in study.candidates}]
     if not able:
-        raise BadInput(f"{name} has no latency in this measurement")
+        raise BadInput(f"`{name}` has no latency in this measurement")
     return next((run for run in able if run.id == study.joint_run), able[-1])
 
 
 def _speedup(run: Run, name: str, reference: str | None = None) -> Interval:
     found = speedup_in(run, name, reference)
     if found is None:
-        raise BadInput(f"{name} has no two rounds together with {reference or run.reference}; measure them together")
+        raise BadInput(f"`{name}` shares fewer than two rounds with `{reference or run.reference}`; measure them together")
     return found
 
 
 def _quotient(over: Interval, under: Interval) -> Interval:
-    """Of two independent ratios, with its interval: on the logarithmic scale errors add up as squares."""
+    """Return the quotient of two independent ratios with its interval: on the logarithmic scale errors add up as squares."""
     value = over.value / under.value
     up = math.hypot(math.log(over.high / over.value), math.log(under.value / under.low))
     down = math.hypot(math.log(over.value / over.low), math.log(under.high / under.value))
@@ -108,13 +108,13 @@ def _quotient(over: Interval, under: Interval) -> Interval:
 
 
 def _identity(candidate: Candidate) -> object:
-    """What makes two candidates the same artifact in the same runtime."""
+    """Return a value that is equal for the same artifact in the same runtime."""
     files = candidate.artifact.files if candidate.artifact else candidate.name
     return files, candidate.runtime, candidate.options
 
 
 def _drop(study_a: Study, one: Candidate, other: Candidate) -> Interval | None:
-    """What the second lost against the first, from the last split that both were scored on, sample by sample."""
+    """Return the drop of the second against the first, sample by sample, from the last split that scored both."""
     for split in ("test", "validation"):
         a, b = one.quality.get(split), other.quality.get(split)
         if a and b and (a.fingerprint, a.metric, len(a.scores)) == (b.fingerprint, b.metric, len(b.scores)) and a.scores:
@@ -127,7 +127,7 @@ def _size(candidate: Candidate) -> float | None:
 
 
 def compare_studies(studies: Sequence[Study], labels: Sequence[str]) -> Comparison:
-    """Each study against the first one, for every candidate in the first and another: speed, size and quality.
+    """Compare each study with the first one, for every candidate that the first and another have: speed, size and quality.
 
     Speed by each one's ratio to its own reference; size as it is, a hundredth more or less being packing; quality
     sample by sample, where the samples are the same.
@@ -193,13 +193,13 @@ def _qualities(studies: Sequence[Study], name: str) -> Iterator[Seen]:
         if shown is None or candidate is None or first is None or i == 0:
             yield shown, "", ""
         elif (drop := _drop(studies[0], first, candidate)) is None:
-            yield shown, "not comparable", "scored on other samples, or by another metric"
+            yield shown, "not comparable", "scored on different samples or by a different metric"
         else:
             yield shown, "worse" if drop.low > 0 else "better" if drop.high < 0 else "no proven change", ""
 
 
 def _figure(candidate: Candidate) -> Interval | None:
-    """The quality on the test split where there is one, else on validation; in percent where the metric is one."""
+    """Return the quality on the test split, else on validation; in percent where the metric is a share."""
     scored = candidate.quality.get("test") or candidate.quality.get("validation")
     return quality_interval(scored.scores, METRICS.get(scored.metric)()) if scored and scored.scores else None
 
@@ -214,7 +214,7 @@ def _notes(studies: Sequence[Study], labels: Sequence[str]) -> Iterator[str]:
     for study, label in zip(studies[1:], labels[1:], strict=True):
         if study.environment.comparable != first.comparable:
             there = study.environment
-            yield f"{label} was measured on another machine or in another state of it ({there.processor}, {there.cores} cores): ratios only"
+            yield f"{label}: another machine or machine state ({there.processor}, {there.cores} cores); only ratios are comparable"
         differing = [f"{k} {first.versions[k]} and {v}" for k, v in study.environment.versions.items() if first.versions.get(k, v) != v]
         if differing:
-            yield f"{label} had other versions: {', '.join(differing)}"
+            yield f"{label}: other versions: {', '.join(differing)}"

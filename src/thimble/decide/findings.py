@@ -1,4 +1,4 @@
-"""Causes: why a result disappoints, found in the study's own figures; never more than its intervals prove."""
+"""Find causes of disappointing results in the study's own figures, never more than the intervals prove."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CAUSES: tuple[Cause, ...] = (
 
 
 def findings_of(study: Study, rows: Sequence[Row]) -> dict[str, tuple[Finding, ...]]:
-    """Findings by candidate. One whose code the candidate already carries, with better evidence, is left out."""
+    """Return the findings by candidate, without those whose code the candidate already carries with better evidence."""
     found = {}
     for row in rows:
         if row.status == "ok":
@@ -51,7 +51,7 @@ def findings_of(study: Study, rows: Sequence[Row]) -> dict[str, tuple[Finding, .
 
 
 def suspects(study: Study, names: Sequence[str] | None = None, most: int = 6) -> list[str]:
-    """Which candidates are worth looking into for causes: ONNX files that something was done to, the chosen one first.
+    """Return the candidates to examine for causes: changed ONNX files, the chosen candidate first.
 
     Then those that lose most, and those that are slower than the float form or the baseline. ``names`` narrows it down.
     """
@@ -75,6 +75,6 @@ def suspects(study: Study, names: Sequence[str] | None = None, most: int = 6) ->
 
 
 def float_form(study: Study, candidate: Candidate) -> str | None:
-    """The name of the candidate that is the same network in the same runtime, not quantized."""
+    """Return the name of the candidate with the same network in the same runtime, not quantized."""
     sibling = float_sibling(study, candidate)
     return sibling.name if sibling else None

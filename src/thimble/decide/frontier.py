@@ -1,4 +1,4 @@
-"""The frontier: the candidates that no other beats in everything, as far as that is proven."""
+"""Find the Pareto-optimal candidates, as far as they are proven."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LOOSE_MEMORY = 0.1
 
 
 def frontier(study: Study, rows: Sequence[Row]) -> set[str]:
-    """Names of the measured candidates that no other one `beats`."""
+    """Return the names of the measured candidates that no other candidate `beats`."""
     able = [row for row in rows if row.status == "ok"]
     found = {row.name for row in able if not any(other is not row and beats(study, other, row) for other in able)}
     return found or {row.name for row in able}
 
 
 def beats(study: Study, one: Row, other: Row) -> bool:
-    """Whether ``one`` is proven better than ``other`` in something and proven worse in nothing.
+    """Return whether ``one`` is proven better than ``other`` in something and proven worse in nothing.
 
     Judged in size, latency, quality, and peak memory. Size is exact but for packing (1 %), memory to 10 %. Latency is
     proven by the interval of the two's ratio in one run (by each one's speedup where no run has both), quality by the
@@ -42,7 +42,7 @@ def beats(study: Study, one: Row, other: Row) -> bool:
 
 
 def _signs(study: Study, one: Row, other: Row) -> Iterator[int]:
-    """1 where ``one`` is proven better, -1 where it is proven worse, cheap comparisons first."""
+    """Yield 1 where ``one`` is proven better and -1 where it is proven worse, cheap comparisons first."""
     yield _by_ratio(one.size_mb, other.size_mb, PACKING)
     yield _by_ratio(one.memory_mb, other.memory_mb, LOOSE_MEMORY)
     if one.latency_p50_ms and other.latency_p50_ms:
@@ -56,7 +56,7 @@ def _signs(study: Study, one: Row, other: Row) -> Iterator[int]:
 
 
 def _by_first_looks(one: Row, other: Row) -> int:
-    """Two that no run has both of: each one's speedup over the baseline decides, and where these overlap nothing is beaten."""
+    """Compare two candidates that share no run by their speedups over the baseline; overlapping intervals prove nothing."""
     if one.speedup is None or other.speedup is None:
         return -1
     return 1 if one.speedup.low > other.speedup.high else -1

@@ -1,4 +1,4 @@
-"""Two candidates of one study side by side: how much faster, and what was lost, sample by sample."""
+"""Compare two candidates of one study: speed round by round, quality sample by sample."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from thimble.stats import drop_interval, flips, speedup_in
 
 
 def speedup_over(study: Study, one: str, other: str) -> Interval | None:
-    """How many times as fast ``one`` is as ``other``, round by round in a run that has both; ``None`` where none has."""
+    """Return how many times as fast ``one`` is as ``other``, round by round in a run with both; else ``None``."""
     for run in runs_of(study):
         if found := speedup_in(run, one, other):
             return found
@@ -17,7 +17,7 @@ def speedup_over(study: Study, one: str, other: str) -> Interval | None:
 
 
 def loss_against(study: Study, one: str, other: str) -> Interval | None:
-    """What ``one`` loses against ``other`` on the same samples, in points; ``None`` where no split was scored with both."""
+    """Return the drop of ``one`` against ``other`` on the same samples, in points; ``None`` where no split scored both."""
     ours, theirs = study.candidate(one), study.candidate(other)
     split = scored_split(ours, theirs)
     if split is None:
@@ -27,7 +27,7 @@ def loss_against(study: Study, one: str, other: str) -> Interval | None:
 
 
 def differing(study: Study, candidate: Candidate) -> tuple[int, int, int] | None:
-    """Samples that only the baseline gets right, only the candidate does, and all; for right-or-wrong metrics in percent."""
+    """Count the samples that only the baseline gets right, that only the candidate gets right, and all."""
     split = scored_split(study.candidates[0], candidate)
     if split is None or not study.task.binary or study.task.unit != "%":
         return None

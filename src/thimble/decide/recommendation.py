@@ -1,4 +1,4 @@
-"""Which one to ship, in one sentence with its figures and intervals."""
+"""Say which candidate to ship, in one sentence with its figures and intervals."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from thimble.decide.choose import choose
 from thimble.decide.rows import scored_split
 from thimble.decide.verdicts import breach, doubt, unconfirmed
 
+ONE_CANDIDATE = "the test split judges one candidate only"
+
 
 def recommendation(study: Study, rows: list[Row], chosen: Row | None) -> str:
-    """One sentence; empty where there is no candidate at all."""
+    """Return one sentence; empty where there is no candidate at all."""
     if not study.candidates:
         return ""
     if chosen is None:
@@ -20,24 +22,24 @@ def recommendation(study: Study, rows: list[Row], chosen: Row | None) -> str:
     broken = [breach(study, chosen, name) for name, state in states.items() if state == "broken"]
     doubts = [doubt(study, chosen, name) for name, state in states.items() if state == "not proven"]
     if broken and all("broken" in row.limits.values() for row in rows if row.status == "ok"):
-        return f"No candidate keeps every limit; {chosen.name} comes nearest, but {words.joined([*broken, *doubts])}."
+        return f"No candidate meets every limit; {chosen.name} comes nearest but {words.joined([*broken, *doubts])}."
     if broken:
-        told = words.joined([*broken, *doubts])
-        return f"Limits not met: {chosen.name} was chosen on the validation split, but {told}; no second one is tried on the test split."
+        reasons = words.joined([*broken, *doubts])
+        return f"Limits not met: {chosen.name} was chosen on the validation split but {reasons}; {ONE_CANDIDATE}."
     if unconfirmed(study, chosen):
-        doubts.append("was not scored on the test split yet, which alone confirms the choice")
+        doubts.append("has no score on the test split yet, which alone confirms the choice")
     if doubts:
         figures = _figures(study, chosen, with_loss="drop" not in states or states["drop"] == "met")
         return f"Not proven: {chosen.name}, chosen on the validation split, {figures}, but {words.joined(doubts)}."
     if chosen.name == study.candidates[0].name:
         return f"Ship the baseline, {chosen.name}: {_why_baseline(study, rows)}."
     kept = [_limit(study, name) for name in states]
-    proof = f"; {words.joined(kept)} {'is' if len(kept) == 1 else 'are'} proven" if kept else ""
+    proof = f"; proven: {words.joined(kept)}" if kept else ""
     return f"Ship {chosen.name} ({words.runtime_title(chosen.runtime)}): it {_figures(study, chosen)}{proof}."
 
 
 def _figures(study: Study, row: Row, with_loss: bool = True) -> str:
-    """Speed, size and loss against the baseline, as the end of a sentence about the candidate."""
+    """Return speed, size and drop against the baseline, as the end of a sentence about the candidate."""
     parts = []
     if row.speedup:
         at = f" at {words.figure(row.latency_p50_ms.value)} ms" if row.latency_p50_ms else ""
@@ -53,7 +55,7 @@ def _figures(study: Study, row: Row, with_loss: bool = True) -> str:
         parts.append(f"{verb}{change} at {words.figure(row.size_mb)} MB")
     if row.drop and with_loss:
         parts.append(_loss(study, row, row.drop))
-    return words.joined(parts) or "was measured in nothing"
+    return words.joined(parts) or "has no measured figures"
 
 
 def _loss(study: Study, row: Row, drop: Interval) -> str:
@@ -62,18 +64,18 @@ def _loss(study: Study, row: Row, drop: Interval) -> str:
     on = f" on {words.counted(len(candidate.quality[split].scores), f'{split} sample')}" if split else ""
     metric = f" of {task.metric.replace('_', ' ')}"
     if drop.low > 0:
-        return f"loses {words.points(drop, task, metric)}{on}"
+        return f"drops {words.points(drop, task, metric)}{on}"
     if drop.high < 0:
         return f"gains {words.points(Interval(-drop.value, -drop.high, -drop.low), task, metric)}{on}"
     low, high = (words.amount(end, task) for end in (drop.low, drop.high))
-    return f"shows no proven loss{metric} ({words.amount(drop.value, task)}{words.unit_of(task)}, {low} to {high}){on}"
+    return f"has no proven drop in{metric.removeprefix(' of')} ({words.amount(drop.value, task)}{words.unit_of(task)}, {low} to {high}){on}"
 
 
 def _limit(study: Study, name: str) -> str:
-    """A limit in words."""
+    """Return a limit in words."""
     limits = study.limits
     if name == "drop" and limits.max_drop is not None:
-        return f"a loss of at most {words.allowed(limits.max_drop, study.task)}"
+        return f"a drop of at most {words.allowed(limits.max_drop, study.task)}"
     values = {"size": limits.max_size, "latency": limits.max_latency, "memory": limits.max_memory}
     behind = {"size": " MB", "latency": " ms", "memory": " MB of memory"}
     return f"at most {values[name]:g}{behind[name]}"
@@ -83,21 +85,19 @@ def _why_baseline(study: Study, rows: list[Row]) -> str:
     others = [row for row in rows[1:] if row.status == "ok"]
     if not others:
         return "no other candidate could be measured" if len(rows) > 1 else "it is the only candidate"
-    some = "the other candidate was not" if len(others) == 1 else f"none of the {len(others)} other candidates was"
-    return f"{some} better in {study.limits.minimize} and within the limits on the validation split"
+    some = "the other candidate did not improve" if len(others) == 1 else f"none of the {len(others)} other candidates improved"
+    return f"{some} {study.limits.minimize} within the limits on the validation split"
 
 
 def _nothing(study: Study, rows: list[Row]) -> str:
-    """No choice: all failed, or the study did not get that far."""
+    """Return the sentence for a study without a choice: all failed, or it did not get that far."""
     ok = [row for row in rows if row.status == "ok"]
     lost = next((row for row in rows if row.name == study.chosen), None)
     if lost is not None:
-        why = f": {lost.reason.rstrip('.')}" if lost.reason else ""
-        return f"{lost.name} was chosen on the validation split, and then failed{why}; no second one is tried on the test split."
+        return f"{lost.name} was chosen on the validation split and then failed; {ONE_CANDIDATE}."
     if not ok:
-        why = f"; {rows[0].name}: {rows[0].reason.rstrip('.')}" if rows[0].reason else ""
         tried = any(row.status != "not tried" for row in rows)
-        return f"There is nothing to ship: none of the {words.counted(len(rows), 'candidate')} {'worked' if tried else 'was tried'}{why}."
+        return f"Nothing to ship: none of the {words.counted(len(rows), 'candidate')} {'worked' if tried else 'was tried'}."
     begin = "No candidate was chosen" if study.complete else "No candidate was chosen before the study ended"
     leader = next((row for row in rows if row.name == choose(study)), None)
     if leader is None or leader.name == study.candidates[0].name:

@@ -1,4 +1,4 @@
-"""The figures of one candidate, computed from its raw values."""
+"""Compute the figures of one candidate from its raw values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOTHING_LOST = Interval(0.0, 0.0, 0.0)
 
 
 def row_of(study: Study, candidate: Candidate) -> Row:
-    """Every figure that the raw values allow.
+    """Return every figure that the raw values allow.
 
     Latency is read from the joint run where the candidate is in it, else from the last run that measured it; a single
     round tells nothing of its own uncertainty, and gives none. Quality is that of the test split where it was scored
@@ -68,19 +68,19 @@ def row_of(study: Study, candidate: Candidate) -> Row:
 
 
 def only_split(study: Study, split: str) -> Study:
-    """The same study, blind to the qualities of every other split."""
+    """Return the same study without the qualities of every other split."""
     kept = tuple(replace(c, quality={name: q for name, q in c.quality.items() if name == split}) for c in study.candidates)
     return replace(study, candidates=kept)
 
 
 def runs_of(study: Study) -> list[Run]:
-    """Every run with rounds, the joint one first, then from the last to the first."""
+    """Return every run with rounds: the joint run first, then from the last to the first."""
     newest_first = list(study.runs)[::-1]
     return [run for run in sorted(newest_first, key=lambda run: run.id != study.joint_run) if run.rounds]
 
 
 def scored_split(*candidates: Candidate) -> str | None:
-    """The split to compare candidates on: test where all were scored on the same samples of it, else validation."""
+    """Return the split to compare candidates on: test where it scored all on the same samples, else validation."""
     for split in ("test", "validation"):
         scored = [candidate.quality.get(split) for candidate in candidates]
         if all(q is not None and len(q.scores) for q in scored) and len({_samples(q) for q in scored if q}) == 1:
@@ -93,7 +93,7 @@ def _samples(scored: Quality) -> tuple[str, str, int]:
 
 
 def metric_of(task: TaskInfo, scored: Quality) -> Metric | None:
-    """The registered metric; where a user's own isn't registered here, the mean of its per-sample scores."""
+    """Return the registered metric; for a user's own metric that isn't registered here, the mean of its scores."""
     try:
         found: Metric = METRICS.get(scored.metric)()
     except UnknownName:
@@ -104,7 +104,7 @@ def metric_of(task: TaskInfo, scored: Quality) -> Metric | None:
 
 @dataclass(frozen=True)
 class _Mean:
-    """A metric known only by what the study says about it."""
+    """A metric known only by the study's description of it."""
 
     unit: str
     higher_is_better: bool

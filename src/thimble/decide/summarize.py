@@ -1,4 +1,4 @@
-"""What a study says: its rows, which candidate to ship, and why each other one is not."""
+"""Summarize a study: its rows, the candidate to ship, and why each other candidate is not shipped."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def summarize(study: Study) -> Summary:
 
 
 def _best(rows: list[Row]) -> dict[str, str]:
-    """Who leads by its point, be the lead proven or not; the baseline first among equals."""
+    """Return the leader of each measure by its point estimate, proven or not; the baseline first among equals."""
     ok = [row for row in rows if row.status == "ok"]
     found: dict[str, str] = {}
     if sized := [row for row in ok if row.size_mb is not None]:
@@ -67,18 +67,18 @@ def _run_warnings(study: Study) -> tuple[Advice, ...]:
 
 
 def _changed_machine(study: Study) -> list[Advice]:
-    """A baseline whose latency in the joint run is not that of the study's other runs: what no counter of the machine shows."""
+    """Warn where the baseline's latency in the joint run differs from its latency in the study's other runs."""
     baseline = study.candidates[0].name if study.candidates else ""
     taken = {run.id: median(median(turn.samples_ms[baseline]) for turn in run.rounds) for run in study.runs if _timed(run, baseline)}
-    told, others = taken.pop(study.joint_run or "", None), taken.values()
-    if told is None or not others:
+    final, others = taken.pop(study.joint_run or "", None), taken.values()
+    if final is None or not others:
         return []
-    other = max(others, key=lambda ms: abs(math.log(ms / told)))
-    if abs(math.log(other / told)) < math.log(CHANGED):
+    other = max(others, key=lambda ms: abs(math.log(ms / final)))
+    if abs(math.log(other / final)) < math.log(CHANGED):
         return []
     text = (
-        f"{baseline} took {words.figure(told)} ms in the run whose ratios are told, and {words.figure(other)} in another one of this "
-        "study: the machine has changed its speed in between, which need not slow all artifacts alike; measure again"
+        f"The machine changed speed during this study ({baseline} {words.figure(final)} ms in the final run, {words.figure(other)} ms "
+        "earlier); speedups may be off. Measure again."
     )
     return [Advice("machine-changed", text)]
 
@@ -88,7 +88,7 @@ def _timed(run: Run, name: str) -> bool:
 
 
 def _few_samples(study: Study) -> list[Advice]:
-    """Splits so small that not even a candidate that decides every sample as the baseline does could be proven."""
+    """Warn where a split is so small that even a candidate without a differing sample could not be proven."""
     limit, task = study.limits.max_drop, study.task
     if limit is None or not task.binary or task.unit != "%":
         return []
@@ -97,15 +97,15 @@ def _few_samples(study: Study) -> list[Advice]:
         samples = task.splits[name].samples if name in task.splits else 0
         if samples and (possible := 100 * tango(0, 0, samples).high) > limit:
             text = (
-                f"{samples:,} {name} samples can't prove a drop within {words.allowed(limit, task)}: even where no sample differs, up to "
-                f"{possible:.2f} remain possible; use a larger {name} split, or allow a larger drop"
+                f"{samples:,} {name} samples can't prove a drop of at most {words.allowed(limit, task)}: even if no sample differs, a drop "
+                f"of {possible:.2f} points remains possible. Use a larger {name} split or raise --max-drop."
             )
             found.append(Advice("few-samples", text))
     return found
 
 
 def no_better_than_guessing(study: Study) -> list[Advice]:
-    """A baseline that is not proven better than always giving the most frequent answer: then no limit on the drop means anything."""
+    """Warn where the baseline is not proven better than the most frequent answer: then a limit on the drop means nothing."""
     if not study.candidates:
         return []
     baseline = study.candidates[0]
@@ -114,8 +114,8 @@ def no_better_than_guessing(study: Study) -> list[Advice]:
     if scored is None or right is None or scored.guessing is None or not study.task.binary or right.low > 100 * scored.guessing:
         return []
     text = (
-        f"{baseline.name} is right on {words.span(right, ' %')} of the {scored.split} samples, and always giving the most frequent answer "
-        f"would be on {words.figure(100 * scored.guessing)} %: it is not proven better than guessing; are its weights, the preprocessing "
-        "(size, mean, std) and the order of the classes those it was trained with?"
+        f"{baseline.name} is right on {words.span(right, ' %')} of the {scored.split} samples; always giving the most frequent answer is "
+        f"right on {words.figure(100 * scored.guessing)} %. The model is not proven better than guessing: check its weights, its "
+        "preprocessing (size, mean, std) and the order of the classes."
     )
     return [Advice("guessing", text)]

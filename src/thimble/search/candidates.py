@@ -46,7 +46,7 @@ its loss is proven to be small. Beyer et al. 2022, "Knowledge distillation: A go
 
 
 def prospects(situation: Situation) -> tuple[Recipe, ...]:
-    """The baseline, then recipes in the order in which they usually pay: first what needs no training.
+    """Return the baseline, then recipes in the order in which they usually pay: first what needs no training.
 
     A runtime whose library is absent is left out; what does not apply to the model itself is found out by trying.
     """
@@ -75,21 +75,21 @@ def prospects(situation: Situation) -> tuple[Recipe, ...]:
 
 
 def mixed(base: Recipe, keep: int, name: str) -> Recipe:
-    """A recipe that ends in `onnx_quantize_static`, with the ``keep`` layers that suffer most kept in float."""
+    """Return a recipe that ends in `onnx_quantize_static`, with the ``keep`` layers that suffer most kept in float."""
     method = getattr(base.steps[-1], "method", "minmax")
     steps = (*base.steps[:-1], *parse_recipe(f"onnx_rank_layers() + onnx_quantize_mixed({keep}, method={method!r})"))
     return Recipe(name, steps, base.runtime, base.options, f"static INT8, {keep} most sensitive layers in float")
 
 
 def trained_longer(base: Recipe, name: str) -> Recipe:
-    """A recipe whose fine-tuning is followed by another one as long."""
+    """Return a recipe whose fine-tuning is followed by another one as long."""
     place = next(i for i, step in enumerate(base.steps) if step_name(step) == "finetune")
     steps = (*base.steps[: place + 1], *base.steps[place:])
     return Recipe(name, steps, base.runtime, base.options, f"{base.title}, trained on")
 
 
 def _trained(situation: Situation) -> list[Recipe]:
-    """Recipes that train: they come last, since they take longest. Without labels the baseline is the only teacher."""
+    """Return recipes that train. They come last because they take longest; without labels only the baseline teaches."""
     found = []
     epochs = max(2, min(MOST_EPOCHS, -(-SEEN // situation.samples)))
     taught = {"agreement": 1.0, "mse": 0.0}.get(situation.metric or "agreement", TAUGHT)

@@ -59,7 +59,7 @@ _TRAPS = (
 
 
 def lab_recipes(only: Sequence[str] = (), quick: bool = False, opset: int | None = None) -> tuple[Recipe, ...]:
-    """The lab's recipes in order; the baseline always comes first, and is always there.
+    """Return the lab's recipes in order; the baseline always comes first, and is always there.
 
     ``only`` picks some by name, from the lab's and the naive ones (``traps`` stands for all of those); ``quick``
     picks `QUICK` and trains less. Raises `UnknownName` with the known names.
@@ -80,7 +80,7 @@ def lab_recipes(only: Sequence[str] = (), quick: bool = False, opset: int | None
 
 
 def named_recipes(situation: Situation) -> dict[str, Recipe]:
-    """Every recipe that has a name, as it is for one model: what `thimble.fit` tries, then the lab's and the naive ones.
+    """Return every recipe that has a name, as it is for one model: what `thimble.fit` tries, then the lab's and the naive ones.
 
     The lab's export recipes leave the export out for a model that is ONNX already; what only PyTorch can do is not among
     them then.

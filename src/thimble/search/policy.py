@@ -1,4 +1,4 @@
-"""What to do next while a study looks for the best candidate under limits: `propose` says it, the workflow does it."""
+"""Decide what a study tries next while it looks for the best candidate under limits: `propose` decides, the workflow acts."""
 
 from __future__ import annotations
 
@@ -63,8 +63,10 @@ class Close:
 
 
 def propose(study: Study) -> Build | Mix | Lengthen | Skip | Close:
-    """The next thing to do. Candidates stand in the study in the order of their prospects; what needs training waits
-    until mixed precision, which doesn't, was searched.
+    """Return the next thing to do.
+
+    Candidates stand in the study in the order of their prospects. Candidates that train wait until mixed precision, which
+    needs no training, is searched.
     """
     waiting = [c for c in study.candidates if c.status == "not tried" and not c.reason]
     quick = next((c for c in waiting if not trains(c)), None)
@@ -79,31 +81,31 @@ def propose(study: Study) -> Build | Mix | Lengthen | Skip | Close:
 
 
 def trains(candidate: Candidate) -> bool:
-    """Whether one of its steps learns from the train split."""
+    """Return whether one of its steps learns from the train split."""
     return any(name_of(term) in TRAINING for term in terms(candidate.recipe))
 
 
 def hopeless(study: Study, name: str) -> str | None:
-    """Why a candidate can't meet the limits any more, whatever else is measured, or ``None`` where it still may.
+    """Return why a candidate can't meet the limits any more, whatever else is measured; ``None`` where it still may.
 
     Size is exact. The drop is judged by an interval that allows for looking at it any number of times, latency by the
     interval of its first look.
     """
     candidate, limits = study.candidate(name), study.limits
     if limits.max_size is not None and candidate.size and candidate.size.bytes > limits.max_size * 1e6:
-        return f"its {words.figure(candidate.size.bytes / 1e6)} MB are above the limit of {limits.max_size:g} MB"
+        return f"is {words.figure(candidate.size.bytes / 1e6)} MB; the limit is {limits.max_size:g} MB"
     if limits.max_memory is not None and candidate.cold and candidate.cold.memory_mb > limits.max_memory:
-        return f"its peak of {words.figure(candidate.cold.memory_mb)} MB of memory is above the limit of {limits.max_memory:g} MB"
+        return f"needs {words.figure(candidate.cold.memory_mb)} MB of memory at its peak; the limit is {limits.max_memory:g} MB"
     if limits.max_latency is not None and (taken := row_of(study, candidate).latency_p50_ms) and taken.low > limits.max_latency:
-        return f"at first look it takes {words.span(taken, ' ms')}, above the limit of {limits.max_latency:g} ms"
+        return f"takes {words.span(taken, ' ms')} in a quick check; the limit is {limits.max_latency:g} ms"
     if limits.max_drop is None or (lost := _drop_so_far(study, candidate)) is None or lost[0] <= limits.max_drop:
         return None
     least, n = f"{words.amount(lost[0], study.task)}{words.unit_of(study.task)}", lost[1]
-    return f"on the first {n:,} validation samples it loses at least {least}, and {words.allowed(limits.max_drop, study.task)} may be lost"
+    return f"drops at least {least} on the first {n:,} validation samples; the limit is {words.allowed(limits.max_drop, study.task)}"
 
 
 def _drop_so_far(study: Study, candidate: Candidate) -> tuple[float, int] | None:
-    """Lower end of the drop on the validation samples that were scored, and their number."""
+    """Return the lower end of the drop on the validation samples that are scored, and their number."""
     mine, theirs = candidate.quality.get("validation"), study.candidates[0].quality.get("validation")
     if mine is None or theirs is None or not mine.scores or candidate.name == study.candidates[0].name:
         return None
@@ -112,7 +114,7 @@ def _drop_so_far(study: Study, candidate: Candidate) -> tuple[float, int] | None
 
 
 def pointless(study: Study, candidate: Candidate) -> str | None:
-    """Why another ratio of pruning, already tried, makes this one needless, or ``None``."""
+    """Return why another pruning ratio, already tried, makes this candidate needless; else ``None``."""
     mine = _ratio(candidate)
     for other in study.candidates:
         theirs = _ratio(other)
@@ -120,20 +122,20 @@ def pointless(study: Study, candidate: Candidate) -> str | None:
             continue
         proven = _proves_quality(study, other)
         if mine > theirs and not proven:
-            return f"{other.name}, which keeps more channels, is not proven to keep the limit on the loss"
+            return f"{other.name} with more channels is not proven to meet the limit on drop"
         if mine < theirs and proven and fits(study, other.name):
-            return f"{other.name}, which removes more channels, keeps the limits"
+            return f"{other.name} with fewer channels meets the limits"
     return None
 
 
 def _ratio(candidate: Candidate) -> float | None:
-    """The ratio of a pruned candidate."""
+    """Return the ratio of a pruned candidate."""
     pruned = next((term for term in terms(candidate.recipe) if name_of(term) == "prune_channels"), None)
     return float(pruned.partition("(")[2].rstrip(")").split(",")[0]) if pruned else None
 
 
 def lengthened(study: Study) -> Lengthen | None:
-    """A fine-tuned candidate that would win, were its loss proven to be as small as it looks; the one whose loss is the nearest to that.
+    """Return the fine-tuned candidate that would win if its drop were proven as small as it looks; the closest to that.
 
     Training on brings it closer to the baseline, and what differs in fewer samples is easier to prove.
     """
@@ -157,7 +159,7 @@ def lengthened(study: Study) -> Lengthen | None:
 
 
 def mixture(study: Study) -> Mix | None:
-    """Static INT8 with some layers in float, where plain INT8 is not proven to lose little enough and FP32 in the same runtime is.
+    """Return static INT8 with some layers in float, where plain INT8 is not proven to meet the limit and FP32 there is.
 
     Where the validation split is too small to prove it even of FP32, it is enough that the test split could. Bisection (of
     the logarithm) over how many of the ranked layers stay in float. ``None`` where none of that is needed, or can help,
@@ -186,18 +188,18 @@ def mixture(study: Study) -> Mix | None:
 
 
 def mixed_name(base: str, keep: int) -> str:
-    """``onnx-int8-keep3``."""
+    """Return ``onnx-int8-keep3`` for ``onnx-int8`` and 3."""
     return f"{base}-keep{keep}"
 
 
 def _kept(base: Candidate, candidate: Candidate) -> int | None:
-    """How many layers a mixed form of ``base`` keeps in float."""
+    """Return how many layers a mixed form of ``base`` keeps in float."""
     head, found, tail = candidate.name.rpartition("-keep")
     return int(tail) if found and head == base.name and uses(candidate, MIXED) else None
 
 
 def _plain_static(candidate: Candidate) -> bool:
-    """Static INT8 of the network as given, in the types that mixed precision has."""
+    """Return whether this is static INT8 of the network as given, in the types that mixed precision has."""
     steps = essence(candidate)
     return (
         candidate.runtime == "onnxruntime"
@@ -209,26 +211,26 @@ def _plain_static(candidate: Candidate) -> bool:
 
 
 def _point(study: Study, candidate: Candidate) -> float:
-    """The drop on as many validation samples as were scored."""
+    """Return the drop on as many validation samples as were scored."""
     mine, theirs = candidate.quality["validation"], study.candidates[0].quality["validation"]
     n = min(len(mine.scores), len(theirs.scores))
     return sequential_drop(theirs.scores[:n], mine.scores[:n], METRICS.get(mine.metric)()).value if n else math.inf
 
 
 def _keeps_quality(study: Study, candidate: Candidate) -> bool:
-    """Whether the validation split says that it loses no more than allowed, or would with as many samples as test has."""
+    """Return whether the candidate meets the limit on drop on validation, or would with as many samples as test has."""
     return candidate.ok and fits(study, candidate.name, only="drop")
 
 
 def _proves_quality(study: Study, candidate: Candidate) -> bool:
-    """Whether the validation split proves it: only such a candidate is chosen before another one that does."""
+    """Return whether validation proves the limit on drop: only such a candidate is chosen before another one that does."""
     blind = only_split(study, "validation")
     row = row_of(blind, blind.candidate(candidate.name))
     return _keeps_quality(study, candidate) and limits_of(row, study.limits).get("drop", "met") == "met"
 
 
 def _too_slow(study: Study, candidate: Candidate) -> bool:
-    """Whether it is proven slower than one that keeps every limit; with more of it in float it can only get slower."""
+    """Return whether it is proven slower than a candidate that meets every limit; more float can only slow it down."""
     row = row_of(study, candidate)
     if study.limits.minimize != "latency" or row.speedup is None:
         return False
@@ -237,7 +239,7 @@ def _too_slow(study: Study, candidate: Candidate) -> bool:
 
 
 def shortlist(study: Study, most: int = SHORTLIST) -> list[str]:
-    """The candidates to measure together at the end, the baseline first: by limits, then by what is minimized.
+    """Return the candidates of the final run, the baseline first: ordered by limits, then by what is minimized.
 
     One that a first look shows to be slower than the best of these has nothing to win there, and is left out. FP32 in
     the same runtime as the best one is among them, so that the runtime's share of a speedup is seen.
@@ -270,7 +272,7 @@ def _plain_in_same_runtime(study: Study, best: Sequence[str]) -> list[str]:
 
 
 def nearest(study: Study, most: int = 3) -> list[tuple[str, str]]:
-    """Where no candidate keeps the limits: those that come nearest, and by how much each fails; given-up ones too."""
+    """Return the candidates that come nearest to the limits where none meets them, each with its excess; stopped ones too."""
     found = []
     for candidate in study.candidates:
         if candidate.status in ("ok", "dropped"):
@@ -281,17 +283,18 @@ def nearest(study: Study, most: int = 3) -> list[tuple[str, str]]:
 
 
 def _beyond(study: Study, candidate: Candidate) -> list[tuple[float, str]]:
-    """How far each figure lies beyond its limit, as a share of the limit, and in words."""
+    """Return how far each figure lies beyond its limit: as a share of the limit, and in words."""
     limits, row, found = study.limits, row_of(study, candidate), []
     lost = row.drop.value if row.drop else _point(study, candidate) if candidate.quality.get("validation") else None
     taken = row.latency_p50_ms.value if row.latency_p50_ms else None
-    for value, limit, unit in (
-        (row.size_mb, limits.max_size, " MB"),
-        (taken, limits.max_latency, " ms"),
-        (row.memory_mb, limits.max_memory, " MB of memory"),
-        (lost, limits.max_drop, f"{words.unit_of(study.task)} lost"),
+    for value, limit, name, unit in (
+        (row.size_mb, limits.max_size, "size", " MB"),
+        (taken, limits.max_latency, "latency", " ms"),
+        (row.memory_mb, limits.max_memory, "memory", " MB"),
+        (lost, limits.max_drop, "drop", words.unit_of(study.task)),
     ):
         if value is not None and limit is not None and value > limit:
-            said = f"{words.figure(value)}{unit}, {words.figure(value - limit)} more than the {limit:g} allowed"
-            found.append(((value - limit) / (limit or 1.0), said))
+            most = words.allowed(limit, study.task) if name == "drop" else f"{limit:g}{unit}"
+            excess = f"{name} {words.figure(value)}{unit}, {words.figure(value - limit)} over the limit of {most}"
+            found.append(((value - limit) / (limit or 1.0), excess))
     return found
