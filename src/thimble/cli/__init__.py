@@ -5,6 +5,7 @@ Exit codes are those of `thimble.core.errors`; Ctrl-C gives 130.
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import io
 import os
@@ -15,6 +16,7 @@ import traceback
 import click
 
 from thimble.cli._say import say_aside
+from thimble.cli._watch import watched
 from thimble.core.distribution import NAME
 from thimble.core.errors import BadInput, CannotWrite, ThimbleError
 from thimble.core.text import is_text
@@ -55,13 +57,32 @@ def thimble(ctx: click.Context, debug: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with its code; every expected error is one line on standard error."""
+    """Run the command line and exit with its code; every expected error is one line on standard error.
+
+    Without ``arguments`` it is a process of its own, which `watched` sees to.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
+    done = watched() if arguments is None else None
+    if debug and done:
+        faulthandler.enable()
+    code = 1
+    try:
+        code = _code(given, debug)
+    except SystemExit as left:  # click's, where the reader of its output is gone
+        code = left.code if isinstance(left.code, int) else 1
+    finally:
+        if done:
+            done(code)
+    sys.exit(code)
+
+
+def _code(given: list[str], debug: bool) -> int:
+    """Carry out the command; gives its exit code."""
     strange = next((word for word in given if not is_text(word)), None)
     if strange is not None:
         _say(f"{strange!r} is no UTF-8 text; rename the file or folder", debug)
-        sys.exit(BadInput.exit_code)
+        return BadInput.exit_code
     arguments = [word for word in given if word != "--debug"]
     try:
         result = thimble.main(arguments, prog_name="thimble", standalone_mode=False)
@@ -85,7 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         _say(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""), debug)
         code = CannotWrite.exit_code
-    sys.exit(code)
+    return code
 
 
 def _say(text: str, debug: bool) -> None:

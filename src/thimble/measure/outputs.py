@@ -42,6 +42,8 @@ def run_batch(worker: Worker, batch: Batch, subject: Subject) -> Arrays:
     if count < size:
         inputs = {name: np.concatenate([array, np.repeat(array[-1:], size - count, axis=0)]) for name, array in inputs.items()}
     outputs = worker.run(inputs)
+    if size == 1:  # an output without a batch, a recurrent state's say, belongs to the only sample
+        outputs = {name: array if array.shape[:1] == (1,) else array[None] for name, array in outputs.items()}
     for name, array in outputs.items():
         if array.ndim == 0 or len(array) != size:
             raise RuntimeFailed(f"{subject.name}: output {name!r} of shape {array.shape} is not one per sample for a batch of {size}")

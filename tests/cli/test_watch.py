@@ -1,0 +1,76 @@
+"""Whatever ends the process, the command ends in one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CODE = """
+import ctypes
+import os
+import time
+
+
+def crash():
+    ctypes.string_at(0)
+
+
+def leave():
+    os._exit(3)
+
+
+def wait():
+    print("waiting", flush=True)
+    time.sleep(60)
+"""
+COMMAND = [sys.executable, "-m", "thimble"]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "net.py").write_text(CODE)
+    return {**os.environ, "THIMBLE_STORE": str(tmp_path / "store"), "TMPDIR": str(tmp_path)}
+
+
+def run(*words: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, env=environment, check=False, timeout=120)
+
+
+@pytest.mark.parametrize(("name", "code", "said"), [("crash", 139, "was ended by SIGSEGV"), ("leave", 3, "with exit code 3 before")])
+def test_a_model_that_ends_the_process_is_told_as_that(
+    name: str, code: int, said: str, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    done = run("measure", f"{tmp_path / 'net.py'}:{name}", environment=environment)
+    lines = [line for line in done.stderr.splitlines() if "%" not in line]
+    assert (done.returncode, len(lines)) == (code, 1)
+    assert said in lines[0]
+
+
+def test_exit_codes_come_through(environment: dict[str, str]) -> None:
+    assert run("--version", environment=environment).returncode == 0
+    done = run("measure", "nothing", environment=environment)
+    assert (done.returncode, "is no artifact" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_signals_reach_the_command(number: signal.Signals, tmp_path: Path, environment: dict[str, str]) -> None:
+    command = [*COMMAND, "measure", f"{tmp_path / 'net.py'}:wait"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    assert process.stdout
+    assert process.stdout.readline() == "waiting\n"
+    process.send_signal(number)
+    assert process.wait(20) == (130 if number == signal.SIGINT else -number)
+    begun = time.monotonic()
+    assert process.stdout.read() == ""  # no child holds the pipe any more
+    assert time.monotonic() - begun < 10
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    done = subprocess.run(f"{sys.executable} -m thimble list steps | head -1", shell=True, capture_output=True, text=True, check=False)
+    assert "before the command was done" not in done.stderr
