@@ -57,6 +57,8 @@ class _Bench:
             look_through(Path(request.look_through))
             return {}
         torch.set_num_threads(request.threads)
+        with contextlib.suppress(RuntimeError):  # set before; PyTorch's runtime asks for one, and too late once work was shared
+            torch.set_num_interop_threads(1)
         store, begun = Store(Path(request.store)), time.perf_counter()
         made = store.make(request.key, lambda output, scratch: self._work(request, store, output, scratch))
         self._hold(request.key, made)

@@ -91,11 +91,12 @@ class NncfQuantize:
         from thimble.steps.compress._calibration import calibration_batches
 
         fixed = batch_of(model.inputs) or 1
+        whole = {spec.name for spec in model.inputs if spec.value is not None or not spec.shape}
         for batch in calibration_batches(model, context, "data", self.subset_size):
-            for start in range(0, len(next(iter(batch.values()))), fixed):
+            for start in range(0, max(len(array) for name, array in batch.items() if name not in whole), fixed):
                 if len(seen) < self.subset_size:
                     seen.append(fixed)
-                    yield {name: array[start : start + fixed] for name, array in batch.items()}
+                    yield {name: array if name in whole else array[start : start + fixed] for name, array in batch.items()}
 
 
 @contextlib.contextmanager
