@@ -163,7 +163,7 @@ def test_the_shortlist_begins_with_the_baseline(fitted: tuple[Study, float, Path
 def test_hopeless_is_by_exact_size(fitted: tuple[Study, float, Path]) -> None:
     study = replace(fitted[0], limits=Limits(max_size=0.000001))
     ready = next(c.name for c in study.candidates if c.size)
-    assert "above the limit" in (hopeless(study, ready) or "")
+    assert "the limit is 1e-06 MB" in (hopeless(study, ready) or "")
 
 
 @pytest.mark.parametrize(
