@@ -163,8 +163,20 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Why a candidate exists: the candidate ``base`` was ``changed``, by how much where there is an amount.
+
+    ``mixed``: that many more layers stay in float. ``trained on``: its fine-tuning is done that many times more.
+    """
+
+    base: str
+    changed: str
+    amount: Number | None = None
+
+
+@dataclass(frozen=True)
 class Candidate:
-    """A recipe, its runtime, the artifact, its measurements, or the reason it failed."""
+    """A recipe, its runtime, the artifact, its measurements, or the reason it failed; its origin where a search made it."""
 
     name: str
     recipe: str
@@ -184,6 +196,7 @@ class Candidate:
     sensitivity_db: dict[str, Number] = field(default_factory=dict)
     probes: dict[str, dict[str, Any]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    origin: Origin | None = None
 
     @property
     def ok(self) -> bool:
@@ -231,7 +244,8 @@ class Study:
     """One task, one target and its candidates; the first is the baseline.
 
     ``chosen`` is the candidate picked on the validation split before the test split was opened.
-    ``joint_run`` is the id of the closing run whose ratios are reported.
+    ``joint_run`` is the id of the closing run whose ratios are reported. ``opened`` says that the model was opened and fits the
+    data; ``device`` is where every figure was taken.
     """
 
     name: str
@@ -250,6 +264,8 @@ class Study:
     started: str = ""
     seconds: Amount = 0.0
     complete: bool = False
+    opened: bool = False
+    device: str = "local"
     thimble: str = ""
     schema: int = SCHEMA
 
