@@ -56,7 +56,7 @@ def test_parts_several_inputs_and_class_names(tmp_path: Path) -> None:
 
 def test_what_y_is_decides_the_metric(tmp_path: Path) -> None:
     masks = RNG.integers(0, 3, (200, 4, 4))
-    for y, metric in ((Y[:, None], "accuracy"), (X[:, :2], "mse"), (masks, "mean_iou"), (None, "agreement")):
+    for y, metric in ((Y[:, None], "accuracy"), (X[:, :2], "relative_mse"), (masks, "mean_iou"), (None, "agreement")):
         task = open_task(TaskSpec(npz(tmp_path, x=X, **({} if y is None else {"y": y}))))
         assert task.metric == metric
         check_task(task)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thimble.api.options import check
-from thimble.api.subjects import Opening, made_inputs, open_subjects, split_runtime
+from thimble.api.subjects import Opening, judged_by, made_inputs, open_subjects, split_runtime
 from thimble.core.distribution import version
 from thimble.core.errors import BadInput, CannotWrite, RuntimeFailed, ThimbleError
 from thimble.core.paths import user_path
@@ -219,6 +219,8 @@ class _Measurement:
         with start(subject) as worker:
             found["cold"] = cold_of(worker, self.inputs)
             if self.task is not None:
+                if first:
+                    self.task = judged_by(worker, self.task, self.inputs)
                 metric = METRICS.get(self.task.metric)()
                 against, keep = (None, kept) if first else (kept, None)
                 found["quality"]["test"] = quality_of(worker, self.task.split("test"), "test", metric, against, keep)

@@ -22,7 +22,8 @@ from thimble.core.values import File, fitting
 from thimble.formats import check_main, describe, format_of, formats
 
 if TYPE_CHECKING:
-    from thimble.core.task import Arrays
+    from thimble.core.task import Arrays, Task
+    from thimble.devices.process import Worker
     from thimble.engine.build import Building
     from thimble.engine.process import StepsProcess
 
@@ -189,3 +190,14 @@ def made_inputs(artifact: Artifact, batch: int, shapes: Mapping[str, tuple[int, 
     if unknown:
         raise BadInput(f"--input-shape names {', '.join(sorted(unknown))}; the inputs are {', '.join(made)}")
     return made
+
+
+def judged_by(worker: Worker, task: Task, inputs: Arrays) -> Task:
+    """The task with the metric that suits the outputs of the artifact in the worker, where the data have no labels."""
+    from thimble.data import judged
+    from thimble.formats import ending_of
+
+    subject = worker.subject
+    shapes = {name: (None, *array.shape[1:]) for name, array in worker.run(inputs).items()}
+    end = ending_of(subject.folder, subject.artifact)
+    return judged(task, shapes, {next(iter(shapes)): end} if end else {})

@@ -18,7 +18,7 @@ from thimble.core.values import MB
 if TYPE_CHECKING:
     from thimble.api.apply import Applied, Change
 
-TOLD = ("output_shapes", "parameters_before", "parameters_after", "weights")
+TOLD = ("output_shapes", "endings", "parameters_before", "parameters_after", "weights")
 """Notes that the figures say already, or that say where the model came from."""
 
 HARDLY = 0.95

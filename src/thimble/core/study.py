@@ -121,7 +121,8 @@ class Quality:
     """Raw scores of one split, sample by sample (rows of statistics for metrics that are no mean).
 
     ``agreement`` is 1 per sample where the decision equals the baseline's, else 0. ``sqnr_db`` is the
-    signal-to-quantization-noise ratio of the outputs against the baseline's over the whole split. ``guessing`` is the
+    signal-to-quantization-noise ratio of the first output against the baseline's over the whole split, ``sqnr_by_output`` that of
+    every output where there are several. ``guessing`` is the
     figure of the best answer that is the same for every sample, for metrics that know it.
     """
 
@@ -134,6 +135,7 @@ class Quality:
     cosine: Number | None = None
     seconds: Amount = 0.0
     guessing: Number | None = None
+    sqnr_by_output: dict[str, Number] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

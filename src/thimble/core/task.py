@@ -80,8 +80,14 @@ class Metric(Protocol):
 
     ``binary`` metrics score 0 or 1 per sample (right or wrong). ``unit`` is ``%`` for fractions shown in percent.
     A metric whose figure is not the mean of per-sample scores gives per-sample *statistics* and `aggregate`
-    (mean IoU: a row of intersections and unions per sample). A ``binary`` one may have ``guessing(targets)``: what the
-    best answer that is the same for all samples would get, from 0 to 1.
+    (mean IoU: a row of intersections and unions per sample). A metric may have more:
+
+    ``guessing(targets)``, for a ``binary`` one: what the best answer that is the same for all samples gets, from 0 to 1;
+    ``threshold``, a field: the number above which one output decides for class 1, set from the baseline;
+    ``compare(outputs, others)``: scores against the baseline's outputs, for data without labels, which then need no targets;
+    ``beside(scores)``: further figures from the same rows, by name, as text with their unit;
+    ``classes``: true where targets are numbers of classes;
+    ``continuous``: true where a single sample's error has no upper bound.
     """
 
     unit: ClassVar[str]

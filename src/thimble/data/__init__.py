@@ -10,6 +10,7 @@ from thimble.core.study import SplitInfo, TaskInfo
 from thimble.core.task import Task, TaskSpec
 from thimble.core.text import is_text
 from thimble.data._checks import NEEDED, check_disjoint, check_finite, check_task, fit_to, present_splits
+from thimble.data._metric import judged
 from thimble.data._own import array_task, dataset_task
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "check_task",
     "dataset_task",
     "fit_to",
+    "judged",
     "open_task",
     "present_splits",
     "source_name",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from thimble.core.errors import BadInput
+from thimble.core.registry import METRICS
 from thimble.core.task import SPLITS, Arrays, Batch, Split, Task
 from thimble.core.values import TensorSpec, listed
 
@@ -54,7 +55,7 @@ def check_task(
             raise BadInput(f"{task.name}: the {name} split gives {_listed(kinds)}, another one {_listed(first)}")
         targets = getattr(split, "targets", None)
         _check_targets(batch.targets if targets is None else targets, task, name, head)
-        if task.metric == "mse" and outputs and batch.targets is not None:
+        if task.metric in ("mse", "relative_mse") and outputs and batch.targets is not None:
             _check_shape(batch.targets, next(iter(outputs.values())), f"the {name} split of {task.name}")
         check_finite(task, name)
     classes = len(task.labels) if head is None else 0
@@ -98,11 +99,16 @@ def _listed(kinds: dict[str, tuple[str, tuple[int, ...]]]) -> str:
     return listed(f"{name} {'x'.join(map(str, shape))} {dtype}" for name, (dtype, shape) in kinds.items())
 
 
+def without_labels(metric: str) -> bool:
+    """Return whether a metric compares with the baseline's outputs, so that it needs no labels."""
+    return hasattr(METRICS.get(metric), "compare")
+
+
 def _check_targets(targets: NDArray[Any] | None, task: Task, name: str, head: int | None) -> None:
     import numpy as np
 
     if targets is None:
-        if task.metric != "agreement":
+        if not without_labels(task.metric):
             raise BadInput(f"the {name} split of {task.name} has no targets, and {task.metric} needs them")
         return
     if targets.dtype.kind == "f" and not np.isfinite(targets).all():

@@ -11,6 +11,7 @@ from thimble.core.paths import user_path
 from thimble.core.registry import METRICS
 from thimble.core.task import Task, TaskSpec
 from thimble.core.values import listed
+from thimble.data._labels import understood
 from thimble.data._rules import check_counts, divide
 from thimble.data._split import ArraySplit, SplitTask, array_ids
 from thimble.fetch.archive import check_archive
@@ -26,9 +27,8 @@ _PARTS = {None: "", "train": "train", "val": "validation", "validation": "valida
 class Npz:
     """``npz:FILE``: ``x`` and ``y``, or ``x_train``, ``x_val``, ``x_test`` with their ``y_...``, as ``numpy.savez`` writes them.
 
-    Several inputs are ``x_NAME``, or ``x_train_NAME`` and so on; a single one is called ``input``. Integer ``y`` of one
-    dimension are classes, of more a class per pixel (mean IoU); float ``y`` are values (squared error); without ``y``
-    quality is agreement with the baseline. ``metric`` names another one, ``labels`` the classes. The file is read
+    Several inputs are ``x_NAME``, or ``x_train_NAME`` and so on; a single one is called ``input``. `understood` says what ``y`` means;
+    without it outputs are compared with the baseline's. ``metric`` names another one, ``labels`` the classes. The file is read
     into memory; float arrays become ``float32``, integers keep their type.
     """
 
@@ -44,9 +44,12 @@ class Npz:
         path = user_path(spec.argument)
         raw, extras = _read(path, spec.argument)
         inputs = {name: _joined(raw, "x", name, path) for name in dict.fromkeys(name for kind, _, name in raw if kind == "x")}
-        targets = _targets(raw, path)
+        targets, wish = _targets(raw, path), str(extras["metric"]) if "metric" in extras else None
+        remarks: tuple[str, ...] = ()
+        if targets is not None:
+            targets, wish, remarks = understood(targets, wish)
         sizes = _sizes(raw, path)
-        metric, labels = _meaning(targets, extras, spec, path)
+        metric, labels = _meaning(targets, wish, extras, spec, path)
         ids = array_ids(inputs)
         strata = targets if targets is not None and metric == "accuracy" else np.zeros(len(ids))
         division = divide(sizes, strata, ids, spec)
@@ -59,7 +62,7 @@ class Npz:
             )
             for name, rows in division.rows.items()
         }
-        return SplitTask(f"npz:{path.name}", metric, labels, splits, None, tuple(division.notes))
+        return SplitTask(f"npz:{path.name}", metric, labels, splits, None, (*remarks, *division.notes))
 
 
 _Raw = dict[tuple[str, str, str], Any]
@@ -145,38 +148,27 @@ def _joined(raw: _Raw, kind: str, name: str, path: Path) -> NDArray[Any]:
 
 
 def _targets(raw: _Raw, path: Path) -> NDArray[Any] | None:
-    import numpy as np
-
     names = {name for kind, _, name in raw if kind == "y"}
     if not names:
         return None
     if names != {"input"}:
         raise BadInput(f"{path} has more than one y: {listed(sorted(names))}; a task has one")
-    joined = _joined(raw, "y", "input", path)
-    if joined.ndim == 2 and joined.shape[1] == 1:
-        joined = joined[:, 0]
-    return joined.astype(np.int64) if joined.dtype.kind in "iub" else joined
+    return _joined(raw, "y", "input", path)
 
 
-def _meaning(targets: NDArray[Any] | None, extras: dict[str, Any], spec: TaskSpec, path: Path) -> tuple[str, tuple[str, ...]]:
+def _meaning(
+    targets: NDArray[Any] | None, metric: str | None, extras: dict[str, Any], spec: TaskSpec, path: Path
+) -> tuple[str, tuple[str, ...]]:
     """The metric and the class names, with the labels checked against them."""
-    if targets is None:
-        return "agreement", ()
-    metric = (
-        str(extras["metric"])
-        if "metric" in extras
-        else "mse"
-        if targets.dtype.kind == "f"
-        else "accuracy"
-        if targets.ndim == 1
-        else "mean_iou"
-    )
-    METRICS.get(metric)
-    if metric in ("mse", "agreement"):
+    if targets is None or metric is None:
+        return metric or "agreement", ()
+    if not getattr(METRICS.get(metric), "classes", False):
         return metric, ()
+    if targets.ndim == 2 and metric == "f1":
+        return metric, tuple(map(str, extras["labels"].ravel())) if "labels" in extras else tuple(map(str, range(targets.shape[1])))
     if targets.dtype.kind == "f":
         raise BadInput(f"{path}: y is {targets.dtype}; {metric} needs integers, one class for each")
-    scored = targets[targets != 255] if metric == "mean_iou" else targets
+    scored = targets[targets != 255] if targets.ndim > 1 else targets
     low, high = (int(scored.min()), int(scored.max())) if scored.size else (0, 0)
     if "labels" not in extras and spec.classes_of_head is None and high >= len(targets):
         raise BadInput(f"{path}: y holds the class {high}, and there are only {len(targets)} samples; classes count from 0 without gaps")

@@ -67,7 +67,8 @@ class Format(Protocol):
 
     ``TITLE`` is for people. ``SUFFIXES`` are those of its main file, the first as `main_file` wants it; ``BESIDE`` those of
     files that lie beside it under the same name. A module may lack `tensors`, `macs` and `subnormal_activations`. It may
-    have ``holds(path) -> bool``, where files of other kinds bear the same suffix, and ``ends(path) -> Ends``.
+    have ``holds(path) -> bool``, where files of other kinds bear the same suffix, ``ends(path) -> Ends``, and ``endings(path)``:
+    the operator that each output ends with, by the output's name or place.
     """
 
     TITLE: str
@@ -128,6 +129,18 @@ def check_main(artifact: Artifact, folder: Path) -> None:
             f"{folder / MANIFEST} can't be used: its format is {artifact.format}, whose files end in {suffixes[0]}, and its main file "
             f"is {artifact.main!r}"
         )
+
+
+def ending_of(folder: Path, artifact: Artifact) -> str | None:
+    """Return how the first output of an artifact ends: ``sigmoid``, ``softmax``, ``log_softmax``, ``linear`` or ``None``."""
+    read = getattr(format_named(artifact.format), "endings", None)
+    if read is None:
+        return None
+    try:
+        found: dict[str, str] = read(folder / artifact.main)
+    except Exception:  # a file that a runtime opens may still be of a kind that isn't read here; its outputs tell then
+        return None
+    return found.get(artifact.outputs[0] if artifact.outputs else "", found.get("0"))
 
 
 def describe(model: Model, preprocess: Preprocess | None, labels: tuple[str, ...]) -> Artifact:

@@ -68,6 +68,18 @@ def tensors(path: Path) -> Iterator[Stored]:
         yield _stored(tensor, path.parent, name not in plain, held.get(zero_points.get(name, "")))
 
 
+def endings(path: Path) -> dict[str, str]:
+    """How each output of the graph ends, where that is known; see `thimble.formats._ending`."""
+    import onnx
+
+    from thimble.formats._ending import ending
+
+    graph = onnx.load(str(path), load_external_data=False).graph
+    made = {name: (node.op_type, node.input) for node in graph.node if node.op_type != "Constant" for name in node.output}
+    found = {value.name: ending(value.name, made.get) for value in graph.output}
+    return {name: end for name, end in found.items() if end}
+
+
 def _held(graph: Any) -> Iterator[Any]:
     """Initializers and the tensors of Constant nodes, under the names they are used by."""
     import onnx

@@ -158,3 +158,20 @@ def _name(port: Any, default: str) -> str:
 
 def _dims(port: Any) -> tuple[int | None, ...]:
     return tuple(size.get_length() if size.is_static else None for size in port.partial_shape)
+
+
+def endings(path: Path) -> dict[str, str]:
+    """How each output of the graph ends, by its place (``0``, ``1``, ...)."""
+    from xml.etree import ElementTree
+
+    from thimble.formats._ending import ending
+
+    root = ElementTree.parse(path).getroot()
+    kinds = {layer.get("id", ""): layer.get("type", "") for layer in root.iter("layer")}
+    taken: dict[str, list[str]] = {}
+    for edge in root.iter("edge"):
+        taken.setdefault(edge.get("to-layer", ""), []).append(edge.get("from-layer", ""))
+    made = {name: (kind, taken.get(name, [])) for name, kind in kinds.items() if kind not in ("Const", "Parameter")}
+    results = [name for name, kind in kinds.items() if kind == "Result"]
+    found = {str(i): ending(name, made.get) for i, name in enumerate(results)}
+    return {name: end for name, end in found.items() if end}

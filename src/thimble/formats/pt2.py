@@ -49,3 +49,25 @@ def subnormal_activations(path: Path, inputs: Arrays) -> tuple[int, int]:
     from thimble.formats import _torch
 
     return _torch.subnormal_activations(torch.export.load(path).module(), _torch.tensors_of(inputs))
+
+
+def endings(path: Path) -> dict[str, str]:
+    """How each output of the program ends, by its place (``0``, ``1``, ...); read from the archive without PyTorch."""
+    import json
+    import zipfile
+
+    from thimble.formats._ending import ending
+
+    with zipfile.ZipFile(path) as archive:
+        place = next(name for name in archive.namelist() if name.endswith("models/model.json"))
+        graph = json.loads(archive.read(place))["graph_module"]["graph"]
+    made = {}
+    for node in graph["nodes"]:
+        taken = [one["arg"]["as_tensor"]["name"] for one in node["inputs"] if "as_tensor" in one["arg"]]
+        kind = node["target"].removeprefix("torch.ops.").split(".")[1:2]
+        for output in node["outputs"]:
+            if kind and "as_tensor" in output:
+                made[output["as_tensor"]["name"]] = (kind[0], taken)
+    names = [one["as_tensor"]["name"] if "as_tensor" in one else "" for one in graph["outputs"]]
+    found = {str(i): ending(name, made.get) for i, name in enumerate(names)}
+    return {name: end for name, end in found.items() if end}

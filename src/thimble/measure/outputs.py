@@ -106,13 +106,13 @@ def likeness(outputs: Sequence[NDArray[Any]], others: Sequence[NDArray[Any]]) ->
     return {"sqnr_db": found, "cosine": float(ours @ theirs) / length if length else None}
 
 
-def first_output(folder: Path) -> NDArray[Any]:
-    """The first of the outputs that `keeping` left, read piece by piece."""
+def kept_outputs(folder: Path) -> Arrays:
+    """Every output that `keeping` left, by name, read piece by piece."""
     try:
-        found: NDArray[Any] = np.load(folder / "0.npy", mmap_mode="r")
+        names = json.loads((folder / "names.json").read_text())
+        return {name: np.load(folder / f"{i}.npy", mmap_mode="r") for i, name in enumerate(names)}
     except (OSError, ValueError) as error:
         raise BadInput(f"{folder} holds no outputs to compare with: {error}") from error
-    return found
 
 
 @contextmanager

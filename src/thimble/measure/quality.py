@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from thimble.core.errors import BadInput
 from thimble.core.registry import snake_case
@@ -18,13 +16,11 @@ from thimble.core.subject import Subject
 from thimble.core.task import SPLITS, Batch, Metric, Split, Task
 from thimble.devices import start
 from thimble.devices.process import Worker
-from thimble.measure.metrics._outputs import primary
-from thimble.measure.metrics.agreement import Agreement, agreeing
-from thimble.measure.outputs import batch_size, first_output, keeping, run_batch, sqnr_db
+from thimble.measure.deciding import graph_threshold, keep_threshold
+from thimble.measure.outputs import batch_size, keeping, run_batch
+from thimble.measure.tally import Tally
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from thimble.core.task import Arrays
 
 
@@ -42,8 +38,8 @@ def measure_quality(
     Samples are read in batches, as large as memory and the artifact allow; where its outputs depend on who shares
     the batch (dynamic quantization takes its ranges from all of it), one by one, as on the device. ``keep`` is a
     folder to leave the outputs in, one ``.npy`` for each; ``reference`` such a folder of the baseline's, which gives
-    agreement, SQNR and cosine of the first output. Without targets there are no scores, except that the metric
-    ``agreement`` scores against the reference. Raises `RuntimeFailed` for outputs that are not finite.
+    agreement and cosine of the first output, and the SQNR of each. Without targets there are no scores, except those of metrics
+    that compare with the reference. Raises `RuntimeFailed` for outputs that are not finite.
     """
     with start(subject) as worker:
         return quality_of(worker, split, name, metric, reference, keep, progress)
@@ -97,7 +93,8 @@ def scoring(
 
     ``keep`` is left only when all was scored.
     """
-    subject, found = worker.subject, Scoring(name, split.fingerprint(), _Tally(metric, reference))
+    subject = worker.subject
+    found = Scoring(name, split.fingerprint(), Tally(metric, reference, None if reference else graph_threshold(subject)))
     with keeping(keep, len(split)) as kept:
         for batch in split.batches(batch_size(worker, split, subject.artifact)):
             outputs = run_batch(worker, batch, subject)
@@ -106,13 +103,15 @@ def scoring(
             if found.seen == len(split):
                 break
             yield found
+    if keep is not None:
+        keep_threshold(keep, found.threshold)
     yield found
 
 
 class Scoring:
     """What is known of a split so far: ``seen`` samples, and the quality on these."""
 
-    def __init__(self, split: str, fingerprint: str, tally: _Tally) -> None:
+    def __init__(self, split: str, fingerprint: str, tally: Tally) -> None:
         self.split, self.fingerprint, self._tally = split, fingerprint, tally
         self.seen, self._started = 0, time.monotonic()
 
@@ -120,6 +119,11 @@ class Scoring:
         """One more batch and what came out."""
         self._tally.add(outputs, batch.targets, self.seen)
         self.seen += len(batch)
+
+    @property
+    def threshold(self) -> float | None:
+        """The number above which one output decides for class 1; ``None`` where none was needed."""
+        return self._tally.threshold
 
     def quality(self) -> Quality:
         """Scores and comparisons of the samples that were seen."""
@@ -131,63 +135,8 @@ class Scoring:
             scores=tally.scores(),
             agreement=tuple(tally.agreement),
             sqnr_db=tally.sqnr_db(),
+            sqnr_by_output=tally.sqnr_by_output(),
             cosine=tally.cosine(),
             seconds=time.monotonic() - self._started,
             guessing=tally.guessing(),
         )
-
-
-class _Tally:
-    """What has been seen so far: scores, and sums that compare outputs with the reference's, sample by sample."""
-
-    def __init__(self, metric: Metric, reference: Path | None) -> None:
-        self.metric = metric
-        self.guess = getattr(metric, "guessing", None)
-        self.rows: list[NDArray[Any]] = []
-        self.targets: list[NDArray[Any]] = []
-        self.agreement: list[float] = []
-        self.others = first_output(reference) if reference else None
-        self.signal = self.noise = 0.0
-        self.cosines: list[float] = []
-
-    def add(self, outputs: Arrays, targets: NDArray[Any] | None, seen: int) -> None:
-        values = primary(outputs)
-        others = None if self.others is None else np.asarray(self.others[seen : seen + len(values)])
-        if others is not None:
-            self._compare(values, others)
-        if isinstance(self.metric, Agreement):
-            targets = values if others is None else others
-        if targets is not None:
-            self.rows.append(self.metric.score(outputs, targets))
-            if self.guess:
-                self.targets.append(targets)
-
-    def _compare(self, values: NDArray[Any], others: NDArray[Any]) -> None:
-        if values.shape != others.shape:
-            raise BadInput(f"outputs of shape {values.shape} can't be compared with the baseline's of shape {others.shape}")
-        shares = agreeing(values, others)
-        if shares is not None:
-            self.agreement += [float(share) for share in shares]
-        ours, theirs = (array.reshape(len(array), -1).astype(np.float64) for array in (values, others))
-        self.signal += float((theirs**2).sum())
-        self.noise += float(((ours - theirs) ** 2).sum())
-        lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
-        self.cosines += [float(c) for c in (ours * theirs).sum(axis=1) / np.maximum(lengths, np.finfo(np.float64).tiny)]
-
-    def scores(self) -> Any:
-        """Scores as plain numbers, or rows of statistics."""
-        if not self.rows:
-            return ()
-        rows = np.concatenate(self.rows)
-        return tuple(map(float, rows)) if rows.ndim == 1 else tuple(tuple(map(float, row)) for row in rows)
-
-    def sqnr_db(self) -> float | None:
-        """``None`` without a reference; 200 dB stands for outputs that are equal to the last bit."""
-        return None if self.others is None else sqnr_db(self.signal, self.noise)
-
-    def guessing(self) -> float | None:
-        """``None`` for metrics that don't know what guessing gets."""
-        return self.guess(np.concatenate(self.targets)) if self.guess and self.targets else None
-
-    def cosine(self) -> float | None:
-        return float(np.mean(self.cosines)) if self.cosines else None

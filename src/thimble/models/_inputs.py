@@ -100,6 +100,8 @@ def torch_model(network: nn.Module, inputs: tuple[TensorSpec, ...], spec: ModelS
     _check_outputs(outputs, spec.spec)
     _check_repeats(network, inputs, outputs, spec.spec)
     _check_batch(network, inputs, outputs, spec.spec)
+    if found := endings(network, inputs):
+        told["endings"] = found
     told["output_shapes"] = {name: [None, *tensor.shape[1:]] for name, tensor in outputs.items()}
     check_head(told["output_shapes"], spec)
     return Model(TORCH, network, inputs, tuple(outputs), told)
@@ -173,6 +175,35 @@ def trial(network: nn.Module, inputs: tuple[TensorSpec, ...], batch: int) -> dic
     except Exception as error:  # the network is somebody's own code
         raise _RefusedError(foreign(error)) from error
     return named_outputs(answer)
+
+
+def endings(network: nn.Module, inputs: tuple[TensorSpec, ...]) -> dict[str, str]:
+    """The operator that each output ends with, where autograd's record tells: ``sigmoid``, ``softmax``, ``linear``, ..."""
+    import torch
+
+    from thimble.formats._ending import ending
+
+    def producer(key: str) -> tuple[str, list[str]] | None:
+        node = steps.get(key)
+        if node is None or "AccumulateGrad" in node.name():
+            return None
+        taken = [one for one, _ in node.next_functions if one is not None]
+        steps.update({str(id(one)): one for one in taken})
+        return node.name().partition("Backward")[0], [str(id(one)) for one in taken]
+
+    steps: dict[str, Any] = {}
+    try:
+        given = example_inputs(Model(TORCH, network, inputs, ()), inputs[0].shape[0] or 2 if inputs[0].shape else 2)
+        with torch.enable_grad():
+            outputs = named_outputs(network(*given))
+    except Exception:  # a network that can't be run with gradients: its values tell
+        return {}
+    found = {}
+    for name, tensor in outputs.items():
+        if isinstance(tensor, torch.Tensor) and tensor.grad_fn is not None:
+            steps[name] = tensor.grad_fn
+            found[name] = ending(name, producer)
+    return {name: end for name, end in found.items() if end}
 
 
 class _RefusedError(Exception):

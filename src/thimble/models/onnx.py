@@ -13,6 +13,7 @@ from thimble.core.preprocess import Preprocess
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, sha256_of
 from thimble.fetch.user_file import foreign
+from thimble.formats.onnx import endings
 from thimble.models._inputs import check_head
 from thimble.models._onnx_check import quantized_operators, read_onnx, trains
 from thimble.models._onnx_inputs import settled_inputs, sized_inputs
@@ -38,7 +39,7 @@ class Onnx:
         inputs, shapes = _trial(path, inputs)
         check_head(shapes, spec)
         _copy(path, data, folder)
-        notes: dict[str, Any] = {"output_shapes": shapes, **({"batch": remark} if remark else {})}
+        notes: dict[str, Any] = {"output_shapes": shapes, "endings": endings(path), **({"batch": remark} if remark else {})}
         if quantized := quantized_operators(proto):
             notes["quantized"] = quantized
         if trains(proto):

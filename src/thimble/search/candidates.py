@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from thimble.core.model import TORCH
 from thimble.core.recipe import Recipe, parse_recipe
-from thimble.core.registry import STEPS
+from thimble.core.registry import METRICS, STEPS
 from thimble.core.step import step_name
 
 
@@ -88,11 +88,16 @@ def trained_longer(base: Recipe, name: str) -> Recipe:
     return Recipe(name, steps, base.runtime, base.options, f"{base.title}, trained on")
 
 
+def without_labels(metric: str | None) -> bool:
+    """Return whether a metric compares with the baseline, so that there is nothing else to learn from; no metric at all is one."""
+    return metric is None or hasattr(METRICS.get(metric), "compare")
+
+
 def _trained(situation: Situation) -> list[Recipe]:
     """Return recipes that train. They come last because they take longest; without labels only the baseline teaches."""
     found = []
     epochs = max(2, min(MOST_EPOCHS, -(-SEEN // situation.samples)))
-    taught = {"agreement": 1.0, "mse": 0.0}.get(situation.metric or "agreement", TAUGHT)
+    taught = 1.0 if without_labels(situation.metric) else {"mse": 0.0, "relative_mse": 0.0}.get(situation.metric or "", TAUGHT)
     if situation.student:
         student, learned = situation.student, f"distill({situation.student!r})"
         found.append(_made("student", _chain(learned, "to_onnx()"), "onnxruntime", f"{student} taught by the baseline"))

@@ -67,7 +67,7 @@ def _no_narrower(found: Interval, baseline: NDArray[Any], other: NDArray[Any], m
     """A bootstrap of samples among which hardly one differs can't know how many could: widen it to what may be."""
     differs = np.any((baseline != other).reshape(len(baseline), -1), axis=1)
     changed = int(differs.sum())
-    if metric.unit != "%" or changed >= FEW:
+    if metric.unit != "%" or changed >= FEW or getattr(metric, "continuous", False):
         return found
     up = changed if found.value > 0 else 0
     possible = tango(up, changed - up, len(baseline))

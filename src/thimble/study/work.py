@@ -25,7 +25,7 @@ from thimble.core.seen import digests_of, read_seen, write_seen
 from thimble.core.study import Candidate, Environment, SplitInfo, Study, write_study
 from thimble.core.subject import Subject
 from thimble.core.task import one_sample
-from thimble.data import NEEDED, check_task, open_task, task_info
+from thimble.data import NEEDED, check_task, judged, open_task, task_info
 from thimble.devices import environment_of
 from thimble.engine.build import Building, Built, Failed
 from thimble.engine.forecast import Forecast
@@ -91,6 +91,8 @@ class Work:
         opened = self.building.open_untrained(deadline=deadline)
         check_single(opened.model.inputs, self.plan.model.spec)
         outputs = opened.model.notes.get("output_shapes", {})
+        self.task = self.observing.task = judged(self.task, outputs, opened.model.notes.get("endings", {}))
+        self.study = replace(self.study, task=replace(task_info(self.plan.task.spec, self.task), splits=self.study.task.splits))
         check_task(self.task, head_of(outputs), outputs, NEEDED)
         self._remark(remarks(opened.model.notes))
         check_not_learned(self.task, "test", self.plan.model.spec)

@@ -24,22 +24,36 @@ def class_axis(values: NDArray[Any]) -> int:
     return 2 if values.ndim == 3 else 1
 
 
-def decisions(values: NDArray[Any]) -> NDArray[Any] | None:
+def single(values: NDArray[Any]) -> bool:
+    """Whether an output has one real number where a decision could be: per sample, token or pixel."""
+    return values.dtype.kind not in "iub" and (values.ndim < 2 or values.shape[class_axis(values)] == 1)
+
+
+def decisions(values: NDArray[Any], threshold: float | None = None) -> NDArray[Any] | None:
     """The decided classes: whole numbers as they are, else the largest over the classes; ``None`` where nothing is decided.
 
-    One real number per sample is no decision: it may be a regression's.
+    One real number decides for class 1 above the ``threshold``; without one it is no decision: it may be a regression's.
     """
     if values.dtype.kind in "iub":
         return values
-    if values.ndim < 2 or values.shape[class_axis(values)] == 1:
+    if not single(values):
+        return np.asarray(values.argmax(axis=class_axis(values)))
+    if threshold is None:
         return None
-    return np.asarray(values.argmax(axis=class_axis(values)))
+    numbers = values if values.ndim < 2 else values.squeeze(axis=class_axis(values))
+    return np.asarray(numbers > threshold).astype(np.int64)
 
 
-def decided_classes(values: NDArray[Any]) -> NDArray[Any]:
-    """Decided classes where there must be some: one real number per sample is a logit, class 1 above zero."""
-    found = decisions(values)
-    return (values.reshape(len(values)) > 0).astype(np.int64) if found is None else found
+def decided_classes(values: NDArray[Any], threshold: float = 0.0) -> NDArray[Any]:
+    """Decided classes where there must be some; one real number decides for class 1 above the ``threshold``."""
+    found = decisions(values, threshold)
+    assert found is not None
+    return found
+
+
+def threshold_of(values: NDArray[Any]) -> float:
+    """The number above which outputs decide for class 1, by their values: 0.5 for probabilities, all from 0 to 1, else 0."""
+    return 0.5 if values.size and values.min() >= 0 and values.max() <= 1 else 0.0
 
 
 def checked_targets(targets: NDArray[Any], values: NDArray[Any], ignored: int | None = None) -> NDArray[Any]:
@@ -48,7 +62,7 @@ def checked_targets(targets: NDArray[Any], values: NDArray[Any], ignored: int | 
         raise BadInput(f"targets of type {targets.dtype} are no classes: they must be whole numbers")
     if values.dtype.kind in "iub":
         return targets
-    classes = 2 if values.ndim < 2 else max(2, values.shape[class_axis(values)])
+    classes = 2 if single(values) else values.shape[class_axis(values)]
     real = targets if ignored is None else targets[targets != ignored]
     if real.size and (real.min() < 0 or real.max() >= classes):
         wrong = real.min() if real.min() < 0 else real.max()

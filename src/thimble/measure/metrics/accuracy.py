@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from thimble.core.errors import BadInput
@@ -12,11 +13,18 @@ if TYPE_CHECKING:
     from thimble.core.task import Arrays
 
 
+@dataclass(frozen=True)
 class Accuracy:
-    """The share of samples whose largest logit is the target's. One logit per sample: class 1 above zero."""
+    """The share of samples whose largest output is the target's class.
+
+    One number per sample decides for class 1 above the ``threshold``: 0.5 for a probability, 0 for a logit.
+    """
+
+    threshold: float = 0.0
 
     unit: ClassVar[str] = "%"
     higher_is_better: ClassVar[bool] = True
+    classes: ClassVar[bool] = True
     binary: ClassVar[bool] = True
 
     def score(self, outputs: Arrays, targets: NDArray[Any]) -> NDArray[Any]:
@@ -24,7 +32,8 @@ class Accuracy:
         from thimble.measure.metrics._outputs import checked_targets, decided_classes, primary
 
         values = primary(outputs)
-        decided = decided_classes(values)
+        decided = decided_classes(values, self.threshold)
+        decided = decided.reshape(len(decided)) if decided.size == len(decided) else decided
         if decided.shape != targets.shape or targets.ndim != 1:
             raise BadInput(f"accuracy needs one class per sample: outputs have shape {values.shape}, targets {targets.shape}")
         right: NDArray[Any] = decided == checked_targets(targets, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from thimble.core.errors import BadInput
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
 NEARLY_ALL = 0.99
 
 
+@dataclass(frozen=True)
 class Agreement:
     """The share of samples that are decided as the baseline decides them.
 
-    A sample with many decisions (pixels, tokens) agrees where at least 99 % of them do.
+    A sample with many decisions (pixels, tokens) agrees where at least 99 % of them do. One number per sample decides for
+    class 1 above the ``threshold``.
     """
+
+    threshold: float = 0.0
 
     unit: ClassVar[str] = "%"
     higher_is_better: ClassVar[bool] = True
@@ -28,23 +33,31 @@ class Agreement:
         """1 where decided alike, else 0, shape ``(n,)``; ``targets`` are the other model's first output."""
         from thimble.measure.metrics._outputs import primary
 
-        shares = agreeing(primary(outputs), targets)
-        if shares is None:
-            raise BadInput("one number per sample is no decision that could agree; compare such outputs by their SQNR")
+        shares = agreeing(primary(outputs), targets, self.threshold)
+        assert shares is not None
         return (shares >= NEARLY_ALL).astype(float)
+
+    def compare(self, outputs: Arrays, others: Arrays) -> NDArray[Any]:
+        """Score against the baseline's outputs, of which the first is compared."""
+        from thimble.measure.metrics._outputs import primary
+
+        return self.score(outputs, primary(others))
 
     def aggregate(self, scores: NDArray[Any]) -> float:
         """The mean."""
         return float(scores.mean())
 
 
-def agreeing(values: NDArray[Any], others: NDArray[Any]) -> NDArray[Any] | None:
-    """Per sample the share of decisions that are equal, shape ``(n,)``; ``None`` where nothing is decided."""
+def agreeing(values: NDArray[Any], others: NDArray[Any], threshold: float | None = None) -> NDArray[Any] | None:
+    """Per sample the share of decisions that are equal, shape ``(n,)``; ``None`` where nothing is decided.
+
+    One number per sample decides above the ``threshold``, and decides nothing without one.
+    """
     import numpy as np
 
     from thimble.measure.metrics._outputs import decisions
 
-    ours, theirs = decisions(values), decisions(others)
+    ours, theirs = decisions(values, threshold), decisions(others, threshold)
     if ours is None or theirs is None:
         return None
     if ours.shape != theirs.shape:

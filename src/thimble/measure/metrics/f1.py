@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from thimble.core.errors import BadInput
@@ -12,15 +13,20 @@ if TYPE_CHECKING:
     from thimble.core.task import Arrays
 
 
+@dataclass(frozen=True)
 class F1:
     """Per class the harmonic mean of precision and recall over all samples; then the mean over the classes that occur (macro F1).
 
     Targets of shape ``(n,)`` are classes, of shape ``(n, classes)`` zeros and ones (several labels each: a label is
-    decided where its logit is above zero). With one logit per sample: the F1 of class 1.
+    decided where its output is above the ``threshold``, 0.5 for probabilities and 0 for logits). With one number per
+    sample: the F1 of class 1.
     """
+
+    threshold: float = 0.0
 
     unit: ClassVar[str] = "%"
     higher_is_better: ClassVar[bool] = True
+    classes: ClassVar[bool] = True
     binary: ClassVar[bool] = False
 
     def score(self, outputs: Arrays, targets: NDArray[Any]) -> NDArray[Any]:
@@ -30,10 +36,11 @@ class F1:
         from thimble.measure.metrics._outputs import checked_targets, decided_classes, primary
 
         values = primary(outputs)
+        values = values[:, 0] if values.ndim == 2 and targets.ndim == 1 and values.shape[1] == 1 else values
         if targets.ndim == 2 and targets.shape == values.shape:
-            decided, wanted = values > 0, targets > 0
+            decided, wanted = values > self.threshold, targets > 0
         elif targets.ndim == 1 and values.size == len(values):
-            decided, wanted = decided_classes(values).reshape(-1, 1) > 0, targets.reshape(-1, 1) > 0
+            decided, wanted = decided_classes(values, self.threshold).reshape(-1, 1) > 0, targets.reshape(-1, 1) > 0
         elif targets.ndim == 1 and values.ndim == 2:
             classes = np.arange(values.shape[1])
             wanted = checked_targets(targets, values)[:, None] == classes

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from thimble.core.errors import NotApplicable, StepFailed
 from thimble.core.model import Model, fed, named_outputs
@@ -83,42 +82,6 @@ def train(network: nn.Module, model: Model, loss: Loss, schedule: Schedule, cont
     network.eval()
     flush_denormals(network)
     return network
-
-
-def supervised(metric: str) -> Loss:
-    """The loss that trains for a metric: cross-entropy for classes (per pixel too), squared error for regression.
-
-    Raises `NotApplicable` where there are no labels.
-    """
-    if metric == "agreement":
-        raise NotApplicable("the task has no labels to train on")
-
-    def loss(outputs: dict[str, Tensor], targets: Tensor | None, inputs: dict[str, Tensor]) -> Tensor:
-        output = next(iter(outputs.values()))
-        assert targets is not None
-        if metric == "mse":
-            return functional.mse_loss(output, targets.to(output.dtype).reshape(output.shape))
-        return functional.cross_entropy(output, targets.long(), ignore_index=-100 if metric == "accuracy" else 255)
-
-    return loss
-
-
-def softened(teacher: nn.Module, model: Model, temperature: float) -> Loss:
-    """Kullback-Leibler divergence from the teacher's to the student's softened outputs, times the squared temperature.
-
-    Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network" (arXiv:1503.02531), section 2.
-    """
-    teacher.eval()
-
-    def loss(outputs: dict[str, Tensor], targets: Tensor | None, inputs: dict[str, Tensor]) -> Tensor:
-        with torch.no_grad():
-            taught = next(iter(named_outputs(teacher(*(inputs[spec.name] for spec in model.inputs))).values()))
-        output = next(iter(outputs.values()))
-        wanted = functional.log_softmax(taught / temperature, dim=1)
-        given = functional.log_softmax(output / temperature, dim=1)
-        return functional.kl_div(given, wanted, reduction="none", log_target=True).sum(1).mean() * temperature**2
-
-    return loss
 
 
 def mixed(hard: Loss, soft: Loss, share: float) -> Loss:

@@ -28,7 +28,7 @@ class Distill:
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     effects: ClassVar[tuple[str, ...]] = ("train",)
     networks: ClassVar[tuple[str, ...]] = ("student",)
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads")
@@ -39,7 +39,8 @@ class Distill:
         """The student. Raises `NotApplicable` where its outputs don't fit the teacher's, or there is no data."""
         import torch
 
-        from thimble.steps.compress._training import Schedule, mixed, softened, supervised, train
+        from thimble.steps.compress._losses import softened, supervised
+        from thimble.steps.compress._training import Schedule, mixed, train
 
         student = context.open_model(self.student)
         example = example_inputs(model)
@@ -49,7 +50,7 @@ class Distill:
         if wanted != given:
             raise NotApplicable(f"the student {self.student} gives outputs of shape {tuple(given)}, its teacher of {tuple(wanted)}")
         metric = context.task.metric if context.task else "agreement"
-        soft = softened(model.payload, model, self.temperature)
+        soft = softened(model.payload, model, self.temperature, metric)
         loss = mixed(supervised(metric), soft, self.soft) if self.soft < 1 else soft
         network = train(student.payload, student, loss, Schedule(self.epochs, self.learning_rate, self.batch_size), context)
         return student.becoming(network, student=self.student)

@@ -27,7 +27,7 @@ class Finetune:
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     effects: ClassVar[tuple[str, ...]] = ("train",)
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads", "teacher")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
@@ -39,14 +39,15 @@ class Finetune:
 
         import torch
 
-        from thimble.steps.compress._training import Schedule, mixed, softened, supervised, train
+        from thimble.steps.compress._losses import softened, supervised
+        from thimble.steps.compress._training import Schedule, mixed, train
 
         if self.taught and context.teacher is None:
             raise NotApplicable("fine-tuning was to be taught by the source model, and there is none in memory")
         metric = context.task.metric if context.task else "agreement"
         loss = supervised(metric) if self.taught < 1 else None
         if self.taught and context.teacher is not None:
-            soft = softened(context.teacher.payload, model, self.temperature)
+            soft = softened(context.teacher.payload, model, self.temperature, metric)
             loss = mixed(loss, soft, self.taught) if loss else soft
         assert loss is not None
         network = copy.deepcopy(model.payload)

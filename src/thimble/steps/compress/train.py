@@ -23,7 +23,7 @@ class Train:
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     effects: ClassVar[tuple[str, ...]] = ("train",)
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
@@ -33,7 +33,8 @@ class Train:
         """The trained network. Raises `StepFailed` where the loss diverges, `NotApplicable` without labels."""
         import copy
 
-        from thimble.steps.compress._training import Schedule, supervised, train
+        from thimble.steps.compress._losses import supervised
+        from thimble.steps.compress._training import Schedule, train
 
         metric = context.task.metric if context.task else "agreement"
         network = copy.deepcopy(model.payload)
