@@ -72,7 +72,7 @@ def test_a_file_is_described_and_copied(plain: Path) -> None:
     assert (model.format, model.folder) == ("onnx", plain.parent / "copy")
     assert [(one.name, one.shape, one.dtype) for one in model.inputs] == [("x", (None, 8), "float32")]
     assert model.outputs == ("logits",)
-    assert model.notes == {"output_shapes": {"logits": [None, 3]}}
+    assert model.notes == {"output_shapes": {"logits": [None, 3]}, "endings": {"logits": "linear"}}
     assert (model.folder / "model.onnx").read_bytes() == plain.read_bytes()
     assert preprocess_of(ModelSpec(str(plain))) is None
 
