@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from thimble.core.study import Study
+from thimble.core.study import StepRecord, Study
 from thimble.decide.findings import float_form, suspects
 from thimble.decide.summarize import summarize
 
@@ -161,3 +161,24 @@ def test_convolutions_that_became_integer_ones_are_told_once(make) -> None:
     said = found(with_evidence(study, "dynamic", {"ConvInteger": 9.0}, graph=GRAPH | {"conv_integer": 19}), "dynamic")
     assert "ConvInteger" not in said["dynamic-slower"]
     assert "19 convolutions into ConvInteger" in said["dynamic-convolutions"]
+
+
+def noted(study: Study, name: str, **notes: Any) -> Study:
+    record = StepRecord("some_step", "some_step()", {}, 1, 1.0, False, "onnx", "key", notes)
+    return replace(study, candidates=tuple(replace(c, steps=(record,)) if c.name == name else c for c in study.candidates))
+
+
+def test_operators_that_a_quantizer_left_in_float_are_named(study: Study) -> None:
+    said = found(
+        noted(study, "static", left_in_float=["fc (MatMul)", "head (Gemm)"], left_reason="the quantizer fails: KeyError: 'b'"), "static"
+    )
+    wanted = "2 operators can't be quantized and stay in float: fc (MatMul), head (Gemm) (the quantizer fails: KeyError: 'b')."
+    assert said["left-in-float"] == wanted
+    assert "left-in-float" not in found(study, "static")
+
+
+def test_operators_in_branches_and_groups_that_keep_their_channels_are_told(study: Study) -> None:
+    new = noted(study, "static", float_operators_in_subgraphs=1, left_unpruned=["wide"], left_reason="index 16 is out of bounds")
+    said = found(new, "static")
+    assert said["float-subgraphs"].startswith("1 heavy operator inside If, Loop or Scan stays in float.")
+    assert said["left-unpruned"].startswith("1 group of layers keeps all channels, since removing them breaks the network: wide (index 16")

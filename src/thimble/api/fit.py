@@ -68,17 +68,20 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
 
 def plan(options: Fit) -> Plan:
     """The fit as a plan. Raises `BadInput` for what can't be, before anything long begins."""
+    from thimble.api.subjects import checked_runtime
+    from thimble.core.model import TORCH
     from thimble.core.sampling import Sampling
-    from thimble.models import changeable
+    from thimble.models import entry_format
     from thimble.search.candidates import Situation, prospects
     from thimble.study.work import Plan
 
     check(options)
     found = matched(options, options.data)
     check_against(options, found.task)
-    format = changeable(options.model)
+    format = entry_format(options.model)
+    own = None if format in (TORCH, "onnx") else checked_runtime(format, None, options.model)
     samples = len(found.task.split("train")) if trainable(found.task) else 0
-    situation = Situation(format, samples, found.task.metric, options.student)
+    situation = Situation(format, samples, found.task.metric, options.student, own)
     return Plan(
         name="fit",
         model=found.model,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from thimble.core.errors import BadInput
+from thimble.core.model import TORCH
 from thimble.core.values import LONGEST_S, fitting
 
 if TYPE_CHECKING:
@@ -134,15 +135,13 @@ def check_against(options: Fit, task: Task) -> None:
     """Raise `BadInput` for an option that makes no sense with this model or these data."""
     from thimble.api.resolve import trainable
     from thimble.core.registry import METRICS
-    from thimble.models import changeable
+    from thimble.models import entry_format
 
     drop = options.limits.max_drop
     if drop is not None and drop > 100 and METRICS.get(task.metric).unit == "%":
         raise BadInput(f"--max-drop is {drop:g} points, and {task.metric} can't lose more than 100: leave it out for no limit")
-    if options.student and changeable(options.model) == "onnx":
-        raise BadInput(
-            f"--student {options.student} can't be taught by {options.model}: an ONNX file does not teach; give the network itself"
-        )
+    if options.student and entry_format(options.model) != TORCH:
+        raise BadInput(f"--student {options.student} can't be taught by the file {options.model}: give the network itself, as PyTorch code")
     if options.student and not trainable(task):
         raise BadInput(f"--student {options.student} needs a train split to learn from, and {task.name} has none")
 

@@ -10,6 +10,7 @@ from thimble.cli._figures import number
 from thimble.core.study import Candidate, Study
 from thimble.core.summary import Row
 from thimble.core.text import plain
+from thimble.core.values import listed
 
 Lines = list[tuple[str, str]]
 
@@ -54,6 +55,8 @@ def evidence_lines(candidate: Candidate, row: Row) -> Lines:
         many = graph["integer"] + graph["float"]
         left = f", {graph['quantize']} quantize and {graph['dequantize']} dequantize nodes left" if graph["quantize"] else ""
         found.append(("integers", f"{graph['integer']} of {many} convolutions and matrix products run in INT8{left}"))
+        if graph["float_layers"] and graph["float"] < graph["integer"]:
+            found.append(("in float", listed(graph["float_layers"], 8)))
     total = sum(candidate.operators_ms.values())
     if total:
         top = sorted(candidate.operators_ms.items(), key=lambda pair: -pair[1])[:4]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from thimble.core.study import Candidate, Finding, Study
 from thimble.core.summary import Row
-from thimble.decide import _graph_causes, _quality_causes, _size_causes, _speed_causes
+from thimble.decide import _graph_causes, _quality_causes, _size_causes, _speed_causes, _step_causes
 from thimble.decide._family import essence, float_sibling
 from thimble.decide.rows import row_of
 
@@ -17,6 +17,9 @@ CAUSES: tuple[Cause, ...] = (
     _size_causes.zeros_stored,
     _size_causes.external_data,
     _size_causes.fake_quantized,
+    _step_causes.left_in_float,
+    _step_causes.float_subgraphs,
+    _step_causes.left_unpruned,
     _speed_causes.dynamic_slower,
     _speed_causes.signed_activations,
     _speed_causes.int8_not_faster,

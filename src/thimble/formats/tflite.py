@@ -32,7 +32,7 @@ def tensors(path: Path) -> Iterator[Stored]:
                 continue
             seen.add(tensor.buffer)
             kind = names[tensor.type].lower()
-            count = math.prod(tensor.shape) if tensor.shape is not None else 1
+            count = math.prod(map(int, tensor.shape)) if tensor.shape is not None else 1
             values = np.frombuffer(bytes(data), kind) if kind in ("float32", "float16", "int8", "uint8", "int32", "int64") else np.zeros(0)
             zero = _zero_point(tensor, values)
             nonzero = int(np.count_nonzero(values != zero)) if values.size == count else count
@@ -69,7 +69,7 @@ def macs(path: Path, artifact: Artifact) -> int:
     kinds = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
     total = 0
     for graph in model.subgraphs:
-        shapes = [tuple(tensor.shape) if tensor.shape is not None else () for tensor in graph.tensors]
+        shapes = [tuple(map(int, tensor.shape)) if tensor.shape is not None else () for tensor in graph.tensors]
         for operator in graph.operators:
             code = model.operatorCodes[operator.opcodeIndex]
             total += _operator_macs(kinds.get(max(code.builtinCode, code.deprecatedBuiltinCode), ""), operator, shapes)

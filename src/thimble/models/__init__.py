@@ -14,7 +14,7 @@ from thimble.core.task import ModelSpec
 from thimble.core.values import digest_of
 from thimble.fetch.torchvision_import import import_torchvision
 from thimble.fetch.user_file import import_user_file
-from thimble.formats import format_named, format_of
+from thimble.formats import format_of
 from thimble.models._artifact import ArtifactFile
 from thimble.models._inputs import check_single, head_of, remarks
 from thimble.models._intake import clean_onnx
@@ -28,6 +28,7 @@ __all__ = [
     "check_pt2",
     "check_single",
     "clean_onnx",
+    "entry_format",
     "fingerprint",
     "head_of",
     "import_torchvision",
@@ -132,19 +133,21 @@ def source_name(text: str) -> str:
     raise UnknownName("model", text, [MODELS.get(name).form for name in MODELS.names()])
 
 
+def entry_format(text: str) -> str:
+    """Return the format in which a model enters a study: ``onnx``, ``torch``, or the own one of a file that a runtime opens."""
+    name = source_name(text)
+    return name if name == "onnx" or issubclass(MODELS.get(name), ArtifactFile) else TORCH
+
+
 def changeable(text: str) -> str:
     """The format in which techniques begin with a model: ``onnx`` or ``torch``.
 
-    Raises `BadInput` for files that a runtime opens and no technique changes.
+    Raises `BadInput` for files that a runtime opens and no technique changes, with what can be done with them.
     """
-    name = source_name(text)
-    if issubclass(MODELS.get(name), ArtifactFile):
-        title = getattr(format_named(name), "TITLE", name)
-        raise BadInput(
-            f"{text} is {title}: thimble measure and thimble doctor take it, and no technique changes it. "
-            "Give the network that it was made of, such as its ONNX file or PyTorch code"
-        )
-    return "onnx" if name == "onnx" else TORCH
+    source = MODELS.get(source_name(text))
+    if issubclass(source, ArtifactFile):
+        raise BadInput(f"{text} {source.unchanged}. thimble measure, doctor and fit take it as it is")
+    return entry_format(text)
 
 
 def look_through(path: Path) -> None:

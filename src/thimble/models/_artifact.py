@@ -29,6 +29,8 @@ class ArtifactFile:
     form: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     extra: ClassVar[str | None]
+    unchanged: ClassVar[str]
+    """What can be done with the file, as the rest of a sentence that begins with its name."""
 
     def open(self, spec: ModelSpec, folder: Path) -> Model:
         """Copy the file, and those that lie beside it under its name, into ``folder``, and run it once.
@@ -47,7 +49,7 @@ class ArtifactFile:
         inputs, answer = _trial(runtime, main, inputs, ends.outputs, path)
         shapes = {name: [None, *value.shape[1:]] for name, value in answer.items()}
         check_head(shapes, spec)
-        return Model(self._name, folder, inputs, tuple(answer), {"output_shapes": shapes})
+        return Model(self._name, folder, inputs, tuple(answer), {"output_shapes": shapes, "unchanged": self.unchanged})
 
     def look_through(self, path: Path) -> None:
         """Raise `BadInput` where opening the file could do more than compute. Most formats hold no code."""

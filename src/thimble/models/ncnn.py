@@ -14,3 +14,7 @@ class Ncnn(ArtifactFile):
     form: ClassVar[str] = "MODEL.param"
     needs: ClassVar[tuple[str, ...]] = ("ncnn",)
     extra: ClassVar[str | None] = "ncnn"
+    unchanged: ClassVar[str] = (
+        "is ncnn's file, which no technique here changes: ncnn's own tools quantize it. Give the PyTorch code or the "
+        "ONNX file that it was made of"
+    )

@@ -14,3 +14,6 @@ class Ort(ArtifactFile):
     form: ClassVar[str] = "MODEL.ort"
     needs: ClassVar[tuple[str, ...]] = ("onnxruntime",)
     extra: ClassVar[str | None] = None
+    unchanged: ClassVar[str] = (
+        "is ONNX Runtime's own file, whose graph is frozen: no technique changes it. Give the ONNX file that it was made of"
+    )

@@ -14,3 +14,7 @@ class Tflite(ArtifactFile):
     form: ClassVar[str] = "MODEL.tflite"
     needs: ClassVar[tuple[str, ...]] = ("ai_edge_litert",)
     extra: ClassVar[str | None] = "litert"
+    unchanged: ClassVar[str] = (
+        "is a LiteRT file, which no technique here changes: quantizing it needs its float source. Give the PyTorch code "
+        "or the ONNX file that it was made of"
+    )

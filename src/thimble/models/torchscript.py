@@ -26,6 +26,10 @@ class Torchscript(ArtifactFile):
     form: ClassVar[str] = "MODEL.pt, MODEL.jit"
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     extra: ClassVar[str | None] = None
+    unchanged: ClassVar[str] = (
+        "is a TorchScript archive, whose operators are fixed: no technique changes it. Give the PyTorch code that it "
+        "was made of, or its ONNX file"
+    )
 
     def look_through(self, path: Path) -> None:
         """Raise `BadInput` for an archive whose code touches files."""

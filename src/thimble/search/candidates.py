@@ -15,13 +15,15 @@ from thimble.core.step import step_name
 @dataclass(frozen=True)
 class Situation:
     """What decides which recipes can apply: the source's format, how many samples there are to train on (0: none), the
-    metric, a student, and what is installed (`installed` tells of a module).
+    metric, a student, what opens the source as it is (by default the format's own), and what is installed (`installed`
+    tells of a module).
     """
 
     format: str
     samples: int = 0
     metric: str | None = "accuracy"
     student: str | None = None
+    runtime: str | None = None
     installed: Callable[[str], bool] = lambda module: importlib.util.find_spec(module) is not None
 
 
@@ -52,7 +54,10 @@ def prospects(situation: Situation) -> tuple[Recipe, ...]:
     """
     openvino = situation.installed("openvino")
     onnx = "to_onnx()" if situation.format == TORCH else ""
-    found = [_made("baseline", "", "pytorch" if situation.format != "onnx" else "onnxruntime", "the model as given")]
+    own = situation.runtime or ("pytorch" if situation.format != "onnx" else "onnxruntime")
+    found = [_made("baseline", "", own, "the model as given")]
+    if situation.format not in (TORCH, "onnx"):  # a file that a runtime opens: no technique changes it
+        return tuple(found)
     if onnx:
         found.append(_made("onnx", onnx, "onnxruntime", "FP32 in ONNX Runtime"))
     for name, step, title in TYPES:

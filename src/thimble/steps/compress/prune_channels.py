@@ -13,7 +13,7 @@ from thimble.core.errors import BadInput, NotApplicable
 from thimble.core.model import TORCH, Model, example_inputs, named_outputs
 from thimble.core.settings import Multiple, Ratio
 from thimble.core.step import Context
-from thimble.core.values import first_line
+from thimble.core.values import first_line, listed
 
 SEARCH_S = 60
 """Seconds of processor time that finding the coupled layers may take: a second for most networks; with shifted windows it never ends."""
@@ -24,7 +24,8 @@ class PruneChannels:
     """Remove the ``ratio`` of channels with the smallest L2 norm from every group of coupled layers.
 
     ``round_to`` keeps channel counts a multiple of it (the vector width of the processor). The layers that make
-    the outputs are left alone, and recurrent ones. Groups are found by torch-pruning's dependency graph: Fang et al. 2023, "DepGraph:
+    the outputs are left alone, recurrent ones, and groups that can't lose channels (a split at constant places, a view, a
+    shuffle): those are named. Groups are found by torch-pruning's dependency graph: Fang et al. 2023, "DepGraph:
     Towards Any Structural Pruning" (arXiv:2301.12900).
     """
 
@@ -33,7 +34,7 @@ class PruneChannels:
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     effects: ClassVar[tuple[str, ...]] = ("prune",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("torch", "torch_pruning")
@@ -46,47 +47,34 @@ class PruneChannels:
             raise BadInput(f"prune_channels: round_to must be at least 1, not {self.round_to}")
 
     def apply(self, model: Model, context: Context) -> Model:
-        """The smaller network. Raises `NotApplicable` where the graph can't be pruned, with the reason."""
-        import copy
+        """The smaller network; the note ``left_unpruned`` names layers whose groups can't lose channels, ``left_reason`` says why.
 
-        import torch
+        Raises `NotApplicable` where nothing can be pruned, with the reason.
+        """
+        from thimble.steps.compress._pruning import pruned
 
-        network, example = copy.deepcopy(model.payload), example_inputs(model)
-        kept = output_layers(network, example)
-        before = sum(p.numel() for p in network.parameters())
-        with torch.no_grad():
-            wanted = {name: tensor.shape for name, tensor in named_outputs(network(*example)).items()}
+        example = example_inputs(model)
+        before = sum(p.numel() for p in model.payload.parameters())
         try:
             with _at_most(SEARCH_S):
-                self._prune(network, example, kept)
-            with torch.no_grad():
-                given = {name: tensor.shape for name, tensor in named_outputs(network(*example)).items()}
+                made = pruned(model.payload, example, lambda network: _staying(network, example), self.ratio, self.round_to)
+        except NotApplicable:
+            raise
         except Exception as error:  # torch-pruning and the model's own code raise all kinds
             raise NotApplicable(f"channels can't be removed from this model: {_told(error)}") from error
-        if wanted != given:
-            raise NotApplicable(f"removing channels would change the outputs from {wanted} to {given}")
-        after = sum(p.numel() for p in network.parameters())
+        after = sum(p.numel() for p in made.network.parameters())
         if after == before:
-            raise NotApplicable("no layer of this model has channels that can be removed")
-        return model.becoming(network, parameters_before=before, parameters_after=after)
+            why = f": {listed(made.left, 4)} can't ({made.reason})" if made.left else ""
+            raise NotApplicable(f"no layer of this model has channels that can be removed{why}")
+        left = {"left_unpruned": list(made.left), "left_reason": made.reason} if made.left else {}
+        return model.becoming(made.network, parameters_before=before, parameters_after=after, **left)
 
-    def _prune(self, network: Any, example: Any, kept: list[Any]) -> None:
-        import torch_pruning
-        from torch import nn
 
-        left = [*kept, *(module for module in network.modules() if isinstance(module, nn.RNNBase))]
-        for parameter in network.parameters():
-            parameter.requires_grad_(True)
-        pruner = torch_pruning.pruner.BasePruner(
-            network,
-            example if len(example) > 1 else example[0],
-            importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
-            pruning_ratio=self.ratio,
-            ignored_layers=left,
-            round_to=self.round_to,
-        )
-        pruner.step()
-        network.eval()
+def _staying(network: Any, example: Any) -> list[Any]:
+    """The layers that keep their channels: those that make the outputs, and recurrent ones."""
+    from torch import nn
+
+    return [*output_layers(network, example), *(module for module in network.modules() if isinstance(module, nn.RNNBase))]
 
 
 @contextlib.contextmanager
