@@ -66,7 +66,7 @@ class PruneChannels:
         if after == before:
             why = f": {listed(made.left, 4)} can't ({made.reason})" if made.left else ""
             raise NotApplicable(f"no layer of this model has channels that can be removed{why}")
-        left = {"left_unpruned": list(made.left), "left_reason": made.reason} if made.left else {}
+        left: dict[str, Any] = {"left_unpruned": list(made.left), "left_reason": made.reason} if made.left else {}
         return model.becoming(made.network, parameters_before=before, parameters_after=after, **left)
 
 
