@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from thimble import Fit, Study, read_config, read_study, summarize
-from thimble.api.measure import Measuring, measure
+from thimble.api.measure import measure
+from thimble.api.request import Measure
 from thimble.api.resolve import matched
 from thimble.cli._progress import Show
 from thimble.core.processor import int8_support, processor_name
@@ -57,7 +58,7 @@ def measured(folder: Path, place: Path, seconds: float) -> tuple[Fit, Study]:
     artifacts, theirs = folder / "artifacts", place / "nncf.onnx"
     quantized_by_nncf(artifacts / "onnx" / exported.main, samples(matched(asked, asked.data).task, exported.inputs[0].name), theirs)
     ours = f"{artifacts / chosen}@{study.candidate(chosen).runtime}"
-    how = Measuring(
+    how = Measure(
         asked.data, None, asked.threads, 1, Sampling(seconds=seconds), size=asked.size, mean=asked.mean, std=asked.std, seed=asked.seed
     )
     specs = [str(artifacts / study.candidates[0].name), ours, f"{theirs}@onnxruntime", f"{theirs}@openvino"]

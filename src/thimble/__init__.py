@@ -9,13 +9,13 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
-    "Lab": "thimble.api.lab",
+    "Lab": "thimble.api.request",
     "lab": "thimble.api.lab",
-    "Fit": "thimble.api.fit",
+    "Fit": "thimble.api.request",
     "fit": "thimble.api.fit",
     "read_config": "thimble.api.config",
     "config_text": "thimble.api.config",
-    "Apply": "thimble.api.apply",
+    "Apply": "thimble.api.request",
     "apply": "thimble.api.apply",
     "listing": "thimble.api.listing",
     "Limits": "thimble.core.study",

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from thimble import Apply, Fit, Store, ThimbleError, apply, fit
 from thimble.api.apply import Applied, check_replaceable, check_route
-from thimble.api.measure import Measuring, measure
+from thimble.api.measure import Measure, measure
 from thimble.cli.apply import command, told
 from thimble.core.artifact import read_manifest
 from thimble.core.errors import BadInput, UnknownName
@@ -81,7 +81,7 @@ def test_a_folder_with_anything_else_is_refused(applied: tuple[Applied, Path], t
         (Apply("prune_channels(2)", TINY), "between 0 and 1"),
         (Apply("__import__('os')", TINY), "unknown step"),
         (Apply("", TINY), "RECIPE is empty"),
-        (Apply("to_onnx()", TINY, threads=0), "--threads is 0"),
+        (Apply("to_onnx()", TINY, threads=0), "--threads must be a whole number from 1 to 1024, not 0"),
         (Apply("to_onnx()", TINY, "digits", size=16, shapes={"input": (1, 3, 32, 32)}), "--input-shape says input is N x 3 x 32 x 32"),
     ],
 )
@@ -114,7 +114,7 @@ def test_what_calibration_saw_proves_nothing_later(applied: tuple[Applied, Path]
     monkeypatch.setenv("THIMBLE_STORE", str(place / "store"))
     for artifact in (str(folder), f"{folder / 'model.onnx'}@onnxruntime"):
         with pytest.raises(BadInput, match=r"has seen \d+ of the \d+ test samples of digits: it was trained, calibrated or chosen with"):
-            measure([artifact], Measuring(data="digits", size=16, seed=1))
+            measure([artifact], Measure(data="digits", size=16, seed=1))
     with pytest.raises(BadInput, match="has seen"):  # nor where it is where a study begins
         fit(Fit(str(folder / "model.onnx"), "digits", size=16, seed=1), place / "fit")
 

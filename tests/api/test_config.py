@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from thimble import Fit, Limits, config_text, read_config
 from thimble.api.config import write_config
-from thimble.api.options import OPTIONS
+from thimble.api.options import options_of
 from thimble.cli.fit import command
 from thimble.core.errors import BadInput
 
@@ -59,28 +59,30 @@ def test_any_number_and_any_name_survives(tmp_path_factory: pytest.TempPathFacto
 
 def test_every_field_is_a_key_with_words_and_an_option() -> None:
     fields = {f.name for cls in (Fit, Limits) for f in dataclasses.fields(cls)} - {"limits"}
-    assert fields | {"out"} == set(OPTIONS)
-    assert set(OPTIONS) <= {parameter.name for parameter in command.params}
+    options = options_of(Fit)
+    assert {one.name for one in options} == fields
+    assert all(one.option.help.endswith(".") and one.option.example for one in options)
+    assert fields | {"out"} <= {parameter.name for parameter in command.params}
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
         ("max-drop = 1", "did you mean 'max_drop'"),
-        ("threads = 'two'", 'threads must be a whole number, not "two"'),
-        ("threads = true", "threads must be a whole number, not true"),
-        ("seed = -1", "seed is -1"),
-        ("size = 2.5", "size must be a whole number, not 2.5"),
+        ("threads = 'two'", 'threads must be a whole number from 1 to 1024, not "two"'),
+        ("threads = true", "threads must be a whole number from 1 to 1024, not true"),
+        ("seed = -1", "seed must be a whole number from 0 to 4294967295, not -1"),
+        ("size = 2.5", "size must be a whole number from 8 to 4096, not 2.5"),
         ("mean = 0.5", "mean must be a list of numbers"),
         ("mean = [0.5]", "mean has 1 numbers"),
         ("std = [0, 1, 1]", "above 0"),
         ("shapes = [1, 3]", "shapes must be a table of names with lists of whole numbers"),
         ("shapes = { x = [1, 0] }", "sizes are 1 or more"),
-        ("max_size = nan", "max_size is nan"),
-        ("max_size = 0", "no artifact could meet it"),
-        ("max_drop = -1", "no artifact could meet it"),
-        ("max_latency = 0.0001", "no artifact could meet it"),
-        ("minimize = 'beauty'", "latency, size or memory"),
+        ("max_size = nan", "max_size must be a number from 0.0001 to 1000000000, not nan"),
+        ("max_size = 0", "max_size must be a number from 0.0001"),
+        ("max_drop = -1", "max_drop must be a number from 0 to"),
+        ("max_latency = 0.0001", "max_latency must be a number from 0.001"),
+        ("minimize = 'beauty'", 'minimize must be latency, size or memory, not "beauty"'),
         ("budget = 'soon'", "such as"),
         ("budget = 0", "above 0"),
         ("model = ''", "model is empty"),

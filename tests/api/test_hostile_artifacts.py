@@ -13,14 +13,14 @@ import torch
 from torch import nn
 
 from thimble.api.doctor import examine
-from thimble.api.measure import Measuring, compare, measure
+from thimble.api.measure import Measure, compare, measure
 from thimble.core.artifact import Artifact, write_manifest
 from thimble.core.errors import BadInput
 from thimble.core.sampling import Sampling
 from thimble.core.study import Study, read_study, write_study
 from thimble.core.values import File, TensorSpec
 
-FEW = Measuring(threads=1, sampling=Sampling(rounds=5, warmup_s=0.5))
+FEW = Measure(threads=1, sampling=Sampling(rounds=5, warmup_s=0.5))
 
 
 class Bomb:

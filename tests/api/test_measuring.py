@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thimble.api.measure import Measuring, compare, measure
+from thimble.api.measure import Measure, compare, measure
 from thimble.core.artifact import Artifact, write_manifest
 from thimble.core.errors import BadInput, UnknownName
 from thimble.core.sampling import Sampling
@@ -58,7 +58,7 @@ def network(path: Path, width: int, side: Any = 8) -> None:
 
 def test_artifacts_are_measured_together(files: Path, tmp_path: Path, private_store: Path) -> None:
     told: list[float] = []
-    options = Measuring(sampling=SHORT, threads=1, data="digits", throughput=True, probes=("energy",), sustained=1.0, out=tmp_path / "out")
+    options = Measure(sampling=SHORT, threads=1, data="digits", throughput=True, probes=("energy",), sustained=1.0, out=tmp_path / "out")
     found = measure([str(files / "large.onnx"), str(files / "small.onnx")], options, lambda done, words: told.append(done))
     large, small = found.candidates
     assert (large.name, small.name) == ("large", "small")
@@ -81,14 +81,14 @@ def test_artifacts_are_measured_together(files: Path, tmp_path: Path, private_st
 
 
 def test_the_verdict_on_two_artifacts(files: Path, private_store: Path) -> None:
-    said = compare(str(files / "large.onnx"), str(files / "small.onnx"), Measuring(sampling=SHORT, threads=1))
+    said = compare(str(files / "large.onnx"), str(files / "small.onnx"), Measure(sampling=SHORT, threads=1))
     assert said.verdict == "faster"
     assert said.ratio.low > 1
     assert "together" in said.how
 
 
 def test_saved_measurements_are_compared_again(files: Path, tmp_path: Path, private_store: Path) -> None:
-    options = Measuring(sampling=SHORT, threads=1, out=tmp_path / "out")
+    options = Measure(sampling=SHORT, threads=1, out=tmp_path / "out")
     measure([str(files / "large.onnx"), str(files / "small.onnx")], options)
     place = str(tmp_path / "out")
     assert compare(f"{place}:large", f"{place}/study.json:small").verdict == "faster"
@@ -105,13 +105,13 @@ def test_an_artifact_folder_is_opened_by_its_manifest(files: Path, tmp_path: Pat
     shutil.copy(files / "small.onnx", tmp_path / "model.onnx")
     inputs = (TensorSpec("image", (None, 3, 8, 8)),)
     write_manifest(Artifact("onnx", "model.onnx", (File.of(tmp_path / "model.onnx", tmp_path),), inputs, ("output",)), tmp_path)
-    found = measure([str(tmp_path), str(tmp_path)], Measuring(sampling=Sampling(rounds=2), threads=1))
+    found = measure([str(tmp_path), str(tmp_path)], Measure(sampling=Sampling(rounds=2), threads=1))
     assert [c.name for c in found.candidates] == [tmp_path.name, f"{tmp_path.name}@onnxruntime"]
     assert found.candidates[0].runtime == "onnxruntime"
 
 
 def test_a_models_file_is_exported_first(tiny_spec: str, private_store: Path) -> None:
-    options = Measuring(sampling=Sampling(rounds=2), threads=1, shapes={"x": (1, 3, 16, 16)})
+    options = Measure(sampling=Sampling(rounds=2), threads=1, shapes={"x": (1, 3, 16, 16)})
     found = measure([tiny_spec, f"{tiny_spec}@onnxruntime"], options)
     assert [c.runtime for c in found.candidates] == ["pytorch", "onnxruntime"]
     assert [c.artifact.format for c in found.candidates if c.artifact] == ["pt2", "onnx"]
@@ -123,7 +123,7 @@ def test_a_models_file_is_exported_first(tiny_spec: str, private_store: Path) ->
 
 def test_a_network_in_training_mode_is_said(tmp_path: Path, private_store: Path) -> None:
     (tmp_path / "net.py").write_text("import torch\n\ndef network():\n    return torch.nn.Sequential(torch.nn.Linear(4, 2)).train()\n")
-    study = measure([f"{tmp_path / 'net.py'}:network"], Measuring(threads=1, sampling=SHORT, shapes={"x": (1, 4)}))
+    study = measure([f"{tmp_path / 'net.py'}:network"], Measure(threads=1, sampling=SHORT, shapes={"x": (1, 4)}))
     said = [advice.text for advice in study.runs[0].warnings if advice.code == "training-mode"]
     assert said == [f"{tmp_path / 'net.py'}:network came in training mode and was put into evaluation mode"]
 
@@ -133,7 +133,7 @@ def test_an_exported_program_is_measured_as_it_is(tmp_path: Path, private_store:
 
     program = torch.export.export(torch.nn.Linear(4, 3).eval(), (torch.zeros(1, 4),))
     torch.export.save(program, tmp_path / "mine.pt2")
-    found = measure([str(tmp_path / "mine.pt2")], Measuring(sampling=Sampling(rounds=2), threads=1))
+    found = measure([str(tmp_path / "mine.pt2")], Measure(sampling=Sampling(rounds=2), threads=1))
     artifact = found.candidates[0].artifact
     assert artifact is not None
     assert artifact.files[0].bytes == (tmp_path / "mine.pt2").stat().st_size
@@ -144,8 +144,8 @@ def test_an_exported_program_is_measured_as_it_is(tmp_path: Path, private_store:
 def test_open_shapes_have_to_be_given(files: Path, private_store: Path) -> None:
     path = str(files / "open.onnx")
     with pytest.raises(BadInput, match=r"--input-shape image=1,"):
-        measure([path], Measuring(sampling=Sampling(rounds=2)))
-    found = measure([path], Measuring(sampling=Sampling(rounds=2), threads=1, shapes={"image": (1, 3, 12, 12)}))
+        measure([path], Measure(sampling=Sampling(rounds=2)))
+    found = measure([path], Measure(sampling=Sampling(rounds=2), threads=1, shapes={"image": (1, 3, 12, 12)}))
     assert found.candidates[0].size is not None
     assert found.candidates[0].size.macs == 144 * 8 * 27 + 144 * 8 * 72 + 80
 
@@ -167,7 +167,7 @@ def test_bad_input_is_one_line(
     specs: list[str], options: dict[str, Any], error: type[BadInput], text: str, files: Path, private_store: Path
 ) -> None:
     with pytest.raises(error, match=text) as caught:
-        measure([spec.format(files=files) for spec in specs], Measuring(sampling=Sampling(rounds=1), **options))
+        measure([spec.format(files=files) for spec in specs], Measure(sampling=Sampling(rounds=1), **options))
     assert "\n" not in str(caught.value)
 
 
@@ -236,5 +236,5 @@ def test_a_runtimes_own_file_is_measured_beside_the_onnx_file(files: Path, priva
     options.optimized_model_filepath = str(tmp_path / "net.ort")
     options.add_session_config_entry("session.save_model_format", "ORT")
     onnxruntime.InferenceSession(str(files / "open.onnx"), options, providers=["CPUExecutionProvider"])
-    study = measure([str(tmp_path / "net.ort")], Measuring(sampling=Sampling(rounds=2), threads=1, shapes={"image": (1, 3, 12, 12)}))
+    study = measure([str(tmp_path / "net.ort")], Measure(sampling=Sampling(rounds=2), threads=1, shapes={"image": (1, 3, 12, 12)}))
     assert [(one.artifact.format, one.runtime, one.ok) for one in study.candidates] == [("ort", "onnxruntime", True)]

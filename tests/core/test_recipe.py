@@ -49,7 +49,7 @@ def test_the_empty_recipe_is_the_model_as_given() -> None:
         ("finetune({})", "not {}"),
         ("finetune(learning_rate=1e400)", "learning_rate must be a number above 0, at most 10, not inf"),
         ("onnx_quantize_static(calibration='magic')", "calibration must be one of data, noise, not 'magic'"),
-        ("onnx_quantize_static(skip='a')", "skip must be several, each a text, not 'a'"),
+        ("onnx_quantize_static(skip='a')", "skip must be a list of texts, not 'a'"),
         ("finetune(1" + "0" * 5000 + ")", "can't be read"),
         ("(" * 5000, "can't be read"),
         ("finetune(" + "-" * 5000 + "1)", "can't be read"),

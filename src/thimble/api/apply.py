@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from thimble.api.lab import available_cores
 from thimble.api.options import check
+from thimble.api.request import Apply
 from thimble.core.artifact import MANIFEST, Artifact, read_manifest, write_manifest
 from thimble.core.errors import BadInput, UnknownName
 from thimble.core.processor import features
@@ -34,28 +35,6 @@ if TYPE_CHECKING:
     from thimble.study.work import Listen
 
 _BARE = re.compile(r"[\w-]+")
-
-
-@dataclass(frozen=True)
-class Apply:
-    """What is asked of `apply`; its fields are the arguments and options of ``thimble apply``.
-
-    ``recipe`` is a recipe's text or the name of a known one. ``data`` may be absent where no step needs any.
-    ``runtime`` is what must open the result; by default the one that the last step's format is native to.
-    """
-
-    recipe: str
-    model: str
-    data: str | None = None
-    weights: str | None = None
-    runtime: str | None = None
-    size: int | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    shapes: Mapping[str, tuple[int, ...]] | None = None
-    values: Mapping[str, float] | None = None
-    threads: int | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True)

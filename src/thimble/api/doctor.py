@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thimble.api.options import check
+from thimble.api.request import Doctor
 from thimble.api.subjects import Opening, known_suffixes, look_through, made_inputs, open_subjects
 from thimble.core.errors import BadInput, ThimbleError
 from thimble.core.paths import user_path
@@ -27,24 +27,6 @@ SECONDS = 40.0
 
 ROUNDS = 12
 """Rounds in which an artifact is measured beside its float form."""
-
-
-@dataclass(frozen=True)
-class Doctor:
-    """How to look at an artifact; the fields are the options of ``thimble doctor``.
-
-    ``data`` is a task's specification, of which calibration and validation are read; without one inputs are noise.
-    ``against`` is the float form of the artifact, measured beside it.
-    """
-
-    data: str | None = None
-    against: str | None = None
-    threads: int | None = None
-    shapes: Mapping[str, tuple[int, ...]] | None = None
-    values: Mapping[str, float] | None = None
-    size: int | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
 
 
 def examine(spec: str, options: Doctor | None = None, progress: Progress = silent) -> Study:

@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thimble.api.lab import available_cores
 from thimble.api.options import check, check_against
+from thimble.api.request import Fit
 from thimble.api.resolve import matched, trainable
 from thimble.core.errors import LimitsNotMet, OutOfTime
-from thimble.core.study import Limits
 
 if TYPE_CHECKING:
     from thimble.core.study import Study
     from thimble.engine.store import Store
     from thimble.study.work import Listen, Plan
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What is asked of `fit`; its fields are the options of ``thimble fit`` and the keys of ``study.toml``.
-
-    ``budget`` is in seconds, ``None`` is no limit. ``shapes`` are input shapes by name where a file leaves them open.
-    """
-
-    model: str
-    data: str
-    limits: Limits = field(default_factory=Limits)
-    weights: str | None = None
-    student: str | None = None
-    budget: float | None = None
-    threads: int | None = None
-    seed: int = 0
-    size: int | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    shapes: Mapping[str, tuple[int, ...]] | None = None
-    values: Mapping[str, float] | None = None
 
 
 def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None, store: Store | None = None) -> Study:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thimble.api.options import check
+from thimble.api.request import Lab
 from thimble.core.errors import BadInput
 from thimble.core.study import Limits
 from thimble.core.task import ModelSpec, TaskSpec, one_sample
@@ -17,31 +17,6 @@ if TYPE_CHECKING:
     from thimble.core.study import Study
     from thimble.engine.store import Store
     from thimble.study.workflow import Listen, Plan
-
-
-@dataclass(frozen=True)
-class Lab:
-    """What the lab was asked for; its fields are the options of ``thimble lab``.
-
-    ``model`` and ``data`` are specifications, ``weights`` is ``None`` (train on the train split), ``imagenet`` or a
-    state dict's file. ``only`` picks named candidates; ``recipes`` are candidates of one's own, each a name and a
-    recipe's text, and take the place of the named ones where ``only`` is empty. ``mean`` and ``std`` default to the
-    weights' own, else ImageNet's. ``threads`` defaults to the cores at hand.
-    """
-
-    model: str = "torchvision:resnet18"
-    data: str = "digits"
-    weights: str | None = None
-    image_size: int | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    threads: int | None = None
-    seed: int = 0
-    opset: int | None = None
-    only: Sequence[str] = ()
-    recipes: Mapping[str, str] = field(default_factory=dict)
-    quick: bool = False
-    max_drop: float = 2.0
 
 
 def lab(options: Lab | None = None, out: Path | str = "runs/lab", listen: Listen | None = None, store: Store | None = None) -> Study:

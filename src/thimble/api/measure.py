@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thimble.api.options import check
+from thimble.api.request import Compare, Measure
 from thimble.api.subjects import Opening, judged_by, made_inputs, open_subjects, split_runtime
 from thimble.core.distribution import version
 from thimble.core.errors import BadInput, CannotWrite, RuntimeFailed, ThimbleError
 from thimble.core.paths import user_path
 from thimble.core.registry import METRICS, PROBES, RUNTIMES
-from thimble.core.sampling import Sampling
 from thimble.core.step import Progress, silent
 from thimble.core.study import Advice, Candidate, Limits, Run, Study, TaskInfo, read_study, write_study
 from thimble.core.subject import Subject
@@ -34,35 +34,7 @@ UNLABELLED = TaskInfo("", "", "agreement", "%", True, (), {})
 """What a measurement without data says of its task."""
 
 
-@dataclass(frozen=True)
-class Measuring:
-    """What to measure of artifacts, and how; its fields are the options of ``thimble measure``.
-
-    ``data`` is a task's specification: without one there is no quality, and inputs are noise. ``threads`` defaults
-    to the cores at hand. ``sustained`` are seconds of a run without a pause for each artifact, after the joint run.
-    ``throughput`` asks for batch sizes up to 32, ``probes`` for probes by name beside those that are quick.
-    ``out`` is a folder for ``study.json``, from which everything can be shown or compared again, and ``sustained.png``.
-    """
-
-    data: str | None = None
-    runtime: str | None = None
-    threads: int | None = None
-    batch: int = 1
-    sampling: Sampling = field(default_factory=Sampling)
-    sustained: float | None = None
-    throughput: bool = False
-    probes: Sequence[str] = ()
-    weights: str | None = None
-    shapes: Mapping[str, tuple[int, ...]] | None = None
-    values: Mapping[str, float] | None = None
-    size: int | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    seed: int = 0
-    out: Path | str | None = None
-
-
-def measure(artifacts: Sequence[str], options: Measuring | None = None, progress: Progress = silent) -> Study:
+def measure(artifacts: Sequence[str], options: Measure | None = None, progress: Progress = silent) -> Study:
     """Measure artifacts together in one interleaved run, the first one the baseline; sizes, cold starts and quality too.
 
     ``artifacts`` are folders, ``.onnx`` or ``.pt2`` files, or models such as ``torchvision:resnet18``; ``@RUNTIME``
@@ -71,7 +43,7 @@ def measure(artifacts: Sequence[str], options: Measuring | None = None, progress
     """
     from thimble.devices import reserve
 
-    options = options or Measuring()
+    options = options or Measure()
     if not artifacts:
         raise BadInput("nothing to measure: give at least one artifact")
     check(options)
@@ -81,7 +53,7 @@ def measure(artifacts: Sequence[str], options: Measuring | None = None, progress
         return _Measurement(artifacts, options, Path(folder), progress).carried_out()
 
 
-def compare(first: str, second: str, options: Measuring | None = None, progress: Progress = silent) -> Verdict:
+def compare(first: str, second: str, options: Compare | None = None, progress: Progress = silent) -> Verdict:
     """The verdict on two artifacts, measured together now; or on two saved measurements, where those may be compared.
 
     A saved measurement is a folder with ``study.json``, or that file, and ``:NAME`` of a candidate in it. Raises
@@ -92,7 +64,7 @@ def compare(first: str, second: str, options: Measuring | None = None, progress:
         return compare_saved(saved[0], saved[1])
     if any(saved):
         raise BadInput("one of the two is a saved measurement and the other an artifact: give two of a kind")
-    study = measure([first, second], options, progress)
+    study = measure([first, second], Measure(**vars(options or Compare())), progress)
     failed = next((candidate for candidate in study.candidates if not candidate.ok), None)
     if failed:
         raise RuntimeFailed(failed.reason)
@@ -125,7 +97,7 @@ def saved_measurement(text: str) -> tuple[Study, str] | None:
 class _Measurement:
     """One measurement while it is carried out."""
 
-    def __init__(self, artifacts: Sequence[str], options: Measuring, folder: Path, progress: Progress) -> None:
+    def __init__(self, artifacts: Sequence[str], options: Measure, folder: Path, progress: Progress) -> None:
         from thimble.devices import environment_of
         from thimble.devices.processor import available_cores
 

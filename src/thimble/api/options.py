@@ -1,134 +1,142 @@
-"""The options of a fit, in one place: what each one says, and the values that can't be.
+"""The options of a request, read from its annotated fields: what each one is, and why a value can't be.
 
-The command line, ``study.toml`` and the library share them.
+The command line, ``study.toml`` and the Python functions share them.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass
+from functools import cache, reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+
+import msgspec
 
 from thimble.core.errors import BadInput
 from thimble.core.model import TORCH
-from thimble.core.values import LONGEST_S, fitting
+from thimble.core.option import Option
+from thimble.core.settings import wanted
+from thimble.core.text import brief
 
 if TYPE_CHECKING:
-    from thimble.api.fit import Fit
+    from thimble.api.request import Fit
     from thimble.core.task import Task
 
-SHORTEST_MS = 0.001
-"""A microsecond: an empty call of any runtime from Python takes longer, so no artifact can be proven below it."""
-
-LARGEST = 1e9
-"""No limit beyond this one is ever missed."""
-
-SMALLEST_MB = 0.0001
-"""A hundred bytes: no format holds a network in less."""
-
-MOST_CHANNEL = 1e6
-"""Means and deviations of channels lie far below this."""
-
-GOALS = ("latency", "size", "memory")
+Request = TypeVar("Request")
 
 
 @dataclass(frozen=True)
-class Option:
-    """One option: its help, an example in TOML, and the range of a number (``least`` itself is allowed)."""
+class Asked:
+    """One option of a request: the field's name, what it says of itself, its type with its range, and its default.
 
-    help: str
-    example: str
-    least: float | None = None
-    most: float | None = None
+    ``group`` is the field that holds it, where options that belong together are a value of their own (`Limits`).
+    ``default`` is ``MISSING`` where a value must be given.
+    """
 
+    name: str
+    option: Option
+    kind: Any
+    default: Any
+    group: str = ""
 
-OPTIONS = {
-    "model": Option("torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive.", '"torchvision:resnet18"'),
-    "data": Option("digits, imagefolder:DIR, npz:FILE, cifar10:DIR, file.py:function.", '"digits"'),
-    "max_drop": Option("The most that may be lost, in points of the metric.", "1.0", 0),
-    "max_size": Option("The most that may be shipped (MB is 10^6 bytes).", "5.0", SMALLEST_MB),
-    "max_latency": Option("The longest median latency.", "20.0", SHORTEST_MS),
-    "max_memory": Option("The most peak memory above the empty runtime's.", "100.0", SMALLEST_MB),
-    "minimize": Option("What to make as small as possible: latency, size or memory.", '"size"'),
-    "budget": Option("Such as 10m, 90s or 1h; default: until everything is tried.", '"10m"'),
-    "weights": Option("A state dict's file, or imagenet.", '"weights.pt"'),
-    "student": Option("A smaller network to teach, such as torchvision:mobilenet_v2.", '"torchvision:mobilenet_v2"'),
-    "size": Option("Pixels each way.", "224", 8, 4096),
-    "mean": Option("Mean of each channel, of values from 0 to 1.", "[0.485, 0.456, 0.406]"),
-    "std": Option("Standard deviation of each channel.", "[0.229, 0.224, 0.225]"),
-    "shapes": Option("Input shapes by name, the batch first, where a file leaves them open.", "{ input = [1, 3, 224, 224] }"),
-    "values": Option("A number that fills an input which the data don't give.", "{ sr = 16000 }"),
-    "threads": Option("Threads for every candidate; default: the cores at hand.", "2", 1, 1024),
-    "seed": Option("Of splits, training and the order of measuring.", "0", 0, 2**32 - 1),
-    "out": Option("Folder of the results.", '"runs/fit"'),
-}
-"""By the name of the field, in the order in which they are told. ``out`` is no field: it is where the results go."""
+    @property
+    def argument(self) -> bool:
+        """Whether the command line gives it by its place."""
+        return self.option.argument and self.default is MISSING
 
-OTHERS = {"batch": (1, 65_536), "opset": (7, 99), "image_size": (8, 4096)}
-"""Ranges of numbers that are no options of a fit."""
+    @property
+    def word(self) -> str:
+        """The option as it is written on the command line; an argument by its metavar."""
+        if self.argument:
+            return self.option.metavar
+        return self.option.words[0] if self.option.words else f"--{self.name.replace('_', '-')}"
 
+    def problem(self, value: Any, shown: Callable[[Any], str] = repr) -> str | None:
+        """Return why the option can't have this value, to be read behind its name; ``None`` where it can."""
+        if value is None and self.default is None:
+            return None
+        if value == "":
+            return "is empty"
+        try:
+            _convert(value, self.kind)
+        except (msgspec.ValidationError, OverflowError):
+            return self.refusal(shown(value))
+        return self.option.problem(value) if self.option.problem else None
 
-def problem(name: str, value: Any) -> str | None:
-    """Why an option can't have this value, to be read behind its name; ``None`` where it can."""
-    if value is None:
-        return None
-    if name == "minimize" and value not in GOALS:
-        return f"must be latency, size or memory, not {value!r}"
-    if name in ("budget", "sustained") and not 0 < value <= LONGEST_S:
-        return f"is {value:g} s; give a length of time above 0 and up to a year, such as 10m"
-    if name in ("mean", "std"):
-        return _channels(name, value)
-    if name == "shapes":
-        bad = next(((key, shape) for key, shape in value.items() if not shape or min(shape) < 1), None)
-        return f"gives {bad[0]} the shape {tuple(bad[1])}; the batch comes first, and sizes are 1 or more" if bad else _too_large(value)
-    if isinstance(value, int | float):
-        return _out_of_range(name, value)
-    return "is empty" if value == "" else None
+    def refusal(self, said: str) -> str:
+        """Return what the option takes, and the text of the value that it doesn't take."""
+        return f"must be {self.option.form or wanted(self.kind)}, not {brief(said)}"
 
 
-def _too_large(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    """Why no input of one of these shapes can be made."""
-    try:
-        for name, shape in shapes.items():
-            fitting(name, tuple(shape))
-    except BadInput as error:
-        return f"is too large: {error}"
-    return None
+def options_of(request: type) -> tuple[Asked, ...]:
+    """Return the options of a request in the order of its fields, those of a group in the group's place."""
+    return tuple(_read(request, ""))
 
 
-def _out_of_range(name: str, value: float) -> str | None:
-    option = OPTIONS.get(name)
-    least, most = (option.least, option.most) if option else OTHERS.get(name, (None, None))
-    if not math.isfinite(value):
-        return f"is {value}; it must be a number"
-    if name.startswith("max_") and value > LARGEST:
-        return f"is {value:g}; leave it out for no limit"
-    if least is not None and value < least:
-        if name.startswith("max_"):
-            return f"is {value:g}; no artifact could meet it: give {least:g} or more" + (", or leave it out" if least else "")
-        return f"is {value:g}; it must be at least {least:g}"
-    return f"is {value}; it must be at most {most}" if most is not None and value > most else None
+def option_of(name: str, hint: Any, default: Any = None) -> Asked:
+    """Return one option that is no field of a request, from its annotated type."""
+    kind, marks = _parted(hint)
+    return Asked(name, reduce(Option.under, marks), kind, default)
 
 
-def _channels(name: str, values: Iterable[float]) -> str | None:
-    numbers = tuple(values)
-    if len(numbers) != 3:
-        return f"has {len(numbers)} numbers; images have three channels, so it takes three"
-    if max(map(abs, numbers)) > MOST_CHANNEL or not all(map(math.isfinite, numbers)) or (name == "std" and min(numbers) < 1 / MOST_CHANNEL):
-        return f"is {', '.join(f'{one:g}' for one in numbers)}; it must be three numbers{' above 0' if name == 'std' else ''}"
-    return None
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls, include_extras=True)
 
 
-def check(options: Any) -> None:
-    """Raise `BadInput` for a field of options, or of the limits in them, that can't be, in the words of the command line."""
-    fields = {f.name: getattr(options, f.name) for f in dataclasses.fields(options)}
-    limits = fields.pop("limits", None)
-    for name, value in {**(dataclasses.asdict(limits) if limits else {}), **fields}.items():
-        said = problem(name, value)
-        if said:
-            raise BadInput(f"{command_word(name)} {said}")
+def _read(cls: type, group: str) -> Iterator[Asked]:
+    for field in dataclasses.fields(cls):
+        kind, marks = _parted(_hints(cls)[field.name])
+        if marks:
+            yield Asked(field.name, reduce(Option.under, marks), kind, field.default, group)
+        elif isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            yield from _read(kind, field.name)
+
+
+def _parted(hint: Any) -> tuple[Any, list[Option]]:
+    """Return a field's type without ``None`` and without its options, and these."""
+    several = [part for part in typing.get_args(hint) if part is not type(None)]
+    if typing.get_origin(hint) is not Annotated:
+        return _parted(several[0]) if len(several) == 1 and type(None) in typing.get_args(hint) else (hint, [])
+    inner, *marks = typing.get_args(hint)
+    kept = [mark for mark in marks if not isinstance(mark, Option)]
+    kind = Annotated[(inner, *kept)] if kept else inner
+    return kind, [mark for mark in marks if isinstance(mark, Option)]
+
+
+def _convert(value: Any, kind: Any) -> None:
+    """Raise ``msgspec.ValidationError`` where the type or its range doesn't hold the value."""
+    if kind == str | Path:
+        kind = Path if isinstance(value, Path) else str
+    msgspec.convert(dict(value) if isinstance(value, Mapping) else value, kind)
+
+
+def flat(request: Any) -> dict[str, Any]:
+    """Return the value of every option of a request by its name."""
+    return {one.name: getattr(getattr(request, one.group) if one.group else request, one.name) for one in options_of(type(request))}
+
+
+def built(request: type[Request], values: Mapping[str, Any]) -> Request:
+    """Return the request with these values by the options' names; what is absent has its default. Values are not checked."""
+    fields: dict[str, Any] = {}
+    grouped: dict[str, dict[str, Any]] = {}
+    for one in options_of(request):
+        if one.name in values:
+            (grouped.setdefault(one.group, {}) if one.group else fields)[one.name] = values[one.name]
+    for group, inner in grouped.items():
+        fields[group] = _parted(_hints(cast("type", request))[group])[0](**inner)
+    return request(**fields)
+
+
+def check(request: Any) -> None:
+    """Raise `BadInput` for a field of a request that can't be, in the words of the command line."""
+    values = flat(request)
+    for one in options_of(type(request)):
+        if said := one.problem(values[one.name]):
+            raise BadInput(f"{one.word} {said}")
 
 
 def check_against(options: Fit, task: Task) -> None:
@@ -144,8 +152,3 @@ def check_against(options: Fit, task: Task) -> None:
         raise BadInput(f"--student {options.student} can't be taught by the file {options.model}: give the network itself, as PyTorch code")
     if options.student and not trainable(task):
         raise BadInput(f"--student {options.student} needs a train split to learn from, and {task.name} has none")
-
-
-def command_word(name: str) -> str:
-    """The option as it is written on the command line."""
-    return {"shapes": "--input-shape", "values": "--set", "model": "MODEL", "recipe": "RECIPE"}.get(name, f"--{name.replace('_', '-')}")

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from thimble.api.options import OPTIONS
+from thimble.api.request import Apply
+from thimble.cli._options import options, request_of
 from thimble.cli._say import say, say_json
-from thimble.cli.lab import numbers
-from thimble.cli.measure import shapes, values
 from thimble.core.values import MB
 
 if TYPE_CHECKING:
@@ -29,21 +28,10 @@ SENTENCES = ("training_mode", "batch", "baked", "widened")
 
 
 @click.command("apply")
-@click.argument("recipe")
-@click.argument("model")
+@options(Apply)
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder of the artifact; an older one is replaced."
 )
-@click.option("--data", metavar="SPEC", help=OPTIONS["data"].help + " Where a step needs data.")
-@click.option("--runtime", metavar="NAME", help="What is to open it; default: the last step's own. See thimble list runtimes.")
-@click.option("--weights", metavar="FILE", help=OPTIONS["weights"].help)
-@click.option("--size", type=int, metavar="PIXELS", help=OPTIONS["size"].help)
-@click.option("--mean", callback=numbers, metavar="R,G,B", help=OPTIONS["mean"].help)
-@click.option("--std", callback=numbers, metavar="R,G,B", help=OPTIONS["std"].help)
-@click.option("--input-shape", "shapes", multiple=True, callback=shapes, metavar="NAME=1,3,224,224", help=OPTIONS["shapes"].help)
-@click.option("--set", "values", multiple=True, callback=values, metavar="NAME=NUMBER", help=OPTIONS["values"].help)
-@click.option("--threads", type=int, metavar="N", help="Threads for the steps; default: the cores at hand.")
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Of splits, weights and training.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def command(out: Path, as_json: bool, **given: Any) -> None:
     """Build RECIPE on MODEL, and leave the artifact in a folder that can be copied away and still runs.
@@ -58,13 +46,11 @@ def command(out: Path, as_json: bool, **given: Any) -> None:
     thimble apply "onnx_quantize_dynamic()" model.onnx --out dynamic
     thimble apply onnx-int8 net.py:network --weights net.pt --data npz:sensors.npz --out int8
     """
-
-    from thimble.api.apply import Apply, apply
+    from thimble.api.apply import apply
     from thimble.cli._progress import Show
 
-    options = Apply(**{**given, "shapes": given["shapes"] or None})
     with Show() as show:
-        applied = apply(options, out, show)
+        applied = apply(request_of(Apply, given), out, show)
     if as_json:
         say_json(applied)
     else:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thimble.api.request import Compare
+from thimble.cli._options import options, request_of
 from thimble.cli._say import say, say_aside, say_json, say_json_text
-from thimble.cli.measure import measuring, measuring_options, whole_or_nothing
+from thimble.cli.measure import whole_or_nothing
 
 if TYPE_CHECKING:
     from thimble.core.study import Study
@@ -17,10 +19,10 @@ if TYPE_CHECKING:
 
 @click.command("compare")
 @click.argument("things", nargs=-1, required=True, metavar="A B")
-@measuring_options
+@options(Compare)
 @click.option("--fail-on-regression", is_flag=True, help="Exit with code 4 where the later is proven slower, larger or less accurate.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def command(things: tuple[str, ...], fail_on_regression: bool, as_json: bool, **options: Any) -> None:
+def command(things: tuple[str, ...], fail_on_regression: bool, as_json: bool, **given: Any) -> None:
     """Compare two artifacts, two saved measurements, or two studies and more.
 
     Artifacts are measured together, now; B against A: faster, slower, or no proven difference. A saved measurement is
@@ -31,17 +33,18 @@ def command(things: tuple[str, ...], fail_on_regression: bool, as_json: bool, **
 
     if len(things) < 2:
         raise click.UsageError("compare needs two things at least")
+    asked = request_of(Compare, given)
     studies = [saved_study(thing) for thing in things]
     several = [study for study in studies if study is not None and len(study.candidates) > 1]
     if len(several) == len(things):
-        _studies(things, several, options["out"], as_json, fail_on_regression)
+        _studies(things, several, asked.out, as_json, fail_on_regression)
     elif len(things) == 2:
-        _two(things, options, as_json, fail_on_regression)
+        _two(things, asked, as_json, fail_on_regression)
     else:
         raise click.UsageError("more than two things are compared only where all are folders of studies")
 
 
-def _two(things: tuple[str, ...], options: dict[str, Any], as_json: bool, strict: bool) -> None:
+def _two(things: tuple[str, ...], asked: Compare, as_json: bool, strict: bool) -> None:
 
     from thimble.api.measure import compare
     from thimble.cli._figures import show_warnings
@@ -50,7 +53,7 @@ def _two(things: tuple[str, ...], options: dict[str, Any], as_json: bool, strict
     from thimble.study.workflow import Event
 
     with whole_or_nothing(), Show() as show:
-        found = compare(things[0], things[1], measuring(**options), lambda done, words: show(Event(done, words)))
+        found = compare(things[0], things[1], asked, lambda done, words: show(Event(done, words)))
     if as_json:
         say_json(found)
     else:
@@ -75,7 +78,7 @@ def verdict_lines(found: Verdict) -> list[str]:
     return lines
 
 
-def _studies(names: tuple[str, ...], studies: list[Study], out: Path | None, as_json: bool, strict: bool) -> None:
+def _studies(names: tuple[str, ...], studies: list[Study], out: Path | str | None, as_json: bool, strict: bool) -> None:
     from rich.console import Console
 
     from thimble.core.errors import Regression
@@ -88,6 +91,7 @@ def _studies(names: tuple[str, ...], studies: list[Study], out: Path | None, as_
     else:
         SideBySide().print(found, Console())
     if out is not None:
+        out = Path(out)
         out.mkdir(parents=True, exist_ok=True)
         written = SideBySide().write(found, out)
         say_aside(f"Written: {', '.join(map(str, written))}.")

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from thimble.api.options import OPTIONS
+from thimble.api.request import Doctor
+from thimble.cli._options import options, request_of
 from thimble.cli._say import say, say_json
-from thimble.cli.lab import numbers
-from thimble.cli.measure import shapes, values
 
 if TYPE_CHECKING:
     from thimble.api.machine import Machine
@@ -17,18 +16,9 @@ if TYPE_CHECKING:
 
 @click.command("doctor")
 @click.argument("artifact", required=False, metavar="[MODEL_OR_DIR]")
-@click.option(
-    "--data", metavar="SPEC", help="digits, imagefolder:DIR, npz:FILE, ...: look at MODEL on real inputs (calibration, validation)."
-)
-@click.option("--against", metavar="MODEL", help="The float form of MODEL: what it is compared with in time, size and outputs.")
-@click.option("--threads", type=click.IntRange(1), help="Threads; default: the cores at hand.")
-@click.option("--input-shape", "shapes", multiple=True, callback=shapes, metavar="NAME=1,3,224,224", help="What a file leaves open.")
-@click.option("--set", "values", multiple=True, callback=values, metavar="NAME=NUMBER", help=OPTIONS["values"].help)
-@click.option("--size", type=click.IntRange(8, 4096), help="Pixels each way, for images of --data.")
-@click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of each channel, for images of --data.")
-@click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of each channel.")
+@options(Doctor)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def command(artifact: str | None, as_json: bool, **options: Any) -> None:
+def command(artifact: str | None, as_json: bool, **given: Any) -> None:
     """Describe this machine; or explain an artifact: why it is not faster, not smaller, less accurate.
 
     MODEL_OR_DIR is a study's folder, an artifact's folder, a model's file, or a model such as
@@ -44,13 +34,13 @@ def command(artifact: str | None, as_json: bool, **options: Any) -> None:
         else:
             say(*described(found))
         return
-    from thimble.api.doctor import Doctor, examine
+    from thimble.api.doctor import examine
     from thimble.cli._causes import explained
     from thimble.cli._progress import Show
     from thimble.study.workflow import Event
 
     with Show() as show:
-        study = examine(artifact, Doctor(**options), lambda done, words: show(Event(done, words)))
+        study = examine(artifact, request_of(Doctor, given), lambda done, words: show(Event(done, words)))
     if as_json:
         say_json(study)
     else:

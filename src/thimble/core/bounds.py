@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -23,5 +23,5 @@ Number = Annotated[float, Meta(ge=-1e30, le=1e30)]
 """Any figure whose square is still one."""
 Status = Annotated[str, Meta(pattern="^(ok|not applicable|failed|not tried|dropped)$")]
 """How far a candidate came."""
-Goal = Annotated[str, Meta(pattern="^(latency|size|memory)$")]
+Goal = Literal["latency", "size", "memory"]
 """What is made as small as possible."""

@@ -44,5 +44,7 @@ def said(error: msgspec.ValidationError, values: Any) -> str:
         except (LookupError, TypeError):
             return f"{path}: {text}"
     shown = "" if "..." in path or isinstance(values, dict | list) or "missing" in text else f", not {plain(repr(values))[:60]}"
+    if text.startswith("Invalid enum value"):
+        return f"{path} can't be {text.rpartition('value ')[2]}"
     wanted = text.removeprefix("Expected ").partition(", got")[0] if text.startswith("Expected ") else ""
     return f"{path or 'it'} must be {wanted}{shown}" if wanted else f"{path}: {text}" if path else text

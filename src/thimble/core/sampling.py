@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
 
 from thimble.core.errors import BadInput
-from thimble.core.values import LONGEST_S
+from thimble.core.option import Option
+from thimble.core.values import LONGEST_S, seconds_of, share_of
 
 FINEST = 0.0001
 """No machine's speedups are known any better, however long they are measured."""
+
+Time = Annotated[
+    float,
+    Meta(gt=0, le=LONGEST_S),
+    Option(metavar="TIME", form="a length of time such as 2m, above 0 and up to a year", read=seconds_of),
+]
+"""Seconds, which a text may give in minutes or hours."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +37,20 @@ class Sampling:
     interval (`thimble.stats.speedup_interval`); without it ``precision`` is that of what the rounds show.
     """
 
-    seconds: float | None = None
-    precision: float | None = None
+    seconds: Annotated[Time, Option("Time to measure the artifacts together, such as 60s or 2m.", default="25 rounds")] | None = None
+    precision: (
+        Annotated[
+            float,
+            Meta(ge=FINEST, lt=1),
+            Option(
+                "Measure until the interval of every speedup is this narrow to either side, such as 2%.",
+                metavar="SHARE",
+                form="a share such as 2%, from 0.01% to below 100%",
+                read=share_of,
+            ),
+        ]
+        | None
+    ) = None
     rounds: int | None = None
     seed: int = 0
     batch: int = 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -33,7 +35,7 @@ Number = Annotated[int, Meta(ge=1, le=1_000_000)]
 Opset = Annotated[int, Meta(ge=7, le=99)]
 """A version of ONNX's operators."""
 
-_WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "True or False", type(None): "None"}
+_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "True or False", Path: "a path", type(None): "None"}
 
 
 def check_settings(name: str, cls: Any, values: dict[str, Any]) -> None:
@@ -51,14 +53,25 @@ def check_settings(name: str, cls: Any, values: dict[str, Any]) -> None:
 
 def wanted(hint: Any) -> str:
     """A type with its range in words: ``a whole number from 1 to 10000``."""
-    if typing.get_origin(hint) is Annotated:
-        inner, *marks = typing.get_args(hint)
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        inner, *marks = parts
         mark = next(mark for mark in marks if isinstance(mark, Meta))
         if mark.lt is not None:
             return f"{wanted(inner)} between {mark.gt:g} and {mark.lt:g}"
         least = f"above {mark.gt:g}, at most" if mark.gt is not None else f"from {mark.ge:.10g} to"
         return f"{wanted(inner)} {least} {mark.le:.10g}"
-    if typing.get_origin(hint) is tuple:
-        return f"several, each {wanted(typing.get_args(hint)[0])}"
-    parts = typing.get_args(hint)
+    if origin is Literal:
+        return f"{', '.join(parts[:-1])} or {parts[-1]}"
+    if origin is Mapping:
+        return f"a table of names with {_several(parts[1])}"
+    if origin in (tuple, Sequence):
+        return f"a list of {_several(parts[0])}"
     return " or ".join(map(wanted, parts)) if parts else _WORDS.get(hint, str(hint))
+
+
+def _several(hint: Any) -> str:
+    """A type in the plural: ``whole numbers from 1 to 10``, ``lists of numbers``."""
+    noun, space, rest = wanted(hint).removeprefix("a ").removeprefix("whole ").partition(" ")
+    whole = "whole " if wanted(hint).startswith("a whole") else ""
+    return f"{whole}{noun}s{space}{rest}"

@@ -102,3 +102,8 @@ def seconds_of(text: str) -> float:
     if not 0 < found <= LONGEST_S:
         raise ValueError(f"{text!r} is no length of time")
     return found
+
+
+def share_of(text: str) -> float:
+    """``2%`` or ``0.02`` → a share; raises ``ValueError`` for anything else."""
+    return float(text[:-1]) / 100 if text.endswith("%") else float(text)

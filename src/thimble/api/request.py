@@ -1,0 +1,195 @@
+"""What each public function is asked for: one frozen value each, whose annotated fields are its options.
+
+The command line (`thimble.cli._options`), ``study.toml`` (`thimble.api.config`) and the checks (`thimble.api.options`) are
+made from these fields: another option of a command is one annotated field here. An option that several commands share
+is one type alias. A field without an `Option` can be set from Python only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from thimble.api._forms import duration_text, in_data, in_file, in_model, in_weights, not_channels, not_deviations, not_shapes
+from thimble.core.option import Option
+from thimble.core.sampling import Sampling, Time
+from thimble.core.study import Limits
+
+MODELS = "torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive"
+DATA = "digits, imagefolder:DIR, npz:FILE, cifar10:DIR or file.py:function"
+CORES = "all available cores"
+
+Model = Annotated[str, Option(f"Model: {MODELS}.", '"torchvision:resnet18"', metavar="MODEL", argument=True, path=in_model)]
+Data = Annotated[str, Option(f"Data: {DATA}.", '"digits"', metavar="SPEC", path=in_data)]
+Weights = Annotated[
+    str, Option("File of a state dict; or imagenet, for torchvision's and timm's models.", '"weights.pt"', metavar="FILE", path=in_weights)
+]
+Runtime = Annotated[str, Option("Runtime of the artifacts: see thimble list runtimes.", metavar="NAME", default="each format's own")]
+Budget = Annotated[
+    Time, Option("Time for the whole fit, such as 10m, 90s or 1h.", '"10m"', default="until everything is tried", write=duration_text)
+]
+Size = Annotated[int, Meta(ge=8, le=4096), Option("Image height and width in pixels.", "224", metavar="PIXELS")]
+Mean = Annotated[
+    tuple[float, ...],
+    Option("Mean of each channel, for values from 0 to 1.", "[0.485, 0.456, 0.406]", metavar="R,G,B", problem=not_channels),
+]
+Std = Annotated[
+    tuple[float, ...],
+    Option("Standard deviation of each channel.", "[0.229, 0.224, 0.225]", metavar="R,G,B", problem=not_deviations),
+]
+Shapes = Annotated[
+    Mapping[str, tuple[int, ...]],
+    Option(
+        "Shape of an input that the file leaves dynamic, the batch first. Repeat for several inputs.",
+        "{ input = [1, 3, 224, 224] }",
+        metavar="NAME=1,3,224,224",
+        words=("--input-shape",),
+        problem=not_shapes,
+    ),
+]
+Values = Annotated[
+    Mapping[str, Annotated[float, Meta(ge=-1e30, le=1e30)]],
+    Option(
+        "Number that fills an input which the data don't give, e.g. sr=16000. Repeat for several inputs.",
+        "{ sr = 16000 }",
+        metavar="NAME=NUMBER",
+        words=("--set",),
+    ),
+]
+Threads = Annotated[int, Meta(ge=1, le=1024), Option("Threads for every candidate.", "2", metavar="N", default=CORES)]
+Seed = Annotated[int, Meta(ge=0, le=2**32 - 1), Option("Seed for splits, training and measurement order.", "0", metavar="N")]
+Folder = Annotated[str | Path, Option("Folder of the results.", '"runs/fit"', metavar="DIR", path=in_file)]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What is asked of `thimble.fit`; its fields are the options of ``thimble fit`` and the keys of ``study.toml``.
+
+    ``budget`` is in seconds, ``None`` is no limit. ``shapes`` are input shapes by name where a file leaves them dynamic.
+    """
+
+    model: Model
+    data: Data
+    limits: Limits = field(default_factory=Limits)
+    weights: Weights | None = None
+    student: Annotated[Model, Option("Smaller network to train from MODEL.", '"torchvision:mobilenet_v2"')] | None = None
+    budget: Budget | None = None
+    threads: Threads | None = None
+    seed: Seed = 0
+    size: Size | None = None
+    mean: Mean | None = None
+    std: Std | None = None
+    shapes: Shapes | None = None
+    values: Values | None = None
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What is asked of `thimble.lab`; its fields are the options of ``thimble lab``.
+
+    ``model`` and ``data`` are specifications, ``weights`` is ``None`` (train on the train split), ``imagenet`` or a
+    state dict's file. ``only`` picks named candidates; ``recipes`` are candidates of one's own, each a name and a
+    recipe's text, and take the place of the named ones where ``only`` is empty. ``mean`` and ``std`` default to the
+    weights' own, else ImageNet's. ``threads`` defaults to the available cores.
+    """
+
+    model: Annotated[Model, Option("Network: torchvision:NAME, timm:NAME or file.py:function.", metavar="SPEC")] = "torchvision:resnet18"
+    data: Annotated[Data, Option("Data: digits, imagefolder:DIR, imagenette, npz:FILE, ...")] = "digits"
+    weights: Annotated[Weights, Option("File of a state dict, or imagenet.", default="train the network here")] | None = None
+    image_size: Annotated[Size, Option(words=("--image-size", "--size"), default="64 where the network is trained here")] | None = None
+    mean: Mean | None = None
+    std: Std | None = None
+    threads: Threads | None = None
+    seed: Seed = 0
+    opset: Annotated[int, Meta(ge=7, le=99), Option("ONNX operator set.", metavar="N", default="the exporter's own")] | None = None
+    only: Annotated[
+        Sequence[str],
+        Option("Some candidates by name; 'traps' adds the naive ones that the lab's page explains.", metavar="NAME,...", default="all"),
+    ] = ()
+    recipes: Mapping[str, str] = field(default_factory=dict)
+    quick: Annotated[bool, Option("Five candidates and less training: a first look.")] = False
+    max_drop: Annotated[float, Meta(ge=0, le=1e9), Option("Largest drop in quality, in points of the metric.", metavar="POINTS")] = 2.0
+
+
+@dataclass(frozen=True)
+class Apply:
+    """What is asked of `thimble.apply`; its fields are the arguments and options of ``thimble apply``.
+
+    ``recipe`` is a recipe's text or the name of a known one. ``data`` may be absent where no step needs any.
+    ``runtime`` is what must open the result; by default the one that the last step's format is native to.
+    """
+
+    recipe: Annotated[str, Option("Steps with their settings, joined by +, or the name of a recipe.", metavar="RECIPE", argument=True)]
+    model: Model
+    data: Annotated[Data, Option(f"Data, where a step needs them: {DATA}.")] | None = None
+    weights: Weights | None = None
+    runtime: Annotated[Runtime, Option("Runtime of the result: see thimble list runtimes.", default="the last step's own")] | None = None
+    size: Size | None = None
+    mean: Mean | None = None
+    std: Std | None = None
+    shapes: Shapes | None = None
+    values: Values | None = None
+    threads: Annotated[Threads, Option("Threads for the steps.")] | None = None
+    seed: Annotated[Seed, Option("Seed for splits, new weights and training.")] = 0
+
+
+@dataclass(frozen=True)
+class Compare:
+    """How two artifacts are measured against each other; its fields are the options of ``thimble compare``.
+
+    ``data`` is a task's specification: without one there is no quality, and inputs are noise. ``threads`` defaults
+    to the available cores. ``sampling`` says how long to measure. ``out`` is a folder for ``study.json``, from which
+    everything can be shown or compared again.
+    """
+
+    data: Annotated[Data, Option("Score the test split of these data too: digits, imagefolder:DIR, npz:FILE, ...")] | None = None
+    runtime: Annotated[Runtime, Option("Runtime that opens the artifacts; FILE@NAME for one of them.")] | None = None
+    threads: Annotated[Threads, Option("Threads for every artifact.")] | None = None
+    batch: Annotated[int, Meta(ge=1, le=65_536), Option("Samples in each inference.", metavar="N")] = 1
+    sampling: Sampling = field(default_factory=Sampling)
+    weights: Weights | None = None
+    shapes: Shapes | None = None
+    values: Values | None = None
+    size: Size | None = None
+    mean: Mean | None = None
+    std: Std | None = None
+    seed: Annotated[Seed, Option("Seed for splits, made inputs and the order of rounds.")] = 0
+    out: Annotated[Folder, Option("Keep the measurement in DIR/study.json.")] | None = None
+
+
+@dataclass(frozen=True)
+class Measure(Compare):
+    """What is asked of `thimble.api.measure.measure`; its fields are the options of ``thimble measure``.
+
+    Beside what `Compare` has: ``sustained`` are seconds of a run without a pause for each artifact, after the joint run,
+    drawn in ``sustained.png``. ``throughput`` asks for batch sizes up to 32, ``probes`` for probes by name beside those
+    that are quick.
+    """
+
+    sustained: Annotated[Time, Option("Then run each artifact without a pause for this time: does it slow down?")] | None = None
+    throughput: Annotated[bool, Option("Measure samples per second at batch sizes 1 to 32.")] = False
+    probes: Annotated[
+        Sequence[str], Option("Measure energy per inference with the processor's counters.", words=("--energy",), flag=("energy",))
+    ] = ()
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """How to look at an artifact; its fields are the options of ``thimble doctor``.
+
+    ``data`` is a task's specification, of which calibration and validation are read; without one inputs are noise.
+    ``against`` is the float form of the artifact, measured beside it.
+    """
+
+    data: Annotated[Data, Option("Look at the model on these data (calibration and validation): digits, npz:FILE, ...")] | None = None
+    against: Annotated[Model, Option("Float form of the model, to compare time, size and outputs with.")] | None = None
+    threads: Annotated[Threads, Option("Threads for every artifact.")] | None = None
+    shapes: Shapes | None = None
+    values: Values | None = None
+    size: Size | None = None
+    mean: Mean | None = None
+    std: Std | None = None

@@ -1,0 +1,44 @@
+"""What a field of a request says of itself beside its type: the words and the form of one option."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option, as a mark of a field's type: ``Annotated[int, Meta(ge=1, le=1024), Option("Threads ...", "2")]``.
+
+    The type and its ``Meta`` say what is allowed; an option is optional where the field has a default. The command line,
+    ``study.toml`` and the checks of the Python function are made from the field, so nothing else repeats it.
+
+    ``help`` is one sentence, ``example`` a value as TOML writes it, ``default`` says in words what an absent value means.
+    ``words`` are the names on the command line where they differ from the field's, ``metavar`` the name of the value there.
+    An ``argument`` without a default is given by its place instead of its name.
+    ``flag`` is the value that an option without a value gives. ``form`` says in words what ``read`` accepts: ``read`` turns a
+    text into the value (raises ``ValueError``), ``write`` gives it back. ``problem`` says why a value of the right type
+    can't be, ``None`` where it can. ``path`` parts a text into what stands before a path, the path, and what stands behind.
+
+    Of several marks a later one wins, field by field: ``Annotated[Threads, Option("Threads for the steps.")]`` changes
+    the sentence and keeps the rest.
+    """
+
+    help: str = ""
+    example: str = ""
+    metavar: str = ""
+    argument: bool = False
+    default: str = ""
+    words: tuple[str, ...] = ()
+    flag: Any = None
+    form: str = ""
+    read: Callable[[str], Any] | None = None
+    write: Callable[[Any], str] | None = None
+    problem: Callable[[Any], str | None] | None = None
+    path: Callable[[str], tuple[str, str, str]] | None = None
+
+    def under(self, later: Option) -> Option:
+        """Return this option with everything that a later mark says."""
+        said = {f.name: getattr(later, f.name) for f in fields(later) if getattr(later, f.name) != f.default}
+        return replace(self, **said)
