@@ -62,7 +62,7 @@ def images(**changes: Any) -> dict[str, Any]:
         (images(resize=-1), "preprocess.resize is -1"),
         (images(resample="magic"), "resample 'magic'"),
         (images(std=[0, 1, 1]), "those of std not 0"),
-        (images(mean=[1]), "each takes three numbers"),
+        (images(mean=[1, 2]), "each takes three numbers"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, changes: dict[str, Any], words: str) -> None:

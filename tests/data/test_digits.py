@@ -65,7 +65,7 @@ def test_the_model_s_own_transform_is_used_at_another_size() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"size": 0}, "at least 1"), ({"std": (0.0, 1.0, 1.0)}, "positive"), ({"mean": (0.5,)}, "three values")],
+    [({"size": 0}, "at least 1"), ({"std": (0.0, 1.0, 1.0)}, "positive"), ({"mean": (0.5, 0.5)}, "three values")],
 )
 def test_impossible_preprocessing_is_refused(settings, words) -> None:
     with pytest.raises(BadInput, match=words):

@@ -12,6 +12,7 @@ from thimble.api.request import Doctor
 from thimble.api.subjects import Opening, known_suffixes, look_through, made_inputs, open_subjects
 from thimble.core.errors import BadInput, ThimbleError
 from thimble.core.paths import user_path
+from thimble.core.preprocess import ImageInput
 from thimble.core.registry import RUNTIMES
 from thimble.core.step import Progress, silent
 from thimble.core.study import Candidate, Limits, Quality, Run, Study, TaskInfo, read_study
@@ -124,9 +125,8 @@ def _task(options: Doctor, subject: Subject) -> Task | None:
     if options.data is None:
         return None
     given = subject.artifact.preprocess
-    sides = [spec.shape[-1] for spec in subject.artifact.inputs if len(spec.shape) == 4 and spec.shape[-1]]
-    size = options.size or (sides[0] if given is None and sides else None)
-    return open_task(TaskSpec(options.data, size, options.mean, options.std, preprocess=given))
+    reads = ImageInput.of(subject.artifact.inputs)
+    return open_task(TaskSpec(options.data, options.size, options.mean, options.std, preprocess=given, reads=reads))
 
 
 def _info(spec: str | None, task: Task | None) -> TaskInfo:

@@ -16,6 +16,7 @@ from thimble.api.subjects import Opening, judged_by, made_inputs, open_subjects,
 from thimble.core.distribution import version
 from thimble.core.errors import BadInput, CannotWrite, RuntimeFailed, ThimbleError
 from thimble.core.paths import user_path
+from thimble.core.preprocess import ImageInput
 from thimble.core.registry import METRICS, PROBES, RUNTIMES
 from thimble.core.step import Progress, silent
 from thimble.core.study import Advice, Candidate, Limits, Run, Study, TaskInfo, read_study, write_study
@@ -150,9 +151,8 @@ class _Measurement:
         given = artifact.preprocess
         if given is None and ":" in specs[0]:
             given = preprocess_of(ModelSpec(specs[0], options.weights))
-        sides = [spec.shape[-1] for spec in artifact.inputs if len(spec.shape) == 4 and spec.shape[-1]]
-        size = options.size or (sides[0] if given is None and sides else None)
-        task = open_task(TaskSpec(options.data, size, options.mean, options.std, options.seed, True, given))
+        reads = ImageInput.of(artifact.inputs)
+        task = open_task(TaskSpec(options.data, options.size, options.mean, options.std, options.seed, True, given, reads=reads))
         check_unseen(task, "test")
         for spec in specs:
             check_not_learned(task, "test", split_runtime(spec)[0])

@@ -71,10 +71,10 @@ def matched(asked: Asked, data: str) -> Matched:
     used, and for shapes that contradict it.
     """
     from thimble.data import open_task
-    from thimble.models import preprocess_of, source_name
+    from thimble.models import image_input_of, preprocess_of, source_name
 
     model = ModelSpec(asked.model, asked.weights, size=asked.size, seed=asked.seed, shapes=asked.shapes, values=asked.values)
-    spec = TaskSpec(data, asked.size, asked.mean, asked.std, asked.seed, True, preprocess_of(model))
+    spec = TaskSpec(data, asked.size, asked.mean, asked.std, asked.seed, True, preprocess_of(model), reads=image_input_of(model))
     task = open_task(spec)
     sample = one_sample(task)
     if asked.shapes:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from thimble.core.errors import BadInput
-from thimble.core.preprocess import Preprocess
+from thimble.core.preprocess import CHANNELS, Preprocess
 from thimble.core.reading import converted, decoded
 from thimble.core.values import File, TensorSpec
 
@@ -93,10 +93,13 @@ def _of_files(artifact: Artifact) -> Iterator[str]:
 def _of_images(preprocess: Preprocess | None) -> Iterator[str]:
     if preprocess is None:
         return
-    for name, side in (("size", preprocess.size), ("resize", preprocess.resize)):
+    for name, side in (("size", preprocess.size), ("resize", preprocess.resize), ("width", preprocess.width)):
         if side is not None and not 1 <= side <= LARGEST:
             yield f"preprocess.{name} is {side}; images have 1 to {LARGEST} pixels each way"
     if preprocess.resample not in RESAMPLING or preprocess.layout not in ("chw", "hwc"):
         yield f"preprocess has resample {preprocess.resample!r} and layout {preprocess.layout!r}, which are unknown"
-    if len(preprocess.mean) != 3 or len(preprocess.std) != 3 or 0 in preprocess.std:
+    if preprocess.channels not in CHANNELS or preprocess.dtype not in ("float32", "uint8") or not preprocess.scale > 0:
+        yield f"preprocess has channels {preprocess.channels!r}, dtype {preprocess.dtype!r}, scale {preprocess.scale}, which are unknown"
+    able = (1,) if preprocess.channels == "grey" else (1, 3)
+    if len(preprocess.mean) not in able or len(preprocess.std) not in able or 0 in preprocess.std:
         yield f"preprocess has mean {preprocess.mean} and std {preprocess.std}; each takes three numbers, those of std not 0"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
-from thimble.core.preprocess import Preprocess
+from thimble.core.preprocess import ImageInput, Preprocess
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,7 +107,8 @@ class Metric(Protocol):
 class TaskSpec:
     """How a task was asked for; enough to open the same one again in another process.
 
-    ``spec`` is ``NAME`` or ``NAME:ARGUMENT``. ``size``, ``mean`` and ``std`` override the model's own preprocessing.
+    ``spec`` is ``NAME`` or ``NAME:ARGUMENT``. ``size``, ``mean``, ``std``, ``channels`` and ``scale`` override the model's own
+    preprocessing; ``reads`` is what its file tells of the images that it takes.
     ``classes_of_head`` is known where given weights fix the number of outputs; ``weights_given`` says that the
     weights may have seen the task's training data.
     """
@@ -120,6 +121,9 @@ class TaskSpec:
     weights_given: bool = False
     preprocess: Preprocess | None = None
     classes_of_head: int | None = None
+    channels: str | None = None
+    scale: float | None = None
+    reads: ImageInput | None = None
 
     @property
     def source(self) -> str:

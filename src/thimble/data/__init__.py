@@ -12,6 +12,8 @@ from thimble.core.text import is_text
 from thimble.data._checks import NEEDED, check_disjoint, check_finite, check_task, fit_to, present_splits
 from thimble.data._metric import judged
 from thimble.data._own import array_task, dataset_task
+from thimble.data._preprocess import reading_notes
+from thimble.data._split import SplitTask
 
 __all__ = [
     "NEEDED",
@@ -52,6 +54,8 @@ def open_task(spec: TaskSpec) -> Task:
     """
     source: TaskSource = TASKS.get(source_name(spec.spec))()
     task = source.open(spec)
+    if task.preprocess is not None and isinstance(task, SplitTask):
+        task.notes = (*reading_notes(spec, task.preprocess), *task.notes)
     for text in (task.name, *task.labels):
         if not is_text(str(text)):
             raise BadInput(f"{spec.spec} holds the name {text!r}, which is no UTF-8 text; rename it")

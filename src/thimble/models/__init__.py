@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from thimble.core.errors import BadInput, UnknownName
 from thimble.core.model import TORCH, Model
 from thimble.core.paths import user_path
-from thimble.core.preprocess import Preprocess
+from thimble.core.preprocess import ImageInput, Preprocess
 from thimble.core.registry import MODELS
 from thimble.core.task import ModelSpec
 from thimble.core.values import digest_of
@@ -31,6 +31,7 @@ __all__ = [
     "entry_format",
     "fingerprint",
     "head_of",
+    "image_input_of",
     "import_torchvision",
     "import_user_file",
     "look_through",
@@ -50,7 +51,7 @@ class ModelSource(Protocol):
     """Opens models of one kind. ``form`` is what users write; ``needs`` the modules it imports, ``extra`` their extra.
 
     ``open`` gives a model in evaluation mode; a source of files puts them into ``folder``, its main one called
-    ``model.*``. ``identity`` is what decides the result besides the specification's own fields (JSON values).
+    ``model.*``. A source may have ``declared(spec)``: the inputs as far as they are known before the model runs. ``identity`` is what decides the result besides the specification's own fields (JSON values).
     """
 
     title: ClassVar[str]
@@ -88,6 +89,15 @@ def open_model(spec: ModelSpec, folder: Path) -> Model:
 def preprocess_of(spec: ModelSpec) -> Preprocess | None:
     """The image transform that belongs to the weights; ``None`` where there are no given weights or it is unknown."""
     return _source_of(spec).preprocess(spec)
+
+
+def image_input_of(spec: ModelSpec) -> ImageInput | None:
+    """What a model tells of the images that it takes, without running it; ``None`` where it tells nothing, or takes others."""
+    declared = getattr(_source_of(spec), "declared", None)
+    try:
+        return ImageInput.of(declared(spec)) if declared else None
+    except BadInput:  # said when it is opened
+        return None
 
 
 def fingerprint(spec: ModelSpec) -> str:

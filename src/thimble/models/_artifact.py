@@ -54,6 +54,13 @@ class ArtifactFile:
     def look_through(self, path: Path) -> None:
         """Raise `BadInput` where opening the file could do more than compute. Most formats hold no code."""
 
+    def declared(self, spec: ModelSpec) -> tuple[TensorSpec, ...]:
+        """The inputs as the file has them; none where it can't be read here."""
+        try:
+            return cast("Described", self._format).ends(self._path(spec)).inputs
+        except Exception:  # said when it is opened: each library's own errors, or its absence
+            return ()
+
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:
         """Unknown: the file doesn't say."""
         return None

@@ -58,6 +58,14 @@ class File:
         """Import the file, so that pickles of its classes can be read."""
         import_user_file(_path(spec))
 
+    def declared(self, spec: ModelSpec) -> tuple[TensorSpec, ...]:
+        """The inputs that it declares; else an image of as many channels as the first convolution takes."""
+        import torch
+
+        network, declared = _network(spec)
+        first = next((layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)), None)
+        return declared or ((TensorSpec("input", (None, first.in_channels, None, None)),) if first else ())
+
     def identity(self, spec: ModelSpec) -> tuple[object, ...]:
         """The code of the file and of those beside it that it imports, and the weights that the network comes with.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from thimble.fetch.user_file import foreign
 from thimble.formats.onnx import endings
 from thimble.models._inputs import check_head
 from thimble.models._onnx_check import quantized_operators, read_onnx, trains
-from thimble.models._onnx_inputs import settled_inputs, sized_inputs
+from thimble.models._onnx_inputs import declared_inputs, settled_inputs, sized_inputs
 
 
 class Onnx:
@@ -45,6 +46,13 @@ class Onnx:
         if trains(proto):
             notes["training_mode"] = "was exported in training mode: its batch normalisation uses each batch's own statistics"
         return Model("onnx", folder, inputs, tuple(shapes), notes)
+
+    def declared(self, spec: ModelSpec) -> tuple[TensorSpec, ...]:
+        """The inputs as the file has them."""
+        path = _path(spec)
+        proto, _ = read_onnx(path)
+        values = spec.values or {}
+        return tuple(replace(one, value=values.get(one.name)) for one in declared_inputs(proto, path))
 
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:
         """Unknown: the file doesn't say."""
