@@ -105,7 +105,17 @@ class Run:
                 "tried": sum(c["status"] != "not tried" for c in study["candidates"])}  # fmt: skip
 
     def _applied(self, name: str, recipe: str) -> dict[str, Any]:
-        command = ["apply", recipe, str(self.source), "--data", f"npz:{self.data}", *self.numbers, "--out", str(self.place / name), "--json"]
+        command = [
+            "apply",
+            recipe,
+            str(self.source),
+            "--data",
+            f"npz:{self.data}",
+            *self.numbers,
+            "--out",
+            str(self.place / name),
+            "--json",
+        ]
         ran = self._thimble(*command, "--threads", THREADS)
         found = outcome(ran)
         if ran.returncode == 0:
@@ -154,10 +164,10 @@ def last(text: str) -> str:
 
 def figures(study: dict[str, Any]) -> dict[str, Any]:
     """Of each member of a measurement: bytes, SQNR and agreement with the source, and the ratio of the times."""
+    import msgspec
+
     from thimble.core.study import Study
     from thimble.decide.summarize import summarize
-
-    import msgspec
 
     made = msgspec.convert(study, Study)
     found = {}

@@ -49,7 +49,10 @@ def place(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("network", "shape", "dtype", "told"),
-    [("grey", (1, 1, 16, 16), "float32", "one channel (grey)"), ("Last", (1, 12, 20, 3), "uint8", "channels last (NHWC), pixels of 8 bits")],
+    [
+        ("grey", (1, 1, 16, 16), "float32", "one channel (grey)"),
+        ("Last", (1, 12, 20, 3), "uint8", "channels last (NHWC), pixels of 8 bits"),
+    ],
 )
 def test_networks_get_the_images_that_they_take(place: Path, network: str, shape: tuple[int, ...], dtype: str, told: str) -> None:
     asked = Fit(f"{place / 'net.py'}:{network}", f"imagefolder:{place / 'photos'}", size=16 if network == "grey" else None)
@@ -76,6 +79,9 @@ def test_orders_and_scales_are_said_and_checked(place: Path) -> None:
     np.testing.assert_allclose(ours[:, ::-1] / 255, theirs, atol=1e-6)
     assert "images are read with the channels in the order blue, green, red" in task.notes
     assert "pixels are scaled to 0 to 255 before mean and standard deviation" in task.notes
-    for wrong, said in (({"channels": "gbr"}, "--channels must be rgb, bgr or grey, not 'gbr'"), ({"scale": 0.0}, "--scale must be above 0")):
+    for wrong, said in (
+        ({"channels": "gbr"}, "--channels must be rgb, bgr or grey, not 'gbr'"),
+        ({"scale": 0.0}, "--scale must be above 0"),
+    ):
         with pytest.raises(BadInput, match=said):
             open_task(TaskSpec(f"imagefolder:{place / 'photos'}", 8, **wrong))

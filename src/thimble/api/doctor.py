@@ -126,7 +126,18 @@ def _task(options: Doctor, subject: Subject) -> Task | None:
         return None
     given = subject.artifact.preprocess
     reads = ImageInput.of(subject.artifact.inputs)
-    return open_task(TaskSpec(options.data, options.size, options.mean, options.std, preprocess=given, reads=reads))
+    return open_task(
+        TaskSpec(
+            options.data,
+            options.size,
+            options.mean,
+            options.std,
+            preprocess=given,
+            channels=options.channels,
+            scale=options.scale,
+            reads=reads,
+        )
+    )
 
 
 def _info(spec: str | None, task: Task | None) -> TaskInfo:

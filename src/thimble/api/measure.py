@@ -152,7 +152,21 @@ class _Measurement:
         if given is None and ":" in specs[0]:
             given = preprocess_of(ModelSpec(specs[0], options.weights))
         reads = ImageInput.of(artifact.inputs)
-        task = open_task(TaskSpec(options.data, options.size, options.mean, options.std, options.seed, True, given, reads=reads))
+        task = open_task(
+            TaskSpec(
+                options.data,
+                options.size,
+                options.mean,
+                options.std,
+                options.seed,
+                True,
+                given,
+                None,
+                options.channels,
+                options.scale,
+                reads,
+            )
+        )
         check_unseen(task, "test")
         for spec in specs:
             check_not_learned(task, "test", split_runtime(spec)[0])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -40,6 +40,20 @@ Mean = Annotated[
 Std = Annotated[
     tuple[float, ...],
     Option("Standard deviation of each channel.", "[0.229, 0.224, 0.225]", metavar="R,G,B", problem=not_deviations),
+]
+Channels = Annotated[
+    Literal["rgb", "bgr", "grey"],
+    Option("Order of an image's channels; grey is one channel.", '"bgr"', default="what the model's input tells"),
+]
+Scale = Annotated[
+    float,
+    Meta(gt=0, le=1e6),
+    Option(
+        "Range of pixels before mean and standard deviation: 1 or 255.",
+        "255.0",
+        metavar="NUMBER",
+        default="1, or 8-bit pixels where the model takes those",
+    ),
 ]
 Shapes = Annotated[
     Mapping[str, tuple[int, ...]],
@@ -83,6 +97,8 @@ class Fit:
     size: Size | None = None
     mean: Mean | None = None
     std: Std | None = None
+    channels: Channels | None = None
+    scale: Scale | None = None
     shapes: Shapes | None = None
     values: Values | None = None
 
@@ -131,6 +147,8 @@ class Apply:
     size: Size | None = None
     mean: Mean | None = None
     std: Std | None = None
+    channels: Channels | None = None
+    scale: Scale | None = None
     shapes: Shapes | None = None
     values: Values | None = None
     threads: Annotated[Threads, Option("Threads for the steps.")] | None = None
@@ -157,6 +175,8 @@ class Compare:
     size: Size | None = None
     mean: Mean | None = None
     std: Std | None = None
+    channels: Channels | None = None
+    scale: Scale | None = None
     seed: Annotated[Seed, Option("Seed for splits, made inputs and the order of rounds.")] = 0
     out: Annotated[Folder, Option("Keep the measurement in DIR/study.json.")] | None = None
 
@@ -193,3 +213,5 @@ class Doctor:
     size: Size | None = None
     mean: Mean | None = None
     std: Std | None = None
+    channels: Channels | None = None
+    scale: Scale | None = None

@@ -45,6 +45,16 @@ class Asked(Protocol):
         ...
 
     @property
+    def channels(self) -> str | None:
+        """Order of an image's channels."""
+        ...
+
+    @property
+    def scale(self) -> float | None:
+        """Range of pixels before mean and standard deviation."""
+        ...
+
+    @property
     def shapes(self) -> Mapping[str, tuple[int, ...]] | None:
         """Input shapes by name, the batch first."""
         ...
@@ -74,7 +84,8 @@ def matched(asked: Asked, data: str) -> Matched:
     from thimble.models import image_input_of, preprocess_of, source_name
 
     model = ModelSpec(asked.model, asked.weights, size=asked.size, seed=asked.seed, shapes=asked.shapes, values=asked.values)
-    spec = TaskSpec(data, asked.size, asked.mean, asked.std, asked.seed, True, preprocess_of(model), reads=image_input_of(model))
+    reads, own = image_input_of(model), preprocess_of(model)
+    spec = TaskSpec(data, asked.size, asked.mean, asked.std, asked.seed, True, own, channels=asked.channels, scale=asked.scale, reads=reads)
     task = open_task(spec)
     sample = one_sample(task)
     if asked.shapes:

@@ -80,7 +80,9 @@ class ImageSplit(Samples):
     def __init__(self, read: Callable[[int], Any], targets: NDArray[Any], ids: Sequence[str], preprocess: Preprocess) -> None:
         super().__init__(targets, ids)
         self._read, self._preprocess = read, preprocess
-        self._held: dict[int, NDArray[Any]] | None = {} if len(self) * 3 * preprocess.size * (preprocess.width or preprocess.size) <= HELD_BYTES else None
+        self._held: dict[int, NDArray[Any]] | None = (
+            {} if len(self) * 3 * preprocess.size * (preprocess.width or preprocess.size) <= HELD_BYTES else None
+        )
 
     def take(self, indices: Sequence[int] | NDArray[Any]) -> Batch:
         """The images at these positions, preprocessed."""

@@ -51,7 +51,8 @@ class ModelSource(Protocol):
     """Opens models of one kind. ``form`` is what users write; ``needs`` the modules it imports, ``extra`` their extra.
 
     ``open`` gives a model in evaluation mode; a source of files puts them into ``folder``, its main one called
-    ``model.*``. A source may have ``declared(spec)``: the inputs as far as they are known before the model runs. ``identity`` is what decides the result besides the specification's own fields (JSON values).
+    ``model.*``. A source may have ``declared(spec)``: the inputs as far as they are known before the
+    model runs. ``identity`` is what decides the result besides the specification's own fields (JSON values).
     """
 
     title: ClassVar[str]
