@@ -74,7 +74,7 @@ def test_every_field_is_a_key_with_words_and_an_option() -> None:
         ("seed = -1", "seed must be a whole number from 0 to 4294967295, not -1"),
         ("size = 2.5", "size must be a whole number from 8 to 4096, not 2.5"),
         ("mean = 0.5", "mean must be a list of numbers"),
-        ("mean = [0.5]", "mean has 1 numbers"),
+        ("mean = [0.5, 0.5]", "mean has 2 numbers"),
         ("std = [0, 1, 1]", "above 0"),
         ("shapes = [1, 3]", "shapes must be a table of names with lists of whole numbers"),
         ("shapes = { x = [1, 0] }", "sizes are 1 or more"),
