@@ -150,3 +150,18 @@ def test_what_a_candidate_knows_itself_is_not_said_twice(make) -> None:
 def test_findings_are_listed_by_candidate(make) -> None:
     summary = summarize(make(make.baseline, make.onnx, replace(make.static, ms=14.0)))
     assert ("static", "int8-not-faster") in {(name, finding.code) for name, finding in summary.findings}
+
+
+def test_a_runtime_that_computes_in_less_than_fp32_is_found() -> None:
+    from thimble.core.study import Candidate
+    from thimble.core.summary import Row
+    from thimble.decide._quality_causes import reduced_precision
+
+    row = Row("openvino", "", "", "openvino", "ok", precision="bfloat16")
+    given, asked = Candidate("a", "", "openvino"), Candidate("a", "", "openvino", options={"INFERENCE_PRECISION_HINT": "bf16"})
+    said = [reduced_precision(None, candidate, row) for candidate in (given, asked)]  # type: ignore[arg-type]
+    assert said[0] is not None
+    assert said[1] is not None
+    assert said[0].text.startswith("OpenVINO computes in bfloat16, though nothing asked for it")
+    assert said[1].text == "OpenVINO computes in bfloat16, as INFERENCE_PRECISION_HINT=bf16 asks."
+    assert reduced_precision(None, given, Row("a", "", "", "openvino", "ok", precision="float32")) is None  # type: ignore[arg-type]

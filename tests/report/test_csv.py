@@ -8,7 +8,7 @@ SPEC = [
     *("size_mb", "size_deflated_mb", "parameters", "nonzero_parameters", "sparsity", "macs"),
     *("latency_mean_ms", "latency_std_ms", "latency_p50_ms", "latency_p95_ms", "speedup", "speedup_low", "speedup_high", "compression"),
     *("accuracy", "accuracy_relative", "accuracy_drop", "drop_low", "drop_high", "agreement"),
-    *("peak_memory_mb", "load_ms", "first_inference_ms", "efficiency"),
+    *("peak_memory_mb", "load_ms", "first_inference_ms", "precision", "efficiency"),
 ]
 
 

@@ -17,11 +17,13 @@ import pytest
 
 from thimble.core.artifact import Artifact
 from thimble.core.errors import MissingExtra, RuntimeFailed
+from thimble.core.processor import features
 from thimble.core.registry import RUNTIMES
 from thimble.core.subject import Runtime, Subject
 from thimble.core.values import File, TensorSpec
 from thimble.devices.process import Worker
 from thimble.devices.processor import cores_for
+from thimble.devices.worker import PRECISION_VARIABLES, THREAD_VARIABLES, limit_threads
 
 INPUTS = (TensorSpec("left", (None, 4)), TensorSpec("right", (None, 4)))
 PAIRS = [(name, format) for name, cls in RUNTIMES.all().items() for format in cls.formats]
@@ -142,3 +144,32 @@ def test_an_absent_library_names_its_extra(name: str, tmp_path: Path, monkeypatc
     subject = Subject("it", tmp_path, Artifact(cls.formats[0], "model", (), INPUTS, ()), name)
     with pytest.raises(MissingExtra, match=rf"thimble-fit\[{cls.extra}\]"):
         Worker(subject).open()
+
+
+def test_what_it_computes_in_is_told(worker: Worker) -> None:
+    assert worker.opened is not None
+    assert worker.opened.precision == "float32"
+
+
+def test_openvino_computes_in_what_it_is_asked_for(samples: Any, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    files = (File.of(tmp_path / samples.onnx(tmp_path), tmp_path),)
+    artifact = Artifact("onnx", "model.onnx", files, INPUTS, ("total", "product"))
+    exact = samples.expected(**arrays(64))["total"]
+    errors = {}
+    for hint, told in (("", "float32"), ("bf16", "bfloat16")):
+        options = {"INFERENCE_PRECISION_HINT": hint} if hint else {}
+        with Worker(Subject("it", tmp_path, artifact, "openvino", 1, options)) as opened:
+            assert opened.opened is not None
+            if not hint or {"avx512_bf16", "amx_bf16"} & set(features()):
+                assert opened.opened.precision == told
+            errors[told] = float(np.abs(opened.run(arrays(64))["total"] - exact).max())
+    assert errors["float32"] < 1e-5
+
+
+def test_onednn_is_not_left_to_take_bfloat16_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*PRECISION_VARIABLES, *THREAD_VARIABLES):
+        monkeypatch.setenv(name, "BF16")
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    limit_threads(2)
+    assert not set(PRECISION_VARIABLES) & set(os.environ)

@@ -116,12 +116,16 @@ class Size:
 
 @dataclass(frozen=True)
 class Cold:
-    """A fresh process: load and first inference, and peak resident memory above the empty runtime's own."""
+    """A fresh process: load and first inference, and peak resident memory above the empty runtime's own.
+
+    ``precision`` is the floating-point type that the runtime said it computes in, such as ``float32`` or ``bfloat16``.
+    """
 
     load_ms: Amount
     first_inference_ms: Amount
     empty_mb: Amount
     peak_mb: Amount
+    precision: str = ""
 
     @property
     def memory_mb(self) -> float:

@@ -30,6 +30,7 @@ class Row:
     percent for accuracy-like metrics; ``drop`` is in points against the baseline, positive is worse, and ``p_value``
     that of the exact McNemar test for no difference (right-or-wrong metrics only). ``speedup`` is the baseline's
     latency over this one's, paired round by round; ``compression`` the ratio of sizes.
+    ``precision`` is the floating-point type that the runtime said it computes in.
     ``efficiency`` is quality / (latency_p50 x size). ``limits`` says ``met``, ``broken`` or ``not proven`` by
     limit's name. ``reason`` says why it has no figures, ``verdict`` why it was or was not chosen.
     """
@@ -64,6 +65,7 @@ class Row:
     memory_mb: float | None = None
     load_ms: float | None = None
     first_inference_ms: float | None = None
+    precision: str = ""
     efficiency: float | None = None
     on_frontier: bool = False
     limits: dict[str, str] = field(default_factory=dict)

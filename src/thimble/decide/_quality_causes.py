@@ -49,6 +49,15 @@ def noise_calibration(study: Study, candidate: Candidate, row: Row) -> Finding |
     return Finding("noise-calibration", text, {"loss": _numbers(loss), "against": [others[0].name]})
 
 
+def reduced_precision(study: Study, candidate: Candidate, row: Row) -> Finding | None:
+    """Find a runtime that computes real numbers in fewer than 32 bits."""
+    if row.precision in ("", "float32", "float64"):
+        return None
+    runtime, asked = words.runtime_title(candidate.runtime), words.joined(f"{name}={value}" for name, value in candidate.options.items())
+    why = f"as {asked} asks" if asked else "though nothing asked for it: its figures are not those of FP32"
+    return Finding("reduced-precision", f"{runtime} computes in {row.precision}, {why}.", {"precision": row.precision})
+
+
 def _calibrated_twin(candidate: Candidate, other: Candidate) -> bool:
     """Return whether two candidates differ only in the calibration data."""
     ours, theirs = essence(candidate), essence(other)

@@ -29,6 +29,7 @@ CAUSES: tuple[Cause, ...] = (
     _graph_causes.subnormal_numbers,
     _speed_causes.macs_not_time,
     _speed_causes.runtime_share,
+    _quality_causes.reduced_precision,
     _quality_causes.noise_calibration,
     _quality_causes.untrained_pruning,
     _quality_causes.saturation,

@@ -51,6 +51,7 @@ def row_of(study: Study, candidate: Candidate) -> Row:
             figures["sparsity"] = 100 * (1 - size.nonzero_parameters / size.parameters)
     if cold := candidate.cold:
         figures |= {"memory_mb": cold.memory_mb, "load_ms": cold.load_ms, "first_inference_ms": cold.first_inference_ms}
+        figures["precision"] = cold.precision
     figures |= _latency(study, candidate) | _quality(study, candidate)
     quality, latency = figures.get("quality"), figures.get("latency_p50_ms")
     if candidate.size and candidate.size.bytes and quality and latency:

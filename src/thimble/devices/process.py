@@ -30,11 +30,15 @@ TIMEOUT_S = 600.0
 
 @dataclass(frozen=True)
 class Opened:
-    """What opening cost: importing the runtime, the resident memory of the empty runtime, and loading the artifact."""
+    """What opening cost: importing the runtime, the resident memory of the empty runtime, and loading the artifact.
+
+    ``precision`` is the floating-point type that the runtime says it computes in; empty where it doesn't tell.
+    """
 
     runtime_ms: float
     empty_mb: float
     load_ms: float
+    precision: str = ""
 
 
 class Worker:
@@ -84,7 +88,7 @@ class Worker:
         except BaseException:
             self.close()
             raise
-        self.opened = Opened(runtime["ms"], runtime["rss_mb"] or 0.0, loaded["ms"])
+        self.opened = Opened(runtime["ms"], runtime["rss_mb"] or 0.0, loaded["ms"], loaded.get("precision", ""))
         return self.opened
 
     def run(self, inputs: Arrays) -> Arrays:

@@ -10,7 +10,7 @@ their ``dtype`` and ``shape`` in the line's ``tensors`` say). Requests and their
 
 ``load {format}``                                  ``{ms, rss_mb}``: the runtime imported, nothing opened
 ``pin {cores}``                                    ``{}``: keep to these cores
-``open {path, inputs, outputs, threads, options}`` ``{ms}``
+``open {path, inputs, outputs, threads, options}`` ``{ms, precision}``: the floating-point type it computes in, where it tells
 ``run {tensors}``                                  ``{tensors, ms}``
 ``bind {tensors}``                                 ``{}``: prepare these inputs for ``time``
 ``time {count, settle_ms, keep}``                  ``{samples_ms}``: so many inferences, after untimed ones for so long;
@@ -44,6 +44,10 @@ THREAD_VARIABLES = (
 )
 
 
+PRECISION_VARIABLES = ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE")
+"""What lets oneDNN multiply FP32 numbers in bfloat16 without a word; a candidate says so in its options, or doesn't do it."""
+
+
 def main(setup: dict[str, Any]) -> None:
     """Serve requests until the input ends."""
     limit_threads(setup["threads"])
@@ -66,9 +70,11 @@ def main(setup: dict[str, Any]) -> None:
 
 
 def limit_threads(threads: int) -> None:
-    """Hold every thread pool to ``threads``; has to come before NumPy is imported."""
+    """Hold every thread pool to ``threads``, and FP32 to FP32; has to come before NumPy is imported."""
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
+    for name in PRECISION_VARIABLES:
+        os.environ.pop(name, None)
     with contextlib.suppress(ValueError, AttributeError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it then ends us
 
@@ -126,7 +132,7 @@ class Service:
 
     def _open(self, tensors: Tensors, **artifact: Any) -> Answer:
         ms, self.session = timed_ms(lambda: self.runtime.open(**artifact))
-        return {"ms": ms}, {}
+        return {"ms": ms, "precision": getattr(self.session, "precision", "")}, {}
 
     def _run(self, tensors: Tensors) -> Answer:
         ms, results = timed_ms(lambda: self.session.run(tensors))

@@ -28,4 +28,4 @@ def cold_of(worker: Worker, inputs: Arrays) -> Cold:
     """The same of a worker that has just been opened and has run nothing yet; it can go on to other work."""
     opened = worker.open()
     _, first_ms = worker.run_timed(inputs)
-    return Cold(opened.load_ms, first_ms, opened.empty_mb, worker.memory()[1])
+    return Cold(opened.load_ms, first_ms, opened.empty_mb, worker.memory()[1], opened.precision)

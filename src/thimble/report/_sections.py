@@ -165,6 +165,7 @@ def _details(i: int, row: Row, study: Study, summary: Summary, prose: Prose) -> 
         "Percentiles": _percentiles(row),
         "Load": words.figure(row.load_ms, " ms"),
         "First inference": words.figure(row.first_inference_ms, " ms"),
+        "Computes in": row.precision or words.figure(None),
         words.metric_title(study.task).capitalize(): words.quality(row.quality, words.metric_unit(study.task)),
         "Drop": words.points(row.drop, words.drop_unit(study.task)),
         "Agreement with the baseline": words.percent(row.agreement) + " %" if row.agreement is not None else "",

@@ -57,6 +57,7 @@ COLUMNS: dict[str, Callable[[Row], Cell]] = {
     "peak_memory_mb": lambda row: row.memory_mb,
     "load_ms": lambda row: row.load_ms,
     "first_inference_ms": lambda row: row.first_inference_ms,
+    "precision": lambda row: row.precision,
     "efficiency": lambda row: row.efficiency,
 }
 """What each column shows, in the file's order. MB is 10^6 bytes, percentages are 0 to 100, drops are points."""

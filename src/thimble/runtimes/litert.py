@@ -6,7 +6,11 @@ This file travels alone: it imports the standard library, NumPy and ai_edge_lite
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
+
+HALF = b"reduced_precision_support"
+"""Metadata of a file that lets XNNPACK compute in FP16 where the processor can."""
 
 
 class Litert:
@@ -34,11 +38,18 @@ class Litert:
             raise ValueError(f"LiteRT takes no session options, got {', '.join(options)}")
         interpreter = Interpreter(model_path=path, num_threads=threads)
         interpreter.allocate_tensors()
-        return LitertSession(interpreter, inputs, outputs)
+        session = LitertSession(interpreter, inputs, outputs)
+        session.precision = "float32 or float16" if HALF in Path(path).read_bytes() else "float32"
+        return session
 
 
 class LitertSession:
-    """An interpreter with its tensors. Names that the model's signature lacks are taken by position, in the artifact's order."""
+    """An interpreter with its tensors. Names that the model's signature lacks are taken by position, in the artifact's order.
+
+    ``precision`` is the floating-point type that it computes FP32 operators in.
+    """
+
+    precision = "float32"
 
     def __init__(self, interpreter: Any, inputs: list[str], outputs: list[str]) -> None:
         self.interpreter = interpreter

@@ -9,11 +9,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+HALVES = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage")
+"""Switches that let it hold or multiply FP32 numbers in 16 bits."""
+
 
 class Ncnn:
     """ncnn without Vulkan. Its networks take one sample at a time: a batch is run sample by sample.
 
-    Options are the fields of ``ncnn.Option`` that are switches, such as ``use_fp16_arithmetic``, with ``0`` or ``1``.
+    Options are the fields of ``ncnn.Option`` that are switches, with ``0`` or ``1``. ``use_fp16_arithmetic``, ``use_fp16_storage``,
+    ``use_fp16_packed`` and ``use_bf16_storage`` are off unless they are given: ncnn would otherwise take FP16 by itself.
     """
 
     title: ClassVar[str] = "ncnn"
@@ -33,7 +37,7 @@ class Ncnn:
         net = ncnn.Net()
         net.opt.num_threads = threads
         net.opt.use_vulkan_compute = False
-        for name, value in options.items():
+        for name, value in {**dict.fromkeys(HALVES, "0"), **options}.items():
             if not hasattr(net.opt, name) or value not in ("0", "1"):
                 raise ValueError(f"ncnn has no switch {name}={value}; it is the name of a field of ncnn.Option, and 0 or 1")
             setattr(net.opt, name, value == "1")
@@ -41,11 +45,18 @@ class Ncnn:
         for load, file in ((net.load_param, path), (net.load_model, weights)):
             if load(file) != 0:
                 raise ValueError(f"{file} is no file of ncnn")
-        return NcnnSession(net, inputs, outputs)
+        session = NcnnSession(net, inputs, outputs)
+        session.precision = "bfloat16" if net.opt.use_bf16_storage else "float16" if any(getattr(net.opt, n) for n in HALVES) else "float32"
+        return session
 
 
 class NcnnSession:
-    """A loaded network. Names that it lacks are taken by position, in the artifact's order."""
+    """A loaded network. Names that it lacks are taken by position, in the artifact's order.
+
+    ``precision`` is the floating-point type that activations are held or multiplied in.
+    """
+
+    precision = "float32"
 
     def __init__(self, net: Any, inputs: list[str], outputs: list[str]) -> None:
         self.net = net

@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 
 
 class Openvino:
-    """The CPU device with the hint for latency: one stream, as many threads as asked.
+    """The CPU device with the hint for latency: one stream, as many threads as asked; real numbers stay in FP32.
 
-    Options are OpenVINO's properties by their own names, such as ``INFERENCE_PRECISION_HINT``.
+    Options are OpenVINO's properties by their own names. ``INFERENCE_PRECISION_HINT=bf16`` asks for bfloat16, which OpenVINO would
+    otherwise take by itself on processors that have it.
     """
 
     title: ClassVar[str] = "OpenVINO"
@@ -31,7 +32,8 @@ class Openvino:
         """A session of a ``.xml`` or ``.onnx`` file, compiled."""
         import openvino
 
-        settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads, **options}
+        settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads}
+        settings |= {"INFERENCE_PRECISION_HINT": "f32", **options}
 
         def compiled(**more: Any) -> Any:
             return openvino.Core().compile_model(path, "CPU", {**settings, **more})
@@ -44,7 +46,7 @@ class OpenvinoSession:
 
     def __init__(self, compiled: Callable[..., Any], inputs: list[str], outputs: list[str]) -> None:
         model = compiled()
-        self.compiled, self.request = compiled, model.create_infer_request()
+        self.compiled, self.request, self.precision = compiled, model.create_infer_request(), _precision(model)
         self.inputs = _matched(inputs, model.inputs, "inputs")
         self.outputs = _matched(outputs, model.outputs, "outputs")
 
@@ -81,6 +83,19 @@ class OpenvinoSession:
     def close(self) -> None:
         """Let go of the model."""
         self.request = None
+
+
+PRECISIONS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "f64": "float64"}
+MULTIPLYING = ("Convolution", "Deconvolution", "FullyConnected", "MatMul", "RNNSeq", "RNNCell", "ScaledDotProductAttention")
+
+
+def _precision(model: Any) -> str:
+    """The floating-point types of the layers that multiply, from the compiled graph; of the hint where all are integers."""
+    told = [op.get_rt_info() for op in model.get_runtime_model().get_ops()]
+    found = {str(one["runtimePrecision"].value) for one in told if str(one["layerType"].value) in MULTIPLYING}
+    floats = sorted(PRECISIONS[name] for name in found if name in PRECISIONS)
+    hint = model.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    return ", ".join(floats) or PRECISIONS.get(hint, hint)
 
 
 def _matched(ours: list[str], ports: list[Any], what: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Pytorch:
         if options:
             raise ValueError(f"PyTorch takes no session options, got {', '.join(options)}")
         torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision("highest")
         if torch.get_num_interop_threads() != 1:
             torch.set_num_interop_threads(1)
         exported = Path(path).suffix == ".pt2"
@@ -48,11 +49,14 @@ class Pytorch:
 
 
 class PytorchSession:
-    """An opened module; its inputs are given by position, in the artifact's order."""
+    """An opened module; its inputs are given by position, in the artifact's order.
+
+    ``precision`` is the floating-point type that FP32 numbers are multiplied in.
+    """
 
     def __init__(self, module: Any, inputs: list[str], outputs: list[str], numbers: list[bool] | None = None) -> None:
         self.module, self.inputs, self.outputs = module, inputs, outputs
-        self.numbers = numbers or []
+        self.numbers, self.precision = numbers or [], _precision()
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Outputs by name for inputs by name."""
@@ -92,6 +96,17 @@ class PytorchSession:
     def close(self) -> None:
         """Let go of the module."""
         self.module = None
+
+
+def _precision() -> str:
+    """The floating-point type that FP32 numbers are multiplied in, as torch tells it: oneDNN can be set to take bfloat16."""
+    import torch
+
+    parts = [getattr(torch.backends.mkldnn, name, None) for name in ("matmul", "conv")]
+    told = {getattr(part, "fp32_precision", "ieee") for part in parts} - {"none", "ieee"}
+    if torch.get_float32_matmul_precision() == "medium" or "bf16" in told:
+        return "bfloat16"
+    return ", ".join(sorted(map(str, told))) or "float32"
 
 
 def _array(tensor: Any) -> Any:

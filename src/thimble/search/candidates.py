@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from thimble.core.model import TORCH
+from thimble.core.processor import features
 from thimble.core.recipe import Recipe, parse_recipe
 from thimble.core.registry import METRICS, STEPS
 from thimble.core.step import step_name
@@ -15,8 +16,8 @@ from thimble.core.step import step_name
 @dataclass(frozen=True)
 class Situation:
     """What decides which recipes can apply: the source's format, how many samples there are to train on (0: none), the
-    metric, a student, what opens the source as it is (by default the format's own), and what is installed (`installed`
-    tells of a module).
+    metric, a student, what opens the source as it is (by default the format's own), what is installed (`installed` tells
+    of a module), and whether the processor multiplies bfloat16.
     """
 
     format: str
@@ -25,6 +26,7 @@ class Situation:
     student: str | None = None
     runtime: str | None = None
     installed: Callable[[str], bool] = lambda module: importlib.util.find_spec(module) is not None
+    bfloat16: bool = field(default_factory=lambda: bool({"avx512_bf16", "amx_bf16"} & set(features())))
 
 
 TYPES = (
@@ -69,6 +71,9 @@ def prospects(situation: Situation) -> tuple[Recipe, ...]:
         found.append(_made("openvino-int8-nncf", _chain(onnx, "nncf_quantize()"), "openvino", "static INT8 by NNCF, in OpenVINO"))
     if openvino:
         found.append(_made("openvino", onnx, "openvino", "FP32 in OpenVINO"))
+        if situation.bfloat16:
+            hint = (("INFERENCE_PRECISION_HINT", "bf16"),)
+            found.append(Recipe("openvino-bf16", parse_recipe(onnx), "openvino", hint, "bfloat16 in OpenVINO"))
         found.append(_made("openvino-int8", _chain(onnx, TYPES[0][1]), "openvino", "static INT8 in OpenVINO"))
     if situation.format == TORCH:
         found.append(_made("int8-static", "fx_quantize_static()", "pytorch", "static INT8 in PyTorch, FX graph mode"))
