@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thimble.api._beside import Beside, beside
 from thimble.api.lab import available_cores
 from thimble.api.options import check
 from thimble.api.request import Apply
@@ -21,6 +22,7 @@ from thimble.core.registry import RUNTIMES, STEPS
 from thimble.core.seen import SEEN, digests_of, read_seen, write_seen
 from thimble.core.step import Progress, Step, step_name, step_text
 from thimble.core.study import Size, StepRecord
+from thimble.core.subject import Subject
 from thimble.core.task import SPLITS, ModelSpec
 from thimble.core.values import first_line
 from thimble.formats import describe
@@ -57,7 +59,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Applied:
-    """The artifact in ``folder``, what opens it, what must be shipped, and how it came about, the model as given first."""
+    """The artifact in ``folder``, what opens it, what must be shipped, how it came about, the model as given first, and what it is
+    beside the file that was quantized."""
 
     folder: Path
     recipe: str
@@ -65,6 +68,7 @@ class Applied:
     artifact: Artifact
     size: Size
     changes: tuple[Change, ...]
+    beside: Beside | None = None
 
 
 def apply(options: Apply, out: Path | str, listen: Listen | None = None, store: Store | None = None) -> Applied:
@@ -90,7 +94,9 @@ def apply(options: Apply, out: Path | str, listen: Listen | None = None, store: 
         seen = (digests_of(task, built.splits) if task else frozenset()) | read_seen(options.model)
         artifact = _placed(built, out, task, seen)
         size = _weighed(building, built, out)
-    return Applied(out, wanted.text, wanted.runtime, artifact, size, _changes(options, opened, built, wanted, building))
+        _telling(listen, "a short look at its speed", 0.95, 1.0)(0.0, "")
+        found = beside(building, built, opened, Subject("after", out, artifact, wanted.runtime, source.threads), task)
+    return Applied(out, wanted.text, wanted.runtime, artifact, size, _changes(options, opened, built, wanted, building), found)
 
 
 def check_replaceable(out: Path) -> None:

@@ -67,19 +67,23 @@ def told(applied: Applied) -> list[str]:
     size = applied.size
     counts = (("parameters", size.parameters), ("MACs", size.macs))
     said = [f"{size.bytes / MB:.3g} MB ({size.deflated_bytes / MB:.3g} deflated)", *(f"{_count(n)} {name}" for name, n in counts if n)]
-    lines += ["", *_hardly(applied), f"{applied.folder}: {', '.join(said)}", f"  {applied.artifact.main}, for {_title(applied.runtime)}"]
-    return [*lines, f"  next: thimble measure {applied.folder}" + _hint(applied)]
+    lines += ["", f"{applied.folder}: {', '.join(said)}", f"  {applied.artifact.main}, for {_title(applied.runtime)}"]
+    return [*lines, f"  next: thimble measure {applied.folder}" + _hint(applied), *_beside(applied)]
 
 
-def _hardly(applied: Applied) -> list[str]:
-    """A line on an artifact that is not smaller than the file it was made of, or hardly so."""
-    before, now = applied.changes[0].bytes, applied.size.bytes
-    if not before or len(applied.changes) == 1 or now < HARDLY * before:
+def _beside(applied: Applied) -> list[str]:
+    """The last line: size and speed beside the file that was quantized, and in plain words where one of them disappoints."""
+    found = applied.beside
+    if found is None:
         return []
-    said = "hardly smaller" if now < before else "larger"
+    share, speed = applied.size.bytes / found.bytes, found.speedup
     computed = any("computed in the graph" in str(change.notes.get("normalised")) for change in applied.changes)
-    why = "; that file computes its weights, and this one stores them" if computed and now > before else ""
-    return [f"It is {said} than {applied.changes[0].text}: {now / MB:.3g} MB against {before / MB:.3g}{why}."]
+    why = " (that file computes its weights, this one stores them)" if computed and share > 1 else ""
+    words = [] if share < HARDLY else ["hardly smaller" if share < 1 else f"larger{why}"]
+    words += ["slower"] if speed and speed.high < 1 else ["not proven faster"] if speed and speed.low <= 1 else []
+    times = f"{speed.value:.2f}x ({speed.low:.2f}-{speed.high:.2f}) as fast" if speed else f"its speed was not measured ({found.reason})"
+    said = f"beside {found.name}: {share:.0%} of its size, {times}"
+    return [f"{said}{': it is ' if words else ''}{' and '.join(words)}"]
 
 
 def _lines(change: Change, before: Change | None) -> list[str]:
