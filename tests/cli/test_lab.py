@@ -25,6 +25,7 @@ def lab(tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
         (["--model", "nowhere:net"], "torchvision:NAME"),
         (["--data", "mnist"], "imagefolder:DIR"),
         (["--data", "imagefolder:/no/such/folder"], "there is no folder"),
+        (["--only", " , "], "names nothing"),
         (["--only", "onnx,onxx"], "did you mean 'onnx'"),
         (["--weights", "/no/such/file.pt"], "no weights file"),
         (["--weights", __file__], "no weights file"),

@@ -1,5 +1,6 @@
 """Files with random damage: each opens, or is refused in one line; nothing else ever escapes."""
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -80,14 +81,14 @@ def test_a_file_that_the_system_refuses_is_not_called_damaged(name: str, tmp_pat
     save, read = KINDS[name]
     path = tmp_path / name
     save(path)
-    opened = Path.open
+    opened = os.open
 
-    def refusing(self: Path, *arguments: Any, **options: Any) -> Any:
-        if self.name == name:
-            raise PermissionError(13, "Permission denied", str(self))
-        return opened(self, *arguments, **options)
+    def refusing(file: Any, *arguments: Any, **options: Any) -> Any:
+        if file == path:
+            raise PermissionError(13, "Permission denied", str(file))
+        return opened(file, *arguments, **options)
 
-    monkeypatch.setattr(Path, "open", refusing)
+    monkeypatch.setattr(os, "open", refusing)
     with pytest.raises(ThimbleError, match="can't be read: Permission denied") as caught:
         read(path)
     assert "damaged" not in str(caught.value)

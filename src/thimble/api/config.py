@@ -19,6 +19,7 @@ from thimble.api._forms import relative
 from thimble.api.options import Asked, built, flat, option_of, options_of
 from thimble.api.request import Fit, Folder
 from thimble.core.errors import BadInput, CannotWrite, UnknownName
+from thimble.core.paths import contents
 from thimble.core.values import first_line
 
 NAME = "study.toml"
@@ -67,7 +68,7 @@ def fit_of(values: Mapping[str, Any], source: str | None = None) -> Fit:
 def read_values(path: Path) -> dict[str, Any]:
     """The keys that a ``study.toml`` sets, checked one by one, its relative paths seen from the current folder."""
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(contents(path).decode("utf-8"))
     except OSError as error:
         raise BadInput(f"{path} can't be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -11,6 +11,7 @@ from thimble.api.options import check, check_against
 from thimble.api.request import Fit
 from thimble.api.resolve import matched, trainable
 from thimble.core.errors import LimitsNotMet, OutOfTime
+from thimble.core.patience import within
 
 if TYPE_CHECKING:
     from thimble.core.study import Study
@@ -33,7 +34,7 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
 
     clock = Clock(options.budget, time.monotonic())
     try:
-        with working(plan(options), Path(out), listen or (lambda event: None), store) as work:
+        with within(options.budget), working(plan(options), Path(out), listen or (lambda event: None), store) as work:
             write_config(options, Path(out))
             Search(work, clock).run()
     except OutOfTime:

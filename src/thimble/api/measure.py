@@ -50,8 +50,10 @@ def measure(artifacts: Sequence[str], options: Measure | None = None, progress: 
     check(options)
     for name in options.probes:
         PROBES.get(name)
-    with tempfile.TemporaryDirectory(prefix="thimble-") as folder, reserve():
-        return _Measurement(artifacts, options, Path(folder), progress).carried_out()
+    with tempfile.TemporaryDirectory(prefix="thimble-") as folder:
+        opened = _Measurement(artifacts, options, Path(folder), progress)
+        with reserve():  # not while files of strangers are opened, which may take their time
+            return opened.carried_out()
 
 
 def compare(first: str, second: str, options: Compare | None = None, progress: Progress = silent) -> Verdict:

@@ -19,17 +19,13 @@ from thimble.core.registry import RUNTIMES
 from thimble.core.subject import Subject
 from thimble.core.task import ModelSpec
 from thimble.core.values import File, fitting
-from thimble.formats import check_main, describe, format_of, formats
+from thimble.formats import check_main, describe, format_named, format_of, formats
 
 if TYPE_CHECKING:
     from thimble.core.task import Arrays, Task
     from thimble.devices.process import Worker
     from thimble.engine.build import Building
     from thimble.engine.process import StepsProcess
-
-
-HOLDING_CODE = ("pt2", "torchscript")
-"""Formats whose files hold code, which opening them could run."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +67,19 @@ def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[
 
 
 def look_through(folder: Path, artifact: Artifact, process: StepsProcess) -> None:
-    """Raise `BadInput` where opening an artifact's file could run code that it holds. Call it before anything opens the file."""
+    """Raise `BadInput` where opening an artifact's file could do more than compute. Call it before anything opens the file.
+
+    Every artifact folder and study of a stranger comes through here; the check itself is `thimble.models.look_through`.
+    """
     from thimble.engine.requests import Request
 
     main = folder / artifact.main
-    if artifact.format in HOLDING_CODE or format_of(main) in HOLDING_CODE:
-        process.ask(Request("", "", ModelSpec(str(main)), None, look_through=str(main.resolve())))
+    for file in (main, *(main.with_suffix(suffix) for suffix in getattr(format_named(artifact.format), "BESIDE", ()))):
+        if not file.resolve().is_relative_to(folder.resolve()):
+            raise BadInput(f"{file} leads outside the artifact's folder; it was not opened")
+    if not main.is_file():
+        raise BadInput(f"{folder} lacks {artifact.main}, which its {MANIFEST} names")
+    process.ask(Request("", "", ModelSpec(str(main)), None, look_through=(str(main.resolve()), artifact.format)))
 
 
 def known_suffixes() -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from thimble.core.errors import BadInput
+from thimble.core.paths import contents
 from thimble.core.preprocess import CHANNELS, Preprocess
 from thimble.core.reading import converted, decoded
 from thimble.core.values import File, TensorSpec
@@ -53,7 +54,7 @@ def read_manifest(folder: Path) -> Artifact:
     """Read ``artifact.json``; raises `BadInput` where it is absent, malformed, or points outside its folder."""
     path = folder / MANIFEST
     try:
-        data = path.read_bytes()
+        data = contents(path)
     except FileNotFoundError as error:
         raise BadInput(f"{folder} is no artifact: it has no {MANIFEST}") from error
     except OSError as error:

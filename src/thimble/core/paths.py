@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+from io import BufferedReader
 from pathlib import Path
 
 from thimble.core.errors import BadInput
@@ -10,6 +13,26 @@ from thimble.core.text import brief, is_text
 
 LONGEST = 255
 """Bytes of a name, on every file system that matters."""
+
+
+def contents(path: Path) -> bytes:
+    """The bytes of a plain file. Raises `OSError`, whose ``strerror`` says so, for a pipe, a device or a folder: some never end."""
+    with opened(path) as file:
+        return file.read()
+
+
+def opened(path: Path) -> BufferedReader:
+    """A plain file, open for reading; raises as `contents` does, and never waits for another end."""
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(file).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(file)
+        kind = next((words for test, words in _KINDS if test(mode)), "no plain file")
+        raise OSError(errno.EINVAL, f"it is {kind}", str(path))
+    return os.fdopen(file, "rb")
+
+
+_KINDS = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISDIR, "a folder"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
 
 
 def user_path(text: str | Path) -> Path:

@@ -12,6 +12,7 @@ import msgspec
 
 from thimble.core.errors import BadInput
 from thimble.core.evidence import check_notes, check_probe
+from thimble.core.paths import contents
 from thimble.core.reading import converted, decoded
 from thimble.core.values import first_line, listed
 
@@ -24,11 +25,11 @@ def read(file: Path) -> Study:
     from thimble.core.study import SCHEMA, Study
 
     try:
-        head = decoded(file.read_bytes(), file, "study")
+        head = decoded(contents(file), file, "study")
     except FileNotFoundError as error:
         raise BadInput(f"there is no study at {file}") from error
     except (OSError, ValueError) as error:
-        raise BadInput(f"{file} can't be read: {first_line(error)}") from error
+        raise BadInput(f"{file} can't be read: {getattr(error, 'strerror', None) or first_line(error)}") from error
     schema = head.get("schema") if isinstance(head, dict) else None
     if schema != SCHEMA:
         raise BadInput(f"{file} has schema {schema if isinstance(schema, int) else 'none'}; this version reads schema {SCHEMA}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from thimble.core.errors import BadInput
+from thimble.core.paths import opened
 from thimble.core.text import brief
 
 MB = 1_000_000
@@ -72,7 +73,7 @@ class File:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, read in blocks."""
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -90,8 +91,13 @@ def listed(names: Iterable[str], limit: int = 8) -> str:
 
 
 def first_line(error: object) -> str:
-    """The first line of an error's text that says something, or the error's type where it says nothing."""
+    """The first line of an error's text that says something, or the error's type where it says nothing.
+
+    A library's advice to load a file without its safeguards is left out.
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if any(word in line for line in lines for word in ("weights_only", "Weights only", "allow_pickle", "safe_globals")):
+        return "it holds more than plain numbers, and loading it could run code"
     return lines[0] if lines else type(error).__name__
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from thimble.core.errors import BadInput
+from thimble.core.paths import contents
 from thimble.core.text import is_text
 from thimble.core.values import digest_of, listed
 from thimble.fetch.cache import cache_folder
@@ -106,7 +107,7 @@ def _looked_at(path: str, known: _Seen | None) -> _Seen:
         stat = os.stat(path)  # noqa: PTH116
         if known is not None and (known.bytes, known.changed_ns) == (stat.st_size, stat.st_mtime_ns):
             return known
-        content = Path(path).read_bytes()
+        content = contents(Path(path))
     except OSError as error:
         raise BadInput(f"{path} can't be read: {error.strerror}") from error
     return _Seen(stat.st_size, stat.st_mtime_ns, hashlib.sha256(content).hexdigest()[:24], _problem(content))

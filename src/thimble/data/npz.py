@@ -82,7 +82,10 @@ def _read(path: Path, argument: str) -> tuple[_Raw, dict[str, Any]]:
         with np.load(path, allow_pickle=False) as archive:
             for key in archive.files:
                 if key in ("labels", "metric") or _KEY.fullmatch(key):
+                    _check_member(archive, key, path)
                     found[key] = archive[key]
+    except BadInput:
+        raise
     except Exception as error:  # a damaged file fails in as many ways as there are bytes
         why = "it holds Python objects, which are not loaded" if "allow_pickle" in str(error) else foreign(error)
         raise BadInput(f"{path} can't be read: {why}") from error
@@ -96,6 +99,29 @@ def _read(path: Path, argument: str) -> tuple[_Raw, dict[str, Any]]:
     if not any(kind == "x" for kind, _, _ in raw):
         raise BadInput(f"{path} has no x, x_train or x_NAME; it has {listed(found) or 'no arrays that are known here'}")
     return raw, {key: found[key] for key in ("labels", "metric") if key in found}
+
+
+def _check_member(archive: Any, key: str, path: Path) -> None:
+    """Raise `BadInput` for a member whose header tells of more numbers than it holds: room for them is made before they are read."""
+    from math import prod
+
+    from numpy.lib import format as npy
+
+    member = next((one for one in archive.zip.infolist() if one.filename == f"{key}.npy"), None)
+    if member is None:
+        return
+    with archive.zip.open(member) as file:
+        try:
+            version = npy.read_magic(file)
+            read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
+            shape, _, dtype = read(file) if read else ((), False, None)
+        except ValueError:  # no header at all: told where the array is missed
+            return
+        held = member.file_size - file.tell()
+    if dtype is not None and not dtype.hasobject and prod(shape) * dtype.itemsize > held:
+        raise BadInput(
+            f"{path}: {key} says that its shape is {shape}, and the file holds {held:,} bytes for it; it is truncated or damaged"
+        )
 
 
 def _checked(array: NDArray[Any], key: str, path: Path) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from thimble.core.errors import MissingExtra, RuntimeFailed
 from thimble.core.model import renamed
 from thimble.core.registry import RUNTIMES
 from thimble.core.subject import Subject
+from thimble.core.values import first_line
 from thimble.devices import worker
 from thimble.devices.processor import cores_for
 
@@ -197,7 +198,7 @@ class Worker:
         missing = answer["module"] if answer["type"] == "ModuleNotFoundError" else None
         if runtime.extra and missing and missing.split(".")[0] in {name.split(".")[0] for name in runtime.needs}:
             return MissingExtra(missing, runtime.extra)
-        return RuntimeFailed(f"{self.subject.name}: {runtime.title} can't {do} {self.subject.artifact.main}: {answer['error']}")
+        return RuntimeFailed(f"{self.subject.name}: {runtime.title} can't {do} {self.subject.artifact.main}: {first_line(answer['error'])}")
 
     def _failure(self, do: str, late: bool) -> RuntimeFailed:
         """What a dead process leaves: its signal or exit status, and the last line it wrote."""

@@ -48,14 +48,14 @@ class _Bench:
 
     def carry_out(self, request: Request) -> dict[str, Any]:
         """Do what is asked, keep it in the store, and tell what there is to know of it."""
-        import torch
-
         if request.weigh is not None:
             folder = Path(request.weigh)
             return {"size": msgspec.to_builtins(measure_size(folder, read_manifest(folder)))}
         if request.look_through is not None:
-            look_through(Path(request.look_through))
+            look_through(Path(request.look_through[0]), request.look_through[1])
             return {}
+        import torch
+
         torch.set_num_threads(request.threads)
         with contextlib.suppress(RuntimeError):  # set before; PyTorch's runtime asks for one, and too late once work was shared
             torch.set_num_interop_threads(1)

@@ -15,6 +15,7 @@ import msgspec
 
 from thimble.core import errors
 from thimble.core.errors import OutOfTime, StepFailed, ThimbleError
+from thimble.core.patience import SAMPLE_S
 from thimble.core.step import Progress, silent
 from thimble.engine.requests import Request
 
@@ -101,6 +102,9 @@ class StepsProcess:
 
     def _crashed(self, child: subprocess.Popen[bytes]) -> StepFailed:
         code = child.wait()
+        if code == -signal.SIGALRM:
+            self.stop()
+            return StepFailed(f"the model gave no answer for one sample within {SAMPLE_S:g} s, and its process was ended")
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         if code == -signal.SIGKILL:
             how += " (out of memory?)"

@@ -29,4 +29,4 @@ class Request:
     threads: int = 1
     features: tuple[str, ...] = ()
     weigh: str | None = None
-    look_through: str | None = None
+    look_through: tuple[str, str] | None = None

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from thimble.core.errors import BadInput
+from thimble.core.paths import opened
 
 _GROWTH = 50
 """How many times its own size an archive may unpack to. Weights hardly compress; arrays of zeros do, hence the slack."""
@@ -17,7 +18,7 @@ _FREE = 1_000_000_000
 def readable(path: Path) -> BinaryIO:
     """The file, open for reading. Raises `BadInput` where the system refuses: that says nothing of what the file holds."""
     try:
-        return path.open("rb")
+        return opened(path)
     except OSError as error:
         raise BadInput(f"{path} can't be read: {error.strerror}") from error
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from thimble.core.errors import BadInput, ThimbleError, UnknownName
-from thimble.core.paths import user_path
-from thimble.core.values import listed
+from thimble.core.errors import BadInput, OutOfTime, ThimbleError, UnknownName
+from thimble.core.paths import contents, user_path
+from thimble.core.patience import returning
+from thimble.core.values import first_line, listed
 
 
 def import_user_file(path: Path) -> ModuleType:
@@ -27,7 +28,7 @@ def import_user_file(path: Path) -> ModuleType:
     """
     path = user_path(path).resolve()
     try:
-        source = path.read_bytes()
+        source = contents(path)
     except OSError as error:
         raise BadInput(f"{path} can't be read: {error.strerror}") from error
     name = f"thimble_user_{path.stem}_{hashlib.sha256(source).hexdigest()[:12]}"
@@ -42,10 +43,11 @@ def import_user_file(path: Path) -> ModuleType:
         sys.path.append(str(path.parent))
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with returning(f"importing {path.name}"):
+            spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt | OutOfTime):
             raise
         raise BadInput(f"{path} can't be imported: {foreign(error, path)}") from error
     return module
@@ -71,8 +73,11 @@ def user_function(text: str) -> tuple[Callable[..., Any], Path]:
     return function, path
 
 
-def called(function: Callable[..., Any], text: str, path: Path) -> Any:
-    """What the user's function returns, called without arguments; its errors become `BadInput` in one line."""
+def called(function: Callable[..., Any], text: str, path: Path, most_s: float | None = None) -> Any:
+    """What the user's function returns, called without arguments; its errors become `BadInput` in one line.
+
+    One that has not returned after ``most_s`` is ended with `BadInput`, or with `OutOfTime` where the command's time is over.
+    """
     required = [
         name
         for name, one in inspect.signature(function).parameters.items()
@@ -81,9 +86,12 @@ def called(function: Callable[..., Any], text: str, path: Path) -> Any:
     if required:
         raise BadInput(f"{text} needs {listed(required)}; it must be callable without arguments")
     try:
-        return function()
+        with returning("the function", most_s):
+            return function()
     except KeyboardInterrupt:
         raise
+    except OutOfTime as error:
+        raise OutOfTime(f"{text}: {error}") from error
     except ThimbleError as error:
         raise BadInput(f"{text}: {error}") from error
     except BaseException as error:
@@ -92,8 +100,7 @@ def called(function: Callable[..., Any], text: str, path: Path) -> Any:
 
 def foreign(error: BaseException, path: Path | None = None) -> str:
     """``TypeError: its first line``, with the last line of ``path`` that it came through."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    text = f"{type(error).__name__}: {first_line(error)}" if str(error).strip() else type(error).__name__
     numbers = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if path and Path(frame.filename) == path.resolve()]
     return f"{text} (line {numbers[-1]})" if numbers else text
 

@@ -108,7 +108,7 @@ def format_of(path: Path) -> str | None:
     for name, suffixes in formats().items():
         if path.suffix.lower() in suffixes:
             holds = getattr(format_named(name), "holds", None)
-            if holds is None or holds(path):
+            if holds is None or (path.is_file() and holds(path)):
                 return name
     return None
 

@@ -19,7 +19,6 @@ from thimble.models._artifact import ArtifactFile
 from thimble.models._inputs import check_single, head_of, remarks
 from thimble.models._intake import clean_onnx
 from thimble.models._pt2_check import check_pt2
-from thimble.models.torchscript import check_torchscript
 
 __all__ = [
     "ModelSource",
@@ -52,7 +51,8 @@ class ModelSource(Protocol):
 
     ``open`` gives a model in evaluation mode; a source of files puts them into ``folder``, its main one called
     ``model.*``. A source may have ``declared(spec)``: the inputs as far as they are known before the
-    model runs. ``identity`` is what decides the result besides the specification's own fields (JSON values).
+    model runs. A source of files has ``look_through(path)``, which raises `BadInput` where opening a file could do more
+    than compute; without it none is opened. ``identity`` is what decides the result besides the specification's own fields (JSON values).
     """
 
     title: ClassVar[str]
@@ -161,12 +161,19 @@ def changeable(text: str) -> str:
     return entry_format(text)
 
 
-def look_through(path: Path) -> None:
-    """Raise `BadInput` where opening a file could run code that it holds, or touch other files."""
-    if format_of(path) == "torchscript":
-        check_torchscript(path)
-    else:
-        check_pt2(path)
+def look_through(path: Path, format: str) -> None:
+    """The one door for files that a runtime or a reader opens, wherever they come from.
+
+    Raises `BadInput` where opening a file could run code that it holds, touch other files, or crash its reader; and for a format
+    that has no such check. A file that is another format's by its contents passes that one's check, too.
+    """
+    if not path.is_file():
+        raise BadInput(f"there is no model at {path}")
+    for name in dict.fromkeys((format, format_of(path) or format)):
+        look = getattr(MODELS.get(name)(), "look_through", None) if name in MODELS.names() else None
+        if look is None:
+            raise BadInput(f"{path} is of the format {name!r}, whose files can't be checked; it was not opened")
+        look(path)
 
 
 def _source_of(spec: ModelSpec) -> ModelSource:

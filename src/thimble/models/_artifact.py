@@ -52,7 +52,8 @@ class ArtifactFile:
         return Model(self._name, folder, inputs, tuple(answer), {"output_shapes": shapes, "unchanged": self.unchanged})
 
     def look_through(self, path: Path) -> None:
-        """Raise `BadInput` where opening the file could do more than compute. Most formats hold no code."""
+        """Raise `BadInput` where opening the file could do more than compute: every format has a check of its own."""
+        raise NotImplementedError
 
     def declared(self, spec: ModelSpec) -> tuple[TensorSpec, ...]:
         """The inputs as the file has them; none where it can't be read here."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from thimble.core.errors import BadInput
 from thimble.core.model import TORCH, Model, example_inputs, named_outputs
+from thimble.core.patience import SAMPLE_S, killed_after
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, fitting, listed
 from thimble.fetch.user_file import foreign
@@ -170,7 +171,7 @@ def trial(network: nn.Module, inputs: tuple[TensorSpec, ...], batch: int) -> dic
 
     given = example_inputs(Model(TORCH, network, inputs, ()), batch)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), killed_after(SAMPLE_S):
             answer = network(*given)
     except Exception as error:  # the network is somebody's own code
         raise _RefusedError(foreign(error)) from error

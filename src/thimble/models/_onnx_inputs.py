@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from thimble.core.errors import BadInput
+from thimble.core.patience import SAMPLE_S, killed_after
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, listed
 from thimble.models._inputs import agreed_inputs, shape_text
@@ -106,7 +107,8 @@ def sized_inputs(inputs: tuple[TensorSpec, ...], answer: Answer) -> tuple[tuple[
     first: Exception | None = None
     for sized in _proposals(inputs):
         try:
-            return sized, answer(sized)
+            with killed_after(SAMPLE_S):
+                return sized, answer(sized)
         except Exception as error:  # ONNX Runtime's errors have no common base
             first = first or error
     assert first is not None

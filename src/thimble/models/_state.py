@@ -64,7 +64,7 @@ def _read_pickle(path: Path) -> Any:
         return unpickled(path)
     except UnpicklingError as error:
         if DAMAGED in str(error) or "Unsupported operand" in str(error):
-            raise BadInput(f"{path} is no weights file that PyTorch can read, or it is damaged ({foreign(error)})") from error
+            raise BadInput(f"{path} is no weights file that PyTorch can read, or it is damaged") from error
         raise BadInput(
             f"{path} holds more than tensors and would run code when loaded, so it was not; "
             "save the weights alone with torch.save(model.state_dict(), FILE)"
@@ -142,7 +142,7 @@ def load_state(network: nn.Module, state: dict[str, Tensor], source: Path | str)
         *([f"lacks {listed(missing, 3)}"] if missing else []),
         *([f"has {listed(unexpected, 3)}, which the model lacks"] if unexpected else []),
         *(f"{name} is {_shape(state[name])}, not {_shape(own[name])}" for name in misshaped[:2]),
-        *(f"{name} is complex, and would lose its imaginary part" for name in own if _narrows(state.get(name), own[name])),
+        *(f"has complex numbers in {name}, whose imaginary part would be lost" for name in own if _narrows(state.get(name), own[name])),
     ]
     if problems:
         raise BadInput(f"{source} does not fit this model: it {'; '.join(problems)}")

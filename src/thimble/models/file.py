@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from thimble.core.errors import BadInput
 from thimble.core.model import Model
 from thimble.core.paths import user_path
+from thimble.core.patience import BUILDING_S
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, sha256_of
@@ -89,7 +90,7 @@ def _network(spec: ModelSpec) -> tuple[nn.Module, tuple[TensorSpec, ...]]:
     function, path = user_function(spec.spec)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
-        network = called(function, spec.spec, path)
+        network = called(function, spec.spec, path, BUILDING_S)
     if not isinstance(network, torch.nn.Module):
         raise BadInput(f"{spec.spec} returned a {type(network).__name__}, not an nn.Module")
     if spec.weights == "imagenet":

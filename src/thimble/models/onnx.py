@@ -54,6 +54,10 @@ class Onnx:
         values = spec.values or {}
         return tuple(replace(one, value=values.get(one.name)) for one in declared_inputs(proto, path))
 
+    def look_through(self, path: Path) -> None:
+        """Raise `BadInput` where it reads other files than those of its folder, or is damaged."""
+        read_onnx(path)
+
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:
         """Unknown: the file doesn't say."""
         return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from thimble.models._artifact import ArtifactFile
+from thimble.models._plain import check_openvino
 
 
 class Openvino(ArtifactFile):
@@ -18,3 +20,7 @@ class Openvino(ArtifactFile):
         "is OpenVINO's own file, which no technique here changes. Give the ONNX file that it was made of: nncf_quantize "
         "gives OpenVINO INT8 from there"
     )
+
+    def look_through(self, path: Path) -> None:
+        """Raise `BadInput` where it defines entities, or names data that its ``.bin`` file lacks."""
+        check_openvino(path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from thimble.models._artifact import ArtifactFile
+from thimble.models._plain import check_flatbuffer
 
 
 class Ort(ArtifactFile):
@@ -17,3 +19,7 @@ class Ort(ArtifactFile):
     unchanged: ClassVar[str] = (
         "is ONNX Runtime's own file, whose graph is frozen: no technique changes it. Give the ONNX file that it was made of"
     )
+
+    def look_through(self, path: Path) -> None:
+        """Raise `BadInput` where it is another format's, which ONNX Runtime would read by other rules."""
+        check_flatbuffer(path, b"ORTM", self.title)

@@ -48,6 +48,10 @@ class Pt2:
             return model.becoming(plain, operators=f"kept as operators: {foreign(error)}")
         return model.becoming(plain, operators="kept as operators: as modules it gave other outputs")
 
+    def look_through(self, path: Path) -> None:
+        """Raise `BadInput` where opening it would run code."""
+        check_pt2(path)
+
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:
         """Unknown: the archive doesn't say."""
         return None

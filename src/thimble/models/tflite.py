@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from thimble.models._artifact import ArtifactFile
+from thimble.models._plain import check_tflite
 
 
 class Tflite(ArtifactFile):
@@ -18,3 +20,7 @@ class Tflite(ArtifactFile):
         "is a LiteRT file, which no technique here changes: quantizing it needs its float source. Give the PyTorch code "
         "or the ONNX file that it was made of"
     )
+
+    def look_through(self, path: Path) -> None:
+        """Raise `BadInput` where it is another format's, or keeps tensors in other files."""
+        check_tflite(path)
