@@ -18,7 +18,7 @@ _PUBLIC = {
     "Apply": "thimble.api.request",
     "apply": "thimble.api.apply",
     "listing": "thimble.api.listing",
-    "Limits": "thimble.core.study",
+    "Limits": "thimble.core.limit",
     "Study": "thimble.core.study",
     "read_study": "thimble.core.study",
     "Summary": "thimble.core.summary",

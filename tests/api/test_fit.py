@@ -20,10 +20,11 @@ from thimble.core.step import step_text
 from thimble.core.study import Limits, Quality, Study
 from thimble.core.task import TaskSpec
 from thimble.data import open_task
+from thimble.decide.limits import hopeless
 from thimble.engine.forecast import Forecast
 from thimble.engine.store import Store
 from thimble.search.candidates import Situation, prospects, trained_longer
-from thimble.search.policy import hopeless, shortlist
+from thimble.search.policy import shortlist
 from thimble.study.observing import Beginning, Watch
 from thimble.study.resuming import earlier
 

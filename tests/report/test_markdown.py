@@ -120,7 +120,7 @@ def test_candidates_with_the_same_verdict_stand_together(page):
 
 def test_limits_and_their_verdicts(page):
     text = page(row("a", limits={"drop": "met", "latency": "not proven"}), chosen="a", limits=Limits(max_drop=1.0, max_latency=5.0))
-    assert "Limits: lose at most 1 point and at most 5 ms; the least latency wins. Of `a`: drop met, latency not proven." in text
+    assert "Limits: a drop of at most 1 point and at most 5 ms; the least latency wins. Of `a`: drop met, latency not proven." in text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from thimble.core.study import Candidate, Limits, Study
-from thimble.search.policy import Build, Close, Lengthen, Mix, Skip, hopeless, mixed_name, nearest, propose, shortlist
+from thimble.decide.limits import hopeless, nearest
+from thimble.search.policy import Build, Close, Lengthen, Mix, Skip, mixed_name, propose, shortlist
 
 MIXED = "to_onnx() + onnx_rank_layers() + onnx_quantize_mixed(1)"
 PRUNED = "prune_channels({}, round_to=16) + finetune(2, taught=0.5) + to_onnx() + onnx_quantize_static()"

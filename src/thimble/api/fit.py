@@ -75,8 +75,8 @@ def plan(options: Fit) -> Plan:
 
 def confirmed(study: Study) -> None:
     """Raise `LimitsNotMet` unless the study's choice is proven to meet its limits: what fails, by how much, and the nearest."""
+    from thimble.decide.limits import nearest
     from thimble.decide.summarize import summarize
-    from thimble.search.policy import nearest
 
     summary = summarize(study)
     if summary.met:

@@ -6,18 +6,16 @@ The command line, ``study.toml`` and the Python functions share them.
 from __future__ import annotations
 
 import dataclasses
-import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass
-from functools import cache, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from thimble.core.errors import BadInput
 from thimble.core.model import TORCH
-from thimble.core.option import Option
+from thimble.core.option import Option, parted, parted_fields
 from thimble.core.settings import wanted
 from thimble.core.text import brief
 
@@ -78,33 +76,17 @@ def options_of(request: type) -> tuple[Asked, ...]:
 
 def option_of(name: str, hint: Any, default: Any = None) -> Asked:
     """Return one option that is no field of a request, from its annotated type."""
-    kind, marks = _parted(hint)
-    return Asked(name, reduce(Option.under, marks), kind, default)
-
-
-@cache
-def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls, include_extras=True)
+    kind, option = parted(hint)
+    return Asked(name, option or Option(), kind, default)
 
 
 def _read(cls: type, group: str) -> Iterator[Asked]:
-    for field in dataclasses.fields(cls):
-        kind, marks = _parted(_hints(cls)[field.name])
-        if marks:
-            yield Asked(field.name, reduce(Option.under, marks), kind, field.default, group)
+    defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+    for name, (kind, option) in parted_fields(cls).items():
+        if option:
+            yield Asked(name, option, kind, defaults[name], group)
         elif isinstance(kind, type) and dataclasses.is_dataclass(kind):
-            yield from _read(kind, field.name)
-
-
-def _parted(hint: Any) -> tuple[Any, list[Option]]:
-    """Return a field's type without ``None`` and without its options, and these."""
-    several = [part for part in typing.get_args(hint) if part is not type(None)]
-    if typing.get_origin(hint) is not Annotated:
-        return _parted(several[0]) if len(several) == 1 and type(None) in typing.get_args(hint) else (hint, [])
-    inner, *marks = typing.get_args(hint)
-    kept = [mark for mark in marks if not isinstance(mark, Option)]
-    kind = Annotated[(inner, *kept)] if kept else inner
-    return kind, [mark for mark in marks if isinstance(mark, Option)]
+            yield from _read(kind, name)
 
 
 def _convert(value: Any, kind: Any) -> None:
@@ -127,7 +109,7 @@ def built(request: type[Request], values: Mapping[str, Any]) -> Request:
         if one.name in values:
             (grouped.setdefault(one.group, {}) if one.group else fields)[one.name] = values[one.name]
     for group, inner in grouped.items():
-        fields[group] = _parted(_hints(cast("type", request))[group])[0](**inner)
+        fields[group] = parted_fields(request)[group][0](**inner)
     return request(**fields)
 
 

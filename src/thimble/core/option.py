@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from functools import cache, reduce
+from typing import Annotated, Any
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,30 @@ class Option:
     path: Callable[[str], tuple[str, str, str]] | None = None
 
     def under(self, later: Option) -> Option:
-        """Return this option with everything that a later mark says."""
+        """Return this option with everything that a later mark says; of the two kinds of option, the richer one."""
         said = {f.name: getattr(later, f.name) for f in fields(later) if getattr(later, f.name) != f.default}
-        return replace(self, **said)
+        if isinstance(self, type(later)):
+            return replace(self, **said)
+        return replace(later, **{f.name: getattr(self, f.name) for f in fields(self) if f.name not in said})
+
+
+def parted(hint: Any) -> tuple[Any, Option | None]:
+    """Return a field's type without ``None`` and without its marks as an option, and these as one; ``None`` where it is no option."""
+    several = [part for part in typing.get_args(hint) if part is not type(None)]
+    if typing.get_origin(hint) is not Annotated:
+        return parted(several[0]) if len(several) == 1 and type(None) in typing.get_args(hint) else (hint, None)
+    inner, *marks = typing.get_args(hint)
+    kept = [mark for mark in marks if not isinstance(mark, Option)]
+    options = [mark for mark in marks if isinstance(mark, Option)]
+    return Annotated[(inner, *kept)] if kept else inner, reduce(Option.under, options) if options else None
+
+
+def parted_fields(cls: Any) -> dict[str, tuple[Any, Option | None]]:
+    """Return `parted` for each field of a dataclass, by name in the order of the fields."""
+    return _parted_fields(cls)
+
+
+@cache
+def _parted_fields(cls: Any) -> dict[str, tuple[Any, Option | None]]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return {f.name: parted(hints[f.name]) for f in dataclasses.fields(cls)}

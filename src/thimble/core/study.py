@@ -10,29 +10,17 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from thimble.core.artifact import Artifact
-from thimble.core.bounds import Amount, Count, Goal, Number, Positive, Several, Share, Status
+from thimble.core.bounds import Amount, Count, Number, Positive, Several, Share, Status
 from thimble.core.errors import BadInput, CannotWrite
-from thimble.core.option import Option
+from thimble.core.limit import Limits as Limits
 from thimble.core.preprocess import Preprocess
 
 SCHEMA = 1
-
-LARGEST = 1e9
-"""No limit beyond this one is ever missed."""
-SHORTEST_MS = 0.001
-"""A microsecond: an empty call of any runtime from Python takes longer, so no artifact can be proven below it."""
-Milliseconds = Annotated[float, Meta(ge=SHORTEST_MS, le=LARGEST), Option(metavar="MS")]
-"""A time of one inference."""
-Points = Annotated[float, Meta(ge=0, le=LARGEST), Option(metavar="POINTS")]
-"""A loss of quality."""
-Megabytes = Annotated[float, Meta(ge=0.0001, le=LARGEST), Option(metavar="MB")]
-"""A limit of a hundred bytes or more: no format holds a network in less."""
 
 
 @dataclass(frozen=True)
@@ -221,17 +209,6 @@ class Candidate:
     def ok(self) -> bool:
         """Whether there is an artifact that was measured."""
         return self.status == "ok"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the user can accept. ``max_drop`` in points of the metric's unit; sizes and memory in MB, latency (p50) in ms."""
-
-    max_drop: Annotated[Points, Option("Largest drop in quality, in points of the metric.", "1.0")] | None = None
-    max_size: Annotated[Megabytes, Option("Largest size of all files that ship (MB is 10^6 bytes).", "5.0")] | None = None
-    max_latency: Annotated[Milliseconds, Option("Largest median latency.", "20.0")] | None = None
-    max_memory: Annotated[Megabytes, Option("Largest peak memory above the empty runtime's.", "100.0")] | None = None
-    minimize: Annotated[Goal, Option("Figure to minimize within the limits.", '"size"')] = "latency"
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ class Row:
     that of the exact McNemar test for no difference (right-or-wrong metrics only). ``speedup`` is the baseline's
     latency over this one's, paired round by round; ``compression`` the ratio of sizes.
     ``precision`` is the floating-point type that the runtime said it computes in.
-    ``efficiency`` is quality / (latency_p50 x size). ``limits`` says ``met``, ``broken`` or ``not proven`` by
+    ``efficiency`` is quality / (latency_p50 x size). ``probes`` are the single numbers that probes found, by
+    ``probe.figure``. ``limits`` says ``met``, ``broken`` or ``not proven`` by
     limit's name. ``reason`` says why it has no figures, ``verdict`` why it was or was not chosen.
     """
 
@@ -67,6 +68,7 @@ class Row:
     first_inference_ms: float | None = None
     precision: str = ""
     efficiency: float | None = None
+    probes: dict[str, float] = field(default_factory=dict)
     on_frontier: bool = False
     limits: dict[str, str] = field(default_factory=dict)
     verdict: str = ""

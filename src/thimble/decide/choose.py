@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-from thimble.core.study import Limits, Study
+from thimble.core.limit import Limit, Limits, set_limits
+from thimble.core.study import Study
 from thimble.core.summary import Interval, Row
+from thimble.decide.limits import figure_of, figures_of, limits_of
 from thimble.decide.pairs import speedup_over
 from thimble.decide.rows import only_split, row_of
-from thimble.stats import non_inferiority
 
 ALIKE = 0.05
 """Candidates whose latency is within this of the best one's, and not proven worse, are told apart by their size."""
@@ -81,20 +82,6 @@ def cost(row: Row, minimize: str) -> float:
     return math.inf if value is None else value
 
 
-def limits_of(row: Row, limits: Limits) -> dict[str, str]:
-    """Return ``met``, ``broken`` or ``not proven`` for each limit that was set: ``drop``, ``size``, ``latency``, ``memory``.
-
-    A figure that is missing proves nothing; size and memory are taken as exact.
-    """
-    found = {}
-    for name, limit, value in _asked(row, limits):
-        if value is None:
-            found[name] = "not proven"
-        else:
-            found[name] = non_inferiority(value, limit)
-    return found
-
-
 def fits(study: Study, name: str, only: str | None = None) -> bool:
     """Return whether a measured candidate meets the limits on validation, or would with as many samples as test has.
 
@@ -105,8 +92,8 @@ def fits(study: Study, name: str, only: str | None = None) -> bool:
     row = row_of(blind, candidate)
     if limits.max_drop is None and only in (None, "drop") and _proven_loss(row):
         return False
-    asked = [(limit, value, most) for limit, most, value in _asked(row, limits) if only in (None, limit)]
     growth = _growth(study, "validation")
+    asked = [(limit, figure_of(limit, row), most) for name, limit, most in set_limits(limits) if only in (None, name)]
     return candidate.ok and all(value is not None and _would_meet(limit, value, most, growth) for limit, value, most in asked)
 
 
@@ -116,42 +103,26 @@ def _growth(study: Study, split: str) -> float:
     return infos["test"].samples / infos[split].samples if "test" in infos and split in infos and infos[split].samples else 1.0
 
 
-def _asked(row: Row, limits: Limits) -> list[tuple[str, float, Interval | None]]:
-    """Return each limit that is set, with the row's figure for it."""
-    every = (
-        ("drop", limits.max_drop, row.drop),
-        ("size", limits.max_size, _exact(row.size_mb)),
-        ("latency", limits.max_latency, row.latency_p50_ms),
-        ("memory", limits.max_memory, _exact(row.memory_mb)),
-    )
-    return [(name, limit, value) for name, limit, value in every if limit is not None]
-
-
-def _exact(value: float | None) -> Interval | None:
-    return None if value is None else Interval(value, value, value)
-
-
 def _kind(row: Row, limits: Limits, growth: float) -> float:
     verdicts = set(limits_of(row, limits).values())
     if "broken" in verdicts:
         return BROKEN
     if "not proven" not in verdicts:
         return PROVEN
-    return (
-        LIKELY if all(value is not None and _would_meet(name, value, limit, growth) for name, limit, value in _asked(row, limits)) else OPEN
-    )
+    likely = all(value is not None and _would_meet(limit, value, most, growth) for limit, most, value in figures_of(row, limits))
+    return LIKELY if likely else OPEN
 
 
-def _would_meet(name: str, value: Interval, limit: float, growth: float) -> bool:
+def _would_meet(limit: Limit, value: Interval, most: float, growth: float) -> bool:
     """Return whether the same point would be within the limit with ``growth`` times as many samples."""
-    if name != "drop" or growth <= 0:
-        return value.high <= limit
-    return value.value + (value.high - value.value) / math.sqrt(growth) <= limit
+    if not limit.samples or growth <= 0:
+        return value.high <= most
+    return value.value + (value.high - value.value) / math.sqrt(growth) <= most
 
 
 def _excess(row: Row, limits: Limits) -> float:
     """Return how far the upper bounds lie beyond their limits: the worst share of a limit, infinite where a figure is unknown."""
-    beyond = [math.inf if value is None else (value.high - limit) / (limit or 1.0) for _, limit, value in _asked(row, limits)]
+    beyond = [math.inf if value is None else (value.high - most) / (most or 1.0) for _, most, value in figures_of(row, limits)]
     return max(0.0, *beyond) if beyond else 0.0
 
 

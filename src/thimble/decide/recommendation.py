@@ -6,8 +6,9 @@ from thimble.core.study import Study
 from thimble.core.summary import Interval, Row
 from thimble.decide import _words as words
 from thimble.decide.choose import choose
+from thimble.decide.limits import asked, breach
 from thimble.decide.rows import scored_split
-from thimble.decide.verdicts import breach, doubt, unconfirmed
+from thimble.decide.verdicts import doubt, unconfirmed
 
 ONE_CANDIDATE = "the test split judges one candidate only"
 
@@ -33,7 +34,7 @@ def recommendation(study: Study, rows: list[Row], chosen: Row | None) -> str:
         return f"Not proven: {chosen.name}, chosen on the validation split, {figures}, but {words.joined(doubts)}."
     if chosen.name == study.candidates[0].name:
         return f"Ship the baseline, {chosen.name}: {_why_baseline(study, rows)}."
-    kept = [_limit(study, name) for name in states]
+    kept = [asked(study, name) for name in states]
     proof = f"; proven: {words.joined(kept)}" if kept else ""
     return f"Ship {chosen.name} ({words.runtime_title(chosen.runtime)}): it {_figures(study, chosen)}{proof}."
 
@@ -69,16 +70,6 @@ def _loss(study: Study, row: Row, drop: Interval) -> str:
         return f"gains {words.points(Interval(-drop.value, -drop.high, -drop.low), task, metric)}{on}"
     low, high = (words.amount(end, task) for end in (drop.low, drop.high))
     return f"has no proven drop in{metric.removeprefix(' of')} ({words.amount(drop.value, task)}{words.unit_of(task)}, {low} to {high}){on}"
-
-
-def _limit(study: Study, name: str) -> str:
-    """Return a limit in words."""
-    limits = study.limits
-    if name == "drop" and limits.max_drop is not None:
-        return f"a drop of at most {words.allowed(limits.max_drop, study.task)}"
-    values = {"size": limits.max_size, "latency": limits.max_latency, "memory": limits.max_memory}
-    behind = {"size": " MB", "latency": " ms", "memory": " MB of memory"}
-    return f"at most {values[name]:g}{behind[name]}"
 
 
 def _why_baseline(study: Study, rows: list[Row]) -> str:

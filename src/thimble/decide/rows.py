@@ -64,8 +64,15 @@ def row_of(study: Study, candidate: Candidate) -> Row:
         candidate.status,
         candidate.reason,
         findings=candidate.findings,
+        probes=_probed(candidate),
         **figures,
     )
+
+
+def _probed(candidate: Candidate) -> dict[str, float]:
+    """Return the single numbers among what probes found, by ``probe.figure``."""
+    numbers = ((f"{probe}.{name}", value) for probe, found in candidate.probes.items() for name, value in found.items())
+    return {name: float(value) for name, value in numbers if isinstance(value, int | float) and not isinstance(value, bool)}
 
 
 def only_split(study: Study, split: str) -> Study:

@@ -9,9 +9,10 @@ from statistics import median
 from thimble.core.study import Advice, Run, Study
 from thimble.core.summary import Row, Summary
 from thimble.decide import _words as words
-from thimble.decide.choose import cost, limits_of
+from thimble.decide.choose import cost
 from thimble.decide.findings import findings_of
 from thimble.decide.frontier import frontier
+from thimble.decide.limits import limits_of
 from thimble.decide.recommendation import recommendation
 from thimble.decide.rows import row_of
 from thimble.decide.verdicts import unconfirmed, verdict_of

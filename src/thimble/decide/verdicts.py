@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+from thimble.core.limit import table
 from thimble.core.study import Study
 from thimble.core.summary import Interval, Row
 from thimble.decide import _words as words
-from thimble.decide.choose import cost, limits_of, minimized
+from thimble.decide.choose import cost, minimized
 from thimble.decide.frontier import PACKING
+from thimble.decide.limits import bound, breach, figure_of, limits_of, said
 from thimble.decide.pairs import differing, loss_against, speedup_over
 from thimble.decide.rows import only_split, row_of, scored_split
 from thimble.stats import samples_to_decide
@@ -41,34 +43,15 @@ def unconfirmed(study: Study, row: Row) -> bool:
     return study.limits.max_drop is not None and "test" in study.task.splits and bool(quality) and "test" not in quality
 
 
-def breach(study: Study, row: Row, name: str) -> str:
-    """Return by how much a limit is broken."""
-    limits, task = study.limits, study.task
-    if name == "drop" and row.drop and limits.max_drop is not None:
-        beyond = words.amount(row.drop.value - limits.max_drop, task)
-        return f"drops {words.points(row.drop, task)}, {beyond} over the limit of {words.allowed(limits.max_drop, task)}"
-    if name == "latency" and row.latency_p50_ms and limits.max_latency is not None:
-        beyond = words.figure(row.latency_p50_ms.value - limits.max_latency)
-        return f"takes {words.span(row.latency_p50_ms, ' ms')}, {beyond} over the limit of {limits.max_latency:g} ms"
-    value, limit = (row.size_mb, limits.max_size) if name == "size" else (row.memory_mb, limits.max_memory)
-    if value is None or limit is None:
-        return f"breaks the limit on {name}"
-    amount = f"is {words.figure(value)} MB" if name == "size" else f"needs {words.figure(value)} MB of memory"
-    return f"{amount}, {words.figure(value - limit)} over the limit of {limit:g} MB"
-
-
 def doubt(study: Study, row: Row, name: str) -> str:
     """Return what is not proven about a limit, and what would decide it."""
-    limits, task = study.limits, study.task
-    if name == "drop" and row.drop and limits.max_drop is not None:
-        samples, needed = _sample_words(study, row)
-        limit = f"which does not prove the limit of {words.allowed(limits.max_drop, task)}"
-        return f"drops {words.points(row.drop, task)}{samples}, {limit}{needed}"
-    if name == "latency" and row.latency_p50_ms and limits.max_latency is not None:
-        limit = f"which does not prove the limit of {limits.max_latency:g} ms"
-        return f"takes {words.span(row.latency_p50_ms, ' ms')}, {limit}; a longer or quieter measurement would decide"
-    figure = {"drop": "quality", "latency": "latency", "size": "size", "memory": "memory"}[name]
-    return f"has no measured {figure}, so the limit on {name} is not proven"
+    limit, task = table(type(study.limits))[name], study.task
+    value = figure_of(limit, row)
+    if value is None:
+        return f"has no measured {limit.lacks or name}, so the limit on {name} is not proven"
+    samples, needed = _sample_words(study, row) if limit.samples else ("", f"; {limit.decides}" if limit.decides else "")
+    most = bound(limit, getattr(study.limits, f"max_{name}"), task)
+    return f"{said(limit, value, task)}{samples}, which does not prove the limit of {most}{needed}"
 
 
 def _sample_words(study: Study, row: Row) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from thimble.core.limit import set_limits
 from thimble.core.study import Candidate, StepRecord, Study
 from thimble.core.summary import Row, Summary
 from thimble.core.text import html, plain
@@ -100,18 +101,10 @@ def _tiles(study: Study, row: Row) -> list[dict[str, str]]:
 
 
 def _limit_states(study: Study, row: Row | None) -> list[dict[str, str]]:
-    limits, unit = study.limits, words.drop_unit(study.task)
-    asked = {
-        "drop": ("lose at most", limits.max_drop, unit),
-        "size": ("at most", limits.max_size, " MB"),
-        "latency": ("at most", limits.max_latency, " ms"),
-        "memory": ("at most", limits.max_memory, " MB of memory"),
-    }
-    states = {name.removeprefix("max_"): state for name, state in (row.limits if row else {}).items()}
+    states = row.limits if row else {}
     return [
-        {"text": f"{lead} {words.bound(limit, unit)}", "state": states.get(name, "not judged")}
-        for name, (lead, limit, unit) in asked.items()
-        if limit is not None
+        {"text": words.asked(limit, most, study.task), "state": states.get(name, "not judged")}
+        for name, limit, most in set_limits(study.limits)
     ]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from thimble.core.text import plain
 
 if TYPE_CHECKING:
+    from thimble.core.limit import Limit
     from thimble.core.study import Study, TaskInfo
     from thimble.core.summary import Interval, Row
 
@@ -119,6 +120,11 @@ def byte_count(value: float) -> str:
 def bound(value: float, unit: str) -> str:
     """A limit as its user wrote it: ``12 MB``, ``1 point``."""
     return f"{value:g}{unit.removesuffix('s') if value == 1 and unit == ' points' else unit}"
+
+
+def asked(limit: Limit, most: float, task: TaskInfo, safe: Callable[[str], str] = plain) -> str:
+    """A limit in words: ``a drop of at most 1 point``."""
+    return limit.asks.format(bound(most, drop_unit(task, safe) if limit.samples else limit.unit))
 
 
 def times(value: float | None) -> str:

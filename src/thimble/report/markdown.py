@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from thimble.core.limit import set_limits
 from thimble.core.study import Study
 from thimble.core.summary import Row, Summary
 from thimble.core.text import markdown as escaped
@@ -83,23 +84,12 @@ def table_text(study: Study, summary: Summary, rows: list[Row]) -> str:
 
 def _limits(study: Study, summary: Summary) -> str:
     """The limits asked for, and what the chosen candidate is proven to do about each."""
-    limits, unit = study.limits, words.drop_unit(study.task, escaped)
-    asked = (
-        ("lose at most", limits.max_drop, unit),
-        ("at most", limits.max_size, " MB"),
-        ("at most", limits.max_latency, " ms"),
-        ("at most", limits.max_memory, " MB of memory"),
-    )
-    texts = [f"{lead} {words.bound(limit, unit)}" for lead, limit, unit in asked if limit is not None]
+    texts = [words.asked(limit, most, study.task, escaped) for _, limit, most in set_limits(study.limits)]
     if not texts:
         return ""
     chosen = next((row for row in summary.rows if row.name == summary.chosen), None)
-    states = (
-        ", ".join(f"{escaped(name.replace('_', ' ').removeprefix('max '))} {escaped(state)}" for name, state in chosen.limits.items())
-        if chosen
-        else ""
-    )
-    return f"Limits: {words.joined(texts)}; the least {escaped(limits.minimize)} wins." + (
+    states = ", ".join(f"{escaped(name)} {escaped(state)}" for name, state in chosen.limits.items()) if chosen else ""
+    return f"Limits: {words.joined(texts)}; the least {escaped(study.limits.minimize)} wins." + (
         f" Of {code(chosen.name)}: {states}." if chosen and states else ""
     )
 

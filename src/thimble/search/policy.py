@@ -6,14 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from thimble.core.registry import METRICS
 from thimble.core.study import Candidate, Study
 from thimble.core.summary import Row
-from thimble.decide import _words as words
 from thimble.decide._family import essence, float_sibling, name_of, terms, uses
-from thimble.decide.choose import cost, fits, limits_of
+from thimble.decide.choose import cost, fits
+from thimble.decide.limits import drop_so_far, limits_of
 from thimble.decide.rows import only_split, row_of
-from thimble.stats import sequential_drop
 
 SHORTLIST = 5
 """Candidates that the closing joint run measures beside the baseline, at most."""
@@ -85,34 +83,6 @@ def trains(candidate: Candidate) -> bool:
     return any(name_of(term) in TRAINING for term in terms(candidate.recipe))
 
 
-def hopeless(study: Study, name: str) -> str | None:
-    """Return why a candidate can't meet the limits any more, whatever else is measured; ``None`` where it still may.
-
-    Size is exact. The drop is judged by an interval that allows for looking at it any number of times, latency by the
-    interval of its first look.
-    """
-    candidate, limits = study.candidate(name), study.limits
-    if limits.max_size is not None and candidate.size and candidate.size.bytes > limits.max_size * 1e6:
-        return f"is {words.figure(candidate.size.bytes / 1e6)} MB; the limit is {limits.max_size:g} MB"
-    if limits.max_memory is not None and candidate.cold and candidate.cold.memory_mb > limits.max_memory:
-        return f"needs {words.figure(candidate.cold.memory_mb)} MB of memory at its peak; the limit is {limits.max_memory:g} MB"
-    if limits.max_latency is not None and (taken := row_of(study, candidate).latency_p50_ms) and taken.low > limits.max_latency:
-        return f"takes {words.span(taken, ' ms')} in a quick check; the limit is {limits.max_latency:g} ms"
-    if limits.max_drop is None or (lost := _drop_so_far(study, candidate)) is None or lost[0] <= limits.max_drop:
-        return None
-    least, n = f"{words.amount(lost[0], study.task)}{words.unit_of(study.task)}", lost[1]
-    return f"drops at least {least} on the first {n:,} validation samples; the limit is {words.allowed(limits.max_drop, study.task)}"
-
-
-def _drop_so_far(study: Study, candidate: Candidate) -> tuple[float, int] | None:
-    """Return the lower end of the drop on the validation samples that are scored, and their number."""
-    mine, theirs = candidate.quality.get("validation"), study.candidates[0].quality.get("validation")
-    if mine is None or theirs is None or not mine.scores or candidate.name == study.candidates[0].name:
-        return None
-    n = min(len(mine.scores), len(theirs.scores))
-    return sequential_drop(theirs.scores[:n], mine.scores[:n], METRICS.get(mine.metric)()).low, n
-
-
 def pointless(study: Study, candidate: Candidate) -> str | None:
     """Return why another pruning ratio, already tried, makes this candidate needless; else ``None``."""
     mine = _ratio(candidate)
@@ -166,7 +136,7 @@ def mixture(study: Study) -> Mix | None:
     or is left to try.
     """
     static = [c for c in study.candidates if _plain_static(c) and c.status in ("ok", "dropped") and c.quality.get("validation")]
-    base = min(static, key=lambda c: _point(study, c), default=None)
+    base = min(static, key=lambda c: drop_so_far(study, c), default=None)
     runtime_alone = float_sibling(study, base) if base else None
     if base is None or runtime_alone is None or not _keeps_quality(study, runtime_alone):
         return None
@@ -208,13 +178,6 @@ def _plain_static(candidate: Candidate) -> bool:
         and "weights=" not in steps[0]
         and "'int8'" not in steps[0]
     )
-
-
-def _point(study: Study, candidate: Candidate) -> float:
-    """Return the drop on as many validation samples as were scored."""
-    mine, theirs = candidate.quality["validation"], study.candidates[0].quality["validation"]
-    n = min(len(mine.scores), len(theirs.scores))
-    return sequential_drop(theirs.scores[:n], mine.scores[:n], METRICS.get(mine.metric)()).value if n else math.inf
 
 
 def _keeps_quality(study: Study, candidate: Candidate) -> bool:
@@ -269,32 +232,3 @@ def _plain_in_same_runtime(study: Study, best: Sequence[str]) -> list[str]:
     runtime = study.candidate(best[0]).runtime
     exported = [c.name for c in study.candidates if c.ok and c.runtime == runtime and all(s.name.startswith("to_") for s in c.steps)]
     return [name for name in exported if name not in best and name != study.candidates[0].name][:1]
-
-
-def nearest(study: Study, most: int = 3) -> list[tuple[str, str]]:
-    """Return the candidates that come nearest to the limits where none meets them, each with its excess; stopped ones too."""
-    found = []
-    for candidate in study.candidates:
-        if candidate.status in ("ok", "dropped"):
-            worst, why = max(_beyond(study, candidate), default=(0.0, ""))
-            if why:
-                found.append((worst, candidate.name, why))
-    return [(name, why) for _, name, why in sorted(found)[:most]]
-
-
-def _beyond(study: Study, candidate: Candidate) -> list[tuple[float, str]]:
-    """Return how far each figure lies beyond its limit: as a share of the limit, and in words."""
-    limits, row, found = study.limits, row_of(study, candidate), []
-    lost = row.drop.value if row.drop else _point(study, candidate) if candidate.quality.get("validation") else None
-    taken = row.latency_p50_ms.value if row.latency_p50_ms else None
-    for value, limit, name, unit in (
-        (row.size_mb, limits.max_size, "size", " MB"),
-        (taken, limits.max_latency, "latency", " ms"),
-        (row.memory_mb, limits.max_memory, "memory", " MB"),
-        (lost, limits.max_drop, "drop", words.unit_of(study.task)),
-    ):
-        if value is not None and limit is not None and value > limit:
-            most = words.allowed(limit, study.task) if name == "drop" else f"{limit:g}{unit}"
-            excess = f"{name} {words.figure(value)}{unit}, {words.figure(value - limit)} over the limit of {most}"
-            found.append(((value - limit) / (limit or 1.0), excess))
-    return found

@@ -11,10 +11,11 @@ from thimble.core.recipe import Recipe
 from thimble.core.sampling import Sampling
 from thimble.core.study import Quality, Study
 from thimble.decide.choose import choose
+from thimble.decide.limits import hopeless
 from thimble.decide.summarize import no_better_than_guessing
 from thimble.engine.build import Failed
 from thimble.search.candidates import mixed, trained_longer
-from thimble.search.policy import LONGER, SHORTLIST, Close, Lengthen, Mix, Skip, hopeless, mixed_name, propose, shortlist
+from thimble.search.policy import LONGER, SHORTLIST, Close, Lengthen, Mix, Skip, mixed_name, propose, shortlist
 from thimble.study.examining import explain
 from thimble.study.observing import Watch
 from thimble.study.work import Event, Work

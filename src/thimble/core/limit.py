@@ -1,0 +1,130 @@
+"""The limits that a user can set, in one table: each is a field of `Limits`, whose mark says all that is known of it.
+
+Another limit is one more field (and a probe, where nothing measures its figure yet): the command line, ``study.toml``,
+the choice, early stops, verdicts and reports take it from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
+
+from thimble.core.bounds import Goal
+from thimble.core.option import Option, parted_fields
+
+if TYPE_CHECKING:
+    from thimble.core.summary import Interval, Row
+
+LARGEST = 1e9
+"""No limit beyond this one is ever missed."""
+SHORTEST_MS = 0.001
+"""A microsecond: an empty call of any runtime from Python takes longer, so no artifact can be proven below it."""
+SMALLEST_MB = 0.0001
+"""A hundred bytes: no format holds a network in less."""
+
+
+@dataclass(frozen=True)
+class Limit(Option):
+    """One limit: an option, and how a candidate is judged by it. A field ``max_size`` holds the limit called ``size``.
+
+    ``figure`` reads a candidate's figure off its row: an interval, an exact number, or ``None`` where it was not measured.
+    ``unit`` stands behind the figure, such as `` MB``. A limit with ``samples`` is on a loss of quality: its unit is the
+    metric's, and more samples make its interval narrower.
+
+    ``says`` puts a figure into a sentence about a candidate, ``asks`` the limit into one about what is wanted; ``lacks``
+    names the figure where it is missing, ``decides`` says what would prove it. ``early`` stands behind a figure that
+    rules a candidate out before everything is measured.
+    """
+
+    figure: Callable[[Row], Interval | float | None] = lambda row: None
+    unit: str = ""
+    samples: bool = False
+    says: str = "has {}"
+    asks: str = "at most {}"
+    lacks: str = ""
+    decides: str = ""
+    early: str = ""
+
+
+def _megabytes(help: str, example: str, **more: Any) -> Limit:
+    return Limit(help, example, metavar="MB", unit=" MB", **more)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the user can accept: the table of limits, and the figure to minimize within them.
+
+    ``max_drop`` is in points of the metric's unit; sizes and memory are in MB (10^6 bytes), latency (p50) in ms.
+    """
+
+    max_drop: (
+        Annotated[
+            float,
+            Meta(ge=0, le=LARGEST),
+            Limit(
+                "Largest drop in quality, in points of the metric.",
+                "1.0",
+                metavar="POINTS",
+                figure=lambda row: row.drop,
+                samples=True,
+                says="drops {}",
+                asks="a drop of at most {}",
+                lacks="quality",
+            ),
+        ]
+        | None
+    ) = None
+    max_size: (
+        Annotated[
+            float,
+            Meta(ge=SMALLEST_MB, le=LARGEST),
+            _megabytes("Largest size of all files that ship (MB is 10^6 bytes).", "5.0", figure=lambda row: row.size_mb, says="is {}"),
+        ]
+        | None
+    ) = None
+    max_latency: (
+        Annotated[
+            float,
+            Meta(ge=SHORTEST_MS, le=LARGEST),
+            Limit(
+                "Largest median latency.",
+                "20.0",
+                metavar="MS",
+                figure=lambda row: row.latency_p50_ms,
+                unit=" ms",
+                says="takes {}",
+                decides="a longer or quieter measurement would decide",
+                early=" in a quick check",
+            ),
+        ]
+        | None
+    ) = None
+    max_memory: (
+        Annotated[
+            float,
+            Meta(ge=SMALLEST_MB, le=LARGEST),
+            _megabytes(
+                "Largest peak memory above the empty runtime's.",
+                "100.0",
+                figure=lambda row: row.memory_mb,
+                says="needs {} of memory",
+                asks="at most {} of memory",
+            ),
+        ]
+        | None
+    ) = None
+    minimize: Annotated[Goal, Option("Figure to minimize within the limits.", '"size"')] = "latency"
+
+
+def table(limits: type[Limits] = Limits) -> dict[str, Limit]:
+    """Return every limit by its name: ``drop``, ``size``, ``latency``, ``memory``."""
+    return {name.removeprefix("max_"): mark for name, (_, mark) in parted_fields(limits).items() if isinstance(mark, Limit)}
+
+
+def set_limits(limits: Limits) -> list[tuple[str, Limit, float]]:
+    """Return each limit that is set: its name, what is known of it, and the most that is accepted."""
+    asked = ((name, limit, getattr(limits, f"max_{name}")) for name, limit in table(type(limits)).items())
+    return [(name, limit, most) for name, limit, most in asked if most is not None]
