@@ -65,6 +65,8 @@ def evidence_lines(candidate: Candidate, row: Row) -> Lines:
         stored = sum(candidate.size.bytes_by_type.values())
         told = (f"{kind} {100 * count / stored:.0f} %" for kind, count in candidate.size.bytes_by_type.items() if count > stored / 200)
         found.append(("stored", f"{number(row.size_mb)} MB: {', '.join(told)}"))
+    if found:
+        found += _bytes(candidate)
     if graph.get("not_by_16"):
         found.append(("filters", f"{graph['not_by_16']} of {graph['convolutions']} convolutions have a number that 16 doesn't divide"))
     found += _processors(candidate)
@@ -74,6 +76,14 @@ def evidence_lines(candidate: Candidate, row: Row) -> Lines:
         part = f" ({tried} of {many} layers tried)" if tried < many else ""
         found.append(("sensitive", ", ".join(f"{name} {db:.1f} dB" for name, db in worst) + part))
     return found
+
+
+def _bytes(candidate: Candidate) -> Lines:
+    """What the file's bytes are for, without what is less than half a percent."""
+    counts = {name: count for name, count in candidate.probes.get("storage", {}).items() if isinstance(count, int)}
+    total = sum(counts.values())
+    told = (f"{name} {count / 1000:,.1f} KB" for name, count in counts.items() if 200 * count >= total)
+    return [("bytes", ", ".join(told))] if total else []
 
 
 def _processors(candidate: Candidate) -> Lines:

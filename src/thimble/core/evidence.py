@@ -88,6 +88,14 @@ class Subnormals(TypedDict, total=False):
     activations_share: Share | None
 
 
+class Storage(TypedDict, total=False):
+    """Bytes by what they are for; see `thimble.measure.probes.storage`."""
+
+    weights: Count
+    constants: Count
+    rest: int
+
+
 class Energy(TypedDict):
     """Energy of one inference."""
 
@@ -116,6 +124,7 @@ PROBES: Mapping[str, Any] = {
     "processors": Processors,
     "ranges": Ranges,
     "subnormals": Subnormals,
+    "storage": Storage,
     "energy": Energy,
     "on_noise": Noise,
 }

@@ -67,8 +67,8 @@ class Format(Protocol):
 
     ``TITLE`` is for people. ``SUFFIXES`` are those of its main file, the first as `main_file` wants it; ``BESIDE`` those of
     files that lie beside it under the same name. A module may lack `tensors`, `macs` and `subnormal_activations`. It may
-    have ``holds(path) -> bool``, where files of other kinds bear the same suffix, ``ends(path) -> Ends``, and ``endings(path)``:
-    the operator that each output ends with, by the output's name or place.
+    have ``holds(path) -> bool``, where files of other kinds bear the same suffix, ``ends(path) -> Ends``, ``endings(path)``:
+    the operator that each output ends with, by the output's name or place, and ``purposes(path)``: bytes by what they are for.
     """
 
     TITLE: str

@@ -68,6 +68,13 @@ def tensors(path: Path) -> Iterator[Stored]:
         yield _stored(tensor, path.parent, name not in plain, held.get(zero_points.get(name, "")))
 
 
+def purposes(path: Path) -> dict[str, int]:
+    """Bytes by what they are for; see `thimble.formats._onnx_bytes`."""
+    from thimble.formats import _onnx_bytes
+
+    return _onnx_bytes.purposes(path)
+
+
 def endings(path: Path) -> dict[str, str]:
     """How each output of the graph ends, where that is known; see `thimble.formats._ending`."""
     import onnx

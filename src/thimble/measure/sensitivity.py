@@ -20,8 +20,8 @@ def sensitivity_db(path: Path, original: Path | None, batches: list[Arrays], thr
     """The signal-to-noise ratio of the first output with one layer's inputs and weights as the file quantizes them, in dB.
 
     Only files in QDQ form show their layers; others give nothing. ``original`` is the float file, in which the weights
-    are found by name: without it, and for weights that a converter changed, only the inputs' part is seen. The worst come
-    first. Stops after ``seconds``, with the layers that were tried until then.
+    are found by the names of tensors, else of layers: without it, and for weights that a converter changed, only the inputs' part
+    is seen. The worst come first. Stops after ``seconds``, with the layers that were tried until then.
     """
     import onnx
 
@@ -49,6 +49,7 @@ class _Quantized:
         self.model, self.plain = model, model
         self.made_by = {name: node for node in model.graph.node for name in node.output}
         self.tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+        self.weighted = {n.input[1]: n.name for n in model.graph.node if n.op_type in HEAVY and len(n.input) > 1}
         self.layers = [n for n in model.graph.node if n.op_type in HEAVY and any(self._dequantizing(name) for name in n.input[:2])]
 
     def remove(self, floats: dict[str, Any]) -> None:
@@ -117,23 +118,30 @@ class _Quantized:
         return onnx.helper.make_node("Clip", [node.input[0], *ends], list(node.output))
 
     def _weights(self, node: Any, floats: dict[str, Any]) -> Any:
-        """Weights in float: the original ones where they are known by name, else what the integers stand for."""
+        """Weights in float: the original ones where their layer or they are known by name, else what the integers stand for."""
         import onnx
 
         values, scale, *zeros = (onnx.numpy_helper.to_array(self.tensors[name]) for name in node.input)
-        real = floats.get(node.input[0].removesuffix("_quantized"))
-        if real is not None and real.shape == values.shape:
-            return real
         axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
         shape = [-1 if scale.size > 1 and i == axis % values.ndim else 1 for i in range(values.ndim)]
         zero = zeros[0].astype(np.float32).reshape(shape) if zeros else np.float32(0)
-        return np.asarray((values.astype(np.float32) - zero) * scale.reshape(shape), np.float32).reshape(values.shape)
+        stored = np.asarray((values.astype(np.float32) - zero) * scale.reshape(shape), np.float32).reshape(values.shape)
+        named = floats.get(node.input[0].removesuffix("_quantized"))
+        if named is not None and named.shape == stored.shape:
+            return named
+        real = floats.get(self.weighted.get(node.output[0], ""))
+        alike = real is not None and real.shape == stored.shape and 10 * np.square(real - stored).sum() <= np.square(real).sum()
+        return real if alike else stored  # a converter may have changed the weights of a layer and kept its name
 
 
 def _float_weights(path: Path) -> dict[str, Any]:
+    """FP32 weights of a file by their own names, and by the names of the layers that read them."""
     import onnx
 
-    return {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(str(path)).graph.initializer if t.data_type == onnx.TensorProto.FLOAT}
+    graph = onnx.load(str(path)).graph
+    known = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT}
+    layers = (node for node in graph.node if node.op_type in HEAVY and node.name and len(node.input) > 1)
+    return {**known, **{node.name: known[node.input[1]] for node in layers if node.input[1] in known}}
 
 
 def _outputs(model: Any, batches: list[Arrays], threads: int) -> list[Any]:

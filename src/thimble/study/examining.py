@@ -24,7 +24,7 @@ RANKED = 32
 """Calibration samples on which layers are ranked."""
 SECONDS = 8.0
 """How long ranking, and emulating, may go on in a study; each has done something by then, and says how much."""
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Known:
 
 def evidence_of(subject: Subject, known: Known) -> Evidence:
     """Everything that can be found in one artifact within seconds. What can't be looked at is left out, with its reason."""
-    probes = {name: PROBES.get(name)().observe(subject, known.inputs) for name in ("graph", "operators", "subnormals")}
+    probes = {name: PROBES.get(name)().observe(subject, known.inputs) for name in ("graph", "operators", "storage", "subnormals")}
     operators = probes.pop("operators").get("ms", {})
     if not probes["graph"].get("quantized"):
         return Evidence(operators, {}, probes)

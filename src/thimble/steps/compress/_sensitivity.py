@@ -34,7 +34,7 @@ def rank_layers(model: Model, context: Context) -> dict[str, float]:
     """
     scratch = context.scratch / "ranking"
     (whole := scratch / "int8").mkdir(parents=True, exist_ok=True)
-    OnnxQuantizeStatic().apply(model, replace(context, output=whole, scratch=scratch))
+    OnnxQuantizeStatic().quantized(model, replace(context, output=whole, scratch=scratch))
     source = onnx.load(str(prepared(model, scratch)))
     quantized = onnx.load(str(whole / "model.onnx"))
     layers = _layers(quantized)

@@ -36,7 +36,7 @@ class NncfQuantize:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime", "nncf")
@@ -54,7 +54,8 @@ class NncfQuantize:
         with needing("nncf"), _unreported():
             import nncf
         from thimble.steps.compress._onnx_files import counted, prepared
-        from thimble.steps.compress._tolerant import tolerantly
+        from thimble.steps.compress._slimming import slim_file
+        from thimble.steps.compress._tolerant import one_feed, tolerantly
 
         nncf.set_log_level(logging.ERROR)
         source, target = prepared(model, context.scratch), context.output / "model.onnx"
@@ -67,6 +68,7 @@ class NncfQuantize:
         notes = tolerantly(source, target, model, context, attempt) | counted(target)
         if not notes["quantized_operators"]:
             raise NotApplicable("NNCF changed no operator of this file")
+        slim_file(target, one_feed(model, context), context.threads)
         return model.becoming(context.output, **notes, calibration_samples=len(seen))
 
     def _write(self, source: Path, target: Path, samples: list[dict[str, Any]], left: Collection[str]) -> None:

@@ -23,7 +23,7 @@ class OnnxQuantizeDynamic:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
@@ -39,7 +39,8 @@ class OnnxQuantizeDynamic:
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
         from thimble.steps.compress._onnx_files import chatter_off, counted, has_subgraphs, prepared
-        from thimble.steps.compress._tolerant import tolerantly
+        from thimble.steps.compress._slimming import slim_file
+        from thimble.steps.compress._tolerant import one_feed, tolerantly
 
         source, target = prepared(model, context.scratch), context.output / "model.onnx"
         weights = QuantType.QUInt8 if self.weights == "uint8" else QuantType.QInt8
@@ -58,4 +59,5 @@ class OnnxQuantizeDynamic:
         notes = tolerantly(source, target, model, context, attempt) | counted(target)
         if not notes["quantized_operators"]:
             raise NotApplicable("ONNX Runtime's dynamic quantization changed no operator of this file")
+        slim_file(target, one_feed(model, context), context.threads)
         return model.becoming(context.output, **notes)

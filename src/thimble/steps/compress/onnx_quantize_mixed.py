@@ -24,7 +24,7 @@ class OnnxQuantizeMixed:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
@@ -38,7 +38,9 @@ class OnnxQuantizeMixed:
         """The folder of the quantized file. Raises `NotApplicable` where nothing would be quantized."""
         from thimble.steps.compress._onnx_files import prepared
         from thimble.steps.compress._sensitivity import rank_layers
+        from thimble.steps.compress._slimming import slim_file
         from thimble.steps.compress._surroundings import read_in_float, surroundings
+        from thimble.steps.compress._tolerant import one_feed
         from thimble.steps.compress.onnx_quantize_static import OnnxQuantizeStatic
 
         ranking: dict[str, float] = model.notes.get("sensitivity_db") or rank_layers(model, context)
@@ -46,6 +48,7 @@ class OnnxQuantizeMixed:
             raise NotApplicable(f"keeping {self.keep} of {len(ranking)} layers in float leaves none to quantize")
         kept = tuple(sorted(ranking, key=lambda name: (ranking[name], name))[: self.keep])
         around = surroundings(prepared(model, context.scratch), kept)
-        made = OnnxQuantizeStatic(method=self.method, skip=(*kept, *around)).apply(model, context)
+        made = OnnxQuantizeStatic(method=self.method, skip=(*kept, *around)).quantized(model, context)
         read_in_float(made.folder / "model.onnx", {*kept, *around})
+        slim_file(made.folder / "model.onnx", one_feed(model, context), context.threads)
         return made.becoming(made.payload, sensitivity_db=ranking, float_layers=list(kept))

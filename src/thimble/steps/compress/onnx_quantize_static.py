@@ -38,7 +38,7 @@ class OnnxQuantizeStatic:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
@@ -63,7 +63,16 @@ class OnnxQuantizeStatic:
         return saturates if self.reduce_range is None else self.reduce_range
 
     def apply(self, model: Model, context: Context) -> Model:
-        """The folder of the quantized file. Raises `NotApplicable` where nothing can be quantized."""
+        """The folder of the quantized file, slimmed. Raises `NotApplicable` where nothing can be quantized."""
+        from thimble.steps.compress._slimming import slim_file
+        from thimble.steps.compress._tolerant import one_feed
+
+        made = self.quantized(model, context)
+        slim_file(made.folder / "model.onnx", one_feed(model, context), context.threads)
+        return made
+
+    def quantized(self, model: Model, context: Context) -> Model:
+        """The folder of the file as the quantizer writes it, with the names of all operators. Raises what `apply` raises."""
         from thimble.steps.compress._calibration import BATCH
         from thimble.steps.compress._onnx_files import PER_CHANNEL_OPSET, counted, masking, opset_of, prepared
         from thimble.steps.compress._tolerant import tolerantly

@@ -26,10 +26,10 @@ class OnnxStoreFp16:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     effects: ClassVar[tuple[str, ...]] = ("store",)
     uses: ClassVar[tuple[str, ...]] = ()
-    needs: ClassVar[tuple[str, ...]] = ("onnx",)
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
     extra: ClassVar[str | None] = None
 
     def apply(self, model: Model, context: Context) -> Model:
@@ -37,6 +37,9 @@ class OnnxStoreFp16:
         import numpy as np
         import onnx
         from onnx import helper, numpy_helper
+
+        from thimble.steps.compress._slimming import slim_file
+        from thimble.steps.compress._tolerant import one_feed
 
         loaded = onnx.load(str(model.folder / "model.onnx"))
         graph, casts, changed = loaded.graph, [], 0
@@ -58,5 +61,7 @@ class OnnxStoreFp16:
         nodes = [*casts, *graph.node]
         del graph.node[:]
         graph.node.extend(nodes)
-        onnx.save(loaded, str(context.output / "model.onnx"))
+        target = context.output / "model.onnx"
+        onnx.save(loaded, str(target))
+        slim_file(target, one_feed(model, context), context.threads)
         return model.becoming(context.output, stored_fp16=changed)

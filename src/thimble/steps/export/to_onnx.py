@@ -35,7 +35,7 @@ class ToOnnx:
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     effects: ClassVar[tuple[str, ...]] = ("export",)
     uses: ClassVar[tuple[str, ...]] = ("calibration",)
     needs: ClassVar[tuple[str, ...]] = ("torch", "onnx", "onnxscript", "onnxruntime")
@@ -46,6 +46,7 @@ class ToOnnx:
         path = context.output / "model.onnx"
         made = self._old(model, path) if self.opset is not None and self.opset < OLDEST_EXPORTED else self._new(model, path)
         opset = _check(path, self.opset)
+        _without_shapes(path)
         agreement = _compare(model, made, path, context)
         return made.becoming(context.output, "onnx", opset=opset, agreement_db=round(agreement, 1))
 
@@ -125,6 +126,15 @@ def _numbered(name: str) -> Iterator[str]:
     """The name, then the name with 2, 3, ..."""
     yield name
     yield from (f"{name}_{i}" for i in itertools.count(2))
+
+
+def _without_shapes(path: Path) -> None:
+    """Remove the shapes of inner tensors, which every runtime infers by itself."""
+    import onnx
+
+    loaded = onnx.load(str(path), load_external_data=False)
+    del loaded.graph.value_info[:]
+    onnx.save(loaded, str(path))
 
 
 def _check(path: Path, asked: int | None) -> int:
