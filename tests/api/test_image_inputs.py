@@ -15,7 +15,7 @@ from thimble.api.resolve import matched
 from thimble.core.errors import BadInput
 from thimble.core.task import ModelSpec, TaskSpec, one_sample
 from thimble.data import open_task
-from thimble.models import image_input_of, open_model
+from thimble.models import declared_inputs, open_model
 
 NETS = """
 from torch import nn
@@ -66,8 +66,8 @@ def test_networks_get_the_images_that_they_take(place: Path, network: str, shape
 def test_an_onnx_file_tells_too(place: Path) -> None:
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)).eval()
     torch.onnx.export(network, (torch.zeros(1, 1, 10, 14),), str(place / "net.onnx"), dynamo=False)
-    reads = image_input_of(ModelSpec(str(place / "net.onnx")))
-    task = open_task(TaskSpec(f"imagefolder:{place / 'photos'}", reads=reads))
+    takes = declared_inputs(ModelSpec(str(place / "net.onnx")))
+    task = open_task(TaskSpec(f"imagefolder:{place / 'photos'}", takes=takes))
     assert one_sample(task)["input"].shape == (1, 1, 10, 14)
 
 

@@ -331,5 +331,8 @@ def test_images_of_another_size_get_a_hint(tmp_path: Path) -> None:
 
 
 def test_unknown_data_lists_every_form() -> None:
-    with pytest.raises(UnknownName, match=r"FILE.py:FUNCTION, cifar10:DIR, digits, imagefolder:DIR, imagenette, npz:FILE"):
+    with pytest.raises(
+        UnknownName,
+        match=r"FILE.py:FUNCTION, audiofolder:DIR, cifar10:DIR, csv:FILE, digits, hf:DIR, imagefolder:DIR, imagenette, npy:FILE,FILE",
+    ):
         open_task(TaskSpec("photos"))

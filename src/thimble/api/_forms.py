@@ -82,7 +82,14 @@ def in_data(text: str) -> Parts:
     head, colon, rest = text.partition(":")
     if ".py:" in text:
         return _in_python(text)
-    return (head + colon, rest, "") if colon and head in TASKS.names() else (text, "", "")
+    if not colon or head not in TASKS.names():
+        return text, "", ""
+    if head == "npy":  # npy:NAME=FILE,FILE: the first file's folder is where the others are looked for
+        first, comma, others = rest.partition(",")
+        name, equals, path = first.rpartition("=")
+        return f"npy:{name}{equals}", path, comma + others
+    path, column, name = rest.rpartition(":") if head == "csv" else (rest, "", "")
+    return (head + colon, path or rest, column + name if path else "")
 
 
 def _in_python(text: str) -> Parts:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from thimble.api.options import check
 from thimble.api.request import Doctor
+from thimble.api.resolve import READING
 from thimble.api.subjects import Opening, known_suffixes, look_through, made_inputs, open_subjects
 from thimble.core.errors import BadInput, ThimbleError
 from thimble.core.paths import user_path
-from thimble.core.preprocess import ImageInput
 from thimble.core.registry import RUNTIMES
 from thimble.core.step import Progress, silent
 from thimble.core.study import Candidate, Limits, Quality, Run, Study, TaskInfo, read_study
@@ -125,19 +125,8 @@ def _task(options: Doctor, subject: Subject) -> Task | None:
     if options.data is None:
         return None
     given = subject.artifact.preprocess
-    reads = ImageInput.of(subject.artifact.inputs)
-    return open_task(
-        TaskSpec(
-            options.data,
-            options.size,
-            options.mean,
-            options.std,
-            preprocess=given,
-            channels=options.channels,
-            scale=options.scale,
-            reads=reads,
-        )
-    )
+    asked = TaskSpec(options.data, options.size, options.mean, options.std, preprocess=given, takes=subject.artifact.inputs)
+    return open_task(replace(asked, **{name: getattr(options, name) for name in READING}))
 
 
 def _info(spec: str | None, task: Task | None) -> TaskInfo:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from thimble.api.options import check
 from thimble.api.request import Compare, Measure
+from thimble.api.resolve import READING
 from thimble.api.subjects import Opening, judged_by, made_inputs, open_subjects, split_runtime
 from thimble.core.distribution import version
 from thimble.core.errors import BadInput, CannotWrite, RuntimeFailed, ThimbleError
 from thimble.core.paths import user_path
-from thimble.core.preprocess import ImageInput
 from thimble.core.registry import METRICS, PROBES, RUNTIMES
 from thimble.core.step import Progress, silent
 from thimble.core.study import Advice, Candidate, Limits, Run, Study, TaskInfo, read_study, write_study
@@ -153,22 +153,8 @@ class _Measurement:
         given = artifact.preprocess
         if given is None and ":" in specs[0]:
             given = preprocess_of(ModelSpec(specs[0], options.weights))
-        reads = ImageInput.of(artifact.inputs)
-        task = open_task(
-            TaskSpec(
-                options.data,
-                options.size,
-                options.mean,
-                options.std,
-                options.seed,
-                True,
-                given,
-                None,
-                options.channels,
-                options.scale,
-                reads,
-            )
-        )
+        asked = TaskSpec(options.data, options.size, options.mean, options.std, options.seed, True, given, takes=artifact.inputs)
+        task = open_task(replace(asked, **{name: getattr(options, name) for name in READING}))
         check_unseen(task, "test")
         for spec in specs:
             check_not_learned(task, "test", split_runtime(spec)[0])

@@ -20,7 +20,7 @@ from thimble.core.sampling import Sampling, Time
 from thimble.core.study import Limits
 
 MODELS = "torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive"
-DATA = "digits, imagefolder:DIR, npz:FILE, cifar10:DIR or file.py:function"
+DATA = "digits, imagefolder:DIR, audiofolder:DIR, npz:FILE, npy:FILE,FILE, csv:FILE, hf:DIR or file.py:function"
 CORES = "all available cores"
 
 Model = Annotated[str, Option(f"Model: {MODELS}.", '"torchvision:resnet18"', metavar="MODEL", argument=True, path=in_model)]
@@ -53,6 +53,15 @@ Scale = Annotated[
         "255.0",
         metavar="NUMBER",
         default="1, or 8-bit pixels where the model takes those",
+    ),
+]
+Rate = Annotated[
+    int, Meta(ge=1000, le=384_000), Option("Samples a second that sounds are resampled to.", "16000", metavar="HZ", default="16000")
+]
+Features = Annotated[
+    str,
+    Option(
+        "What networks get of sounds: wave, or mel (log-mel spectrum; mel:40 for 40 bands).", '"mel:64"', metavar="NAME", default="wave"
     ),
 ]
 Shapes = Annotated[
@@ -99,6 +108,8 @@ class Fit:
     std: Std | None = None
     channels: Channels | None = None
     scale: Scale | None = None
+    rate: Rate | None = None
+    features: Features | None = None
     shapes: Shapes | None = None
     values: Values | None = None
 
@@ -149,6 +160,8 @@ class Apply:
     std: Std | None = None
     channels: Channels | None = None
     scale: Scale | None = None
+    rate: Rate | None = None
+    features: Features | None = None
     shapes: Shapes | None = None
     values: Values | None = None
     threads: Annotated[Threads, Option("Threads for the steps.")] | None = None
@@ -177,6 +190,8 @@ class Compare:
     std: Std | None = None
     channels: Channels | None = None
     scale: Scale | None = None
+    rate: Rate | None = None
+    features: Features | None = None
     seed: Annotated[Seed, Option("Seed for splits, made inputs and the order of rounds.")] = 0
     out: Annotated[Folder, Option("Keep the measurement in DIR/study.json.")] | None = None
 
@@ -215,3 +230,5 @@ class Doctor:
     std: Std | None = None
     channels: Channels | None = None
     scale: Scale | None = None
+    rate: Rate | None = None
+    features: Features | None = None

@@ -10,6 +10,9 @@ from thimble.core.errors import BadInput
 from thimble.core.task import Arrays, ModelSpec, Task, TaskSpec, one_sample
 from thimble.core.values import listed
 
+READING = ("channels", "scale", "rate", "features")
+"""Options that say how data are read, by the names that a request and a task's specification share."""
+
 
 class Asked(Protocol):
     """What a user says of a model and its data; the fields that such options share."""
@@ -45,16 +48,6 @@ class Asked(Protocol):
         ...
 
     @property
-    def channels(self) -> str | None:
-        """Order of an image's channels."""
-        ...
-
-    @property
-    def scale(self) -> float | None:
-        """Range of pixels before mean and standard deviation."""
-        ...
-
-    @property
     def shapes(self) -> Mapping[str, tuple[int, ...]] | None:
         """Input shapes by name, the batch first."""
         ...
@@ -81,11 +74,11 @@ def matched(asked: Asked, data: str) -> Matched:
     used, and for shapes that contradict it.
     """
     from thimble.data import open_task
-    from thimble.models import image_input_of, preprocess_of, source_name
+    from thimble.models import declared_inputs, preprocess_of, source_name
 
     model = ModelSpec(asked.model, asked.weights, size=asked.size, seed=asked.seed, shapes=asked.shapes, values=asked.values)
-    reads, own = image_input_of(model), preprocess_of(model)
-    spec = TaskSpec(data, asked.size, asked.mean, asked.std, asked.seed, True, own, channels=asked.channels, scale=asked.scale, reads=reads)
+    spec = TaskSpec(data, asked.size, asked.mean, asked.std, asked.seed, True, preprocess_of(model), takes=declared_inputs(model))
+    spec = replace(spec, **{name: getattr(asked, name) for name in READING})
     task = open_task(spec)
     sample = one_sample(task)
     if asked.shapes:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
-from thimble.core.preprocess import ImageInput, Preprocess
+from thimble.core.preprocess import Preprocess
+from thimble.core.values import TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,7 +109,7 @@ class TaskSpec:
     """How a task was asked for; enough to open the same one again in another process.
 
     ``spec`` is ``NAME`` or ``NAME:ARGUMENT``. ``size``, ``mean``, ``std``, ``channels`` and ``scale`` override the model's own
-    preprocessing; ``reads`` is what its file tells of the images that it takes.
+    preprocessing; ``takes`` are its inputs, as far as they are known before it runs. ``rate`` and ``features`` say how sounds are read.
     ``classes_of_head`` is known where given weights fix the number of outputs; ``weights_given`` says that the
     weights may have seen the task's training data.
     """
@@ -123,7 +124,9 @@ class TaskSpec:
     classes_of_head: int | None = None
     channels: str | None = None
     scale: float | None = None
-    reads: ImageInput | None = None
+    rate: int | None = None
+    features: str | None = None
+    takes: tuple[TensorSpec, ...] = ()
 
     @property
     def source(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from thimble.core.errors import BadInput
-from thimble.core.preprocess import CHANNELS, Preprocess
+from thimble.core.preprocess import CHANNELS, ImageInput, Preprocess
 from thimble.core.task import TaskSpec
 
 
@@ -32,7 +32,7 @@ def preprocess_for(spec: TaskSpec, default: Preprocess) -> Preprocess:
 
 def _as_the_model_says(spec: TaskSpec, made: Preprocess) -> Preprocess:
     """The transform with what the model's file tells; the model's own transform is believed before that."""
-    reads = spec.reads
+    reads = ImageInput.of(spec.takes)
     if reads is None:
         return made
     made = replace(made, layout=reads.layout or made.layout, dtype=reads.dtype)
@@ -45,7 +45,8 @@ def _as_the_model_says(spec: TaskSpec, made: Preprocess) -> Preprocess:
 
 def reading_notes(spec: TaskSpec, made: Preprocess) -> tuple[str, ...]:
     """What a reader of the study must know of how images are read."""
-    told = spec.reads.told() if spec.reads else ""
+    reads = ImageInput.of(spec.takes)
+    told = reads.told() if reads else ""
     notes = [f"images are read as the model's input says: {told}"] if told else []
     if made.channels == "bgr":
         notes.append("images are read with the channels in the order blue, green, red")

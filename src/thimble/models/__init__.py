@@ -8,10 +8,10 @@ from typing import ClassVar, Protocol, runtime_checkable
 from thimble.core.errors import BadInput, UnknownName
 from thimble.core.model import TORCH, Model
 from thimble.core.paths import user_path
-from thimble.core.preprocess import ImageInput, Preprocess
+from thimble.core.preprocess import Preprocess
 from thimble.core.registry import MODELS
 from thimble.core.task import ModelSpec
-from thimble.core.values import digest_of
+from thimble.core.values import TensorSpec, digest_of
 from thimble.fetch.torchvision_import import import_torchvision
 from thimble.fetch.user_file import import_user_file
 from thimble.formats import format_of
@@ -27,10 +27,10 @@ __all__ = [
     "check_pt2",
     "check_single",
     "clean_onnx",
+    "declared_inputs",
     "entry_format",
     "fingerprint",
     "head_of",
-    "image_input_of",
     "import_torchvision",
     "import_user_file",
     "look_through",
@@ -92,13 +92,13 @@ def preprocess_of(spec: ModelSpec) -> Preprocess | None:
     return _source_of(spec).preprocess(spec)
 
 
-def image_input_of(spec: ModelSpec) -> ImageInput | None:
-    """What a model tells of the images that it takes, without running it; ``None`` where it tells nothing, or takes others."""
+def declared_inputs(spec: ModelSpec) -> tuple[TensorSpec, ...]:
+    """The inputs that a model tells of without running; none where it tells nothing."""
     declared = getattr(_source_of(spec), "declared", None)
     try:
-        return ImageInput.of(declared(spec)) if declared else None
+        return tuple(declared(spec)) if declared else ()
     except BadInput:  # said when it is opened
-        return None
+        return ()
 
 
 def fingerprint(spec: ModelSpec) -> str:
