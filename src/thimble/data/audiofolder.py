@@ -99,7 +99,7 @@ def _read(folder: Path) -> list[SoundFile]:
     """The sounds in the class folders of a folder, sorted by path. Raises `BadInput` for a class that has none."""
     found = []
     for place in class_folders(folder):
-        paths = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
+        paths = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file())
         if not paths:
             raise BadInput(f"class folder {place} holds no sound ({', '.join(sorted(SUFFIXES))})")
         found += [SoundFile(path, place.name, hashlib.sha256(path.read_bytes()).hexdigest()[:24]) for path in paths]
