@@ -166,7 +166,8 @@ def log_mel(wave: NDArray[Any], rate: int, bands: int) -> NDArray[Any]:
     starts = np.arange(frames_of(len(wave), rate)) * hop
     frames = np.stack([wave[start : start + window] for start in starts]) * np.hanning(window).astype(np.float32)
     power = np.abs(np.fft.rfft(frames, size, axis=1)) ** 2
-    return np.log(np.maximum(power @ mel_bands(rate, size, bands).T, FLOOR)).T.astype(np.float32)
+    logarithms: NDArray[Any] = np.log(np.maximum(power @ mel_bands(rate, size, bands).T, FLOOR))
+    return logarithms.T.astype(np.float32)
 
 
 def mel_bands(rate: int, size: int, bands: int) -> NDArray[Any]:
@@ -181,4 +182,5 @@ def mel_bands(rate: int, size: int, bands: int) -> NDArray[Any]:
     frequencies = np.arange(size // 2 + 1) * rate / size
     rising = (frequencies - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - frequencies) / np.diff(edges)[1:, None]
-    return np.asarray(np.maximum(0, np.minimum(rising, falling)))
+    triangles: NDArray[Any] = np.maximum(0, np.minimum(rising, falling))
+    return triangles
