@@ -50,8 +50,8 @@ def thimble(ctx: click.Context, debug: bool) -> None:
 
     \b
     Exit codes: 0 done; 1 failed; 2 bad input; 3 no candidate is proven to meet the limits;
-    4 a proven regression; 5 an optional library is missing; 6 the machine is busy measuring;
-    7 a folder can't be written or the disk is full; 130 interrupted.
+    4 a proven regression; 5 an optional library is missing; 6 the machine is busy measuring, or the store in use;
+    7 a folder can't be written or trusted, or the disk is full; 130 interrupted.
     """
     ctx.ensure_object(dict)["debug"] = debug
 

@@ -8,8 +8,8 @@
     ├── LimitsNotMet             3   the work is done, and no candidate is proven to meet the limits
     ├── Regression               4   ``compare --fail-on-regression`` found a proven one
     ├── MissingExtra             5   an optional library is absent; gives the install command
-    ├── Busy                     6   another measuring run holds this machine's lock
-    ├── CannotWrite              7   a folder that can't be written, or a full disk
+    ├── Busy                     6   another measuring run holds this machine, or another process the store
+    ├── CannotWrite              7   a folder that can't be written or trusted, or a full disk
     ├── StepFailed               1   a step could not do its work on this model (recorded, the study goes on)
     │   ├── NotApplicable        1   the step makes no sense for this model (recorded with its reason)
     │   └── OutOfTime            1   the time budget ended it, or would have (recorded, and gone on with at the next start)
@@ -86,13 +86,13 @@ class MissingExtra(ThimbleError):
 
 
 class Busy(ThimbleError):
-    """Another measuring run holds this machine's lock."""
+    """Another measuring run holds this machine's lock, or another process uses the store."""
 
     exit_code = 6
 
 
 class CannotWrite(ThimbleError):
-    """A folder can't be written, or the disk is full."""
+    """A folder can't be written, the disk is full, or a store can't be trusted."""
 
     exit_code = 7
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from thimble.core.errors import BadInput
+from thimble.core.errors import BadInput, CannotWrite
 from thimble.core.paths import contents
 from thimble.core.text import is_text
 from thimble.core.values import digest_of, listed
@@ -57,7 +57,7 @@ def read_folder(folder: Path) -> tuple[list[ImageFile], tuple[str, ...]]:
     Corrupt images are skipped and named up to a share of `CORRUPT`; with more, or with a class that has no image,
     the folder is refused. Raises `BadInput`.
     """
-    index = cache_folder("folders") / f"{digest_of(str(folder.resolve()))}.json"
+    index = _index(folder)
     known = _remembered(index)
     seen: dict[str, _Seen] = {}
     found: list[ImageFile] = []
@@ -133,15 +133,27 @@ def _problem(content: bytes) -> str:
     return ""
 
 
-def _remembered(index: Path) -> dict[str, _Seen]:
+def _index(folder: Path) -> Path | None:
+    """Where it is kept what was learnt of a folder; nowhere without a store that can be used, which only costs time."""
+    try:
+        return cache_folder("folders") / f"{digest_of(str(folder.resolve()))}.json"
+    except CannotWrite:
+        return None
+
+
+def _remembered(index: Path | None) -> dict[str, _Seen]:
+    if index is None:
+        return {}
     try:
         return msgspec.json.decode(index.read_bytes(), type=dict[str, _Seen])
     except (OSError, msgspec.DecodeError):
         return {}
 
 
-def _remember(index: Path, seen: dict[str, _Seen]) -> None:
+def _remember(index: Path | None, seen: dict[str, _Seen]) -> None:
     """Keep what was learnt; a cache that can't be written only costs time."""
+    if index is None:
+        return
     aside = index.with_suffix(f".{os.getpid()}")
     try:
         index.parent.mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,8 @@ An address is a digest of everything that a result follows from: the source, eac
 version, the seed, the data's fingerprints, the library versions. Work is done in a folder beside its final place
 and renamed into it when complete, so that a run killed at any moment leaves nothing half-written to be read.
 
-The store is private to its user (mode 0700): networks between two steps are kept as pickles, which are loaded
-from here and nowhere else.
+The store is its user's own (`thimble.fetch.cache` sees to that): networks between two steps are kept as pickles, which are
+loaded from here and nowhere else.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from thimble.core.errors import BadInput, CannotWrite
+from thimble.core.errors import BadInput, Busy, CannotWrite
 from thimble.core.model import TORCH, Model
-from thimble.core.paths import user_path
 from thimble.core.values import TensorSpec
+from thimble.engine.tidy import Entry, Use, beyond, entries, removed, set_limit
+from thimble.fetch.cache import store_root
 
 T = TypeVar("T")
 
@@ -39,27 +40,12 @@ class _Kept:
     notes: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One thing in the store: its kind, key, bytes, and last use in seconds since 1970."""
-
-    kind: str
-    key: str
-    bytes: int
-    used: float
-
-
 class Store:
     """A folder of finished work. The default is ``$THIMBLE_STORE``, else ``thimble`` in the user's cache folder."""
 
     def __init__(self, root: Path | None = None) -> None:
-        self.root = user_path(root or default_root())
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            if self.root.stat().st_uid == os.getuid():
-                self.root.chmod(0o700)
-        except OSError as error:
-            raise CannotWrite(f"the store {self.root} can't be made: {error.strerror}; set THIMBLE_STORE to a folder that can") from error
+        self.root = store_root(root)
+        self._use = Use(self.root)
 
     def has(self, key: str) -> bool:
         """Whether the step's result is there."""
@@ -72,7 +58,7 @@ class Store:
             kept = msgspec.json.decode((folder / "model.json").read_bytes(), type=_Kept)
         except (OSError, msgspec.DecodeError) as error:
             raise BadInput(f"the store holds no readable result {key}: {error}") from error
-        os.utime(folder)
+        _used(folder)
         payload = _load_network(folder / "network.pickle") if kept.format == TORCH else folder / "files"
         return Model(kept.format, payload, kept.inputs, kept.outputs, kept.notes)
 
@@ -84,6 +70,7 @@ class Store:
         """The step's result without its network: for the format ``torch`` the payload is ``None``."""
         folder = self._step(key)
         kept = msgspec.json.decode((folder / "model.json").read_bytes(), type=_Kept)
+        _used(folder)
         return Model(kept.format, None if kept.format == TORCH else folder / "files", kept.inputs, kept.outputs, kept.notes)
 
     def make(self, key: str, work: Callable[[Path, Path], Model]) -> Model:
@@ -114,7 +101,7 @@ class Store:
             found = msgspec.json.decode(path.read_bytes(), type=type)
         except (OSError, msgspec.DecodeError):
             return None
-        os.utime(path)
+        _used(path)
         return found
 
     def keep_value(self, key: str, value: Any) -> None:
@@ -128,20 +115,30 @@ class Store:
 
     def entries(self) -> Iterator[Entry]:
         """Everything in the store."""
-        for kind in ("steps", "values", "outputs", "scratch"):
-            for path in sorted((self.root / kind).glob("*")):
-                files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-                yield Entry(kind, path.name, sum(file.stat().st_size for file in files), path.stat().st_mtime)
+        return entries(self.root)
 
     def prune(self, older_than_days: float = 0.0) -> tuple[int, int]:
-        """Remove what was not used for so many days (0: everything); gives the number of entries and bytes removed."""
-        limit, count, freed = time.time() - older_than_days * 86_400, 0, 0
-        for entry in list(self.entries()):
-            if entry.used <= limit:
-                path = self.root / entry.kind / entry.key
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-                count, freed = count + 1, freed + entry.bytes
-        return count, freed
+        """Remove what was not used for so many days (0: everything); gives the number of entries and bytes removed.
+
+        Raises `Busy` while another process uses the store.
+        """
+        limit = time.time() - older_than_days * 86_400
+        return self._remove(lambda there: [entry for entry in there if entry.used <= limit])
+
+    def keep_within(self, limit: int | None) -> tuple[int, int]:
+        """Keep the store at so many bytes, now and whenever it is used from now on; ``None`` takes the limit away.
+
+        What was not used for the longest time goes first. Raises `Busy` while another process uses the store.
+        """
+        with writing(self.root):
+            set_limit(self.root, limit)
+        return (0, 0) if limit is None else self._remove(lambda there: beyond(there, limit))
+
+    def _remove(self, choose: Callable[[list[Entry]], list[Entry]]) -> tuple[int, int]:
+        with self._use.alone() as alone:
+            if not alone:
+                raise Busy(f"another process uses the store {self.root}; nothing was removed: try again when it is done")
+            return removed(self.root, choose(list(self.entries())))
 
     def _step(self, key: str) -> Path:
         return self.root / "steps" / key
@@ -164,13 +161,6 @@ class Store:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def default_root() -> Path:
-    """``$THIMBLE_STORE``, else ``thimble`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
-    if given := os.environ.get("THIMBLE_STORE"):
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thimble"
-
-
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn a full disk or a refused write inside the block into `CannotWrite`."""
@@ -180,6 +170,12 @@ def writing(path: Path) -> Iterator[None]:
         raise CannotWrite(f"can't write {path}: {error.args[0][0][2]}") from error
     except OSError as error:
         raise CannotWrite(f"can't write {path}: {error.strerror or error}") from error
+
+
+def _used(path: Path) -> None:
+    """Note the time of use, where that can be written: what was not used for the longest time is removed first."""
+    with suppress(OSError):
+        os.utime(path)
 
 
 def _save_network(network: Any, path: Path) -> None:

@@ -1,15 +1,85 @@
-"""Where the catalog keeps what it downloaded and what it learnt of folders: beside the store."""
+"""The store's folder: made, marked, private, and trusted only where nobody else can have put anything into it.
+
+Networks between two steps lie there as pickles, which run code when they are loaded. So a folder that another user owns or
+can write is refused; and only a folder that Thimble made or marked is ever changed or pruned.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
+from thimble.core.errors import CannotWrite
 from thimble.core.paths import user_path
+
+MARK = ".thimble-store"
+"""The file that says that a folder is a store."""
+_WORDS = "This folder is a store of Thimble: it holds finished work, and whatever lies in it may be deleted at any time.\n"
+_OLD = {"steps", "values", "outputs", "scratch", "data", "folders"}
+"""What a store holds that was made before stores were marked."""
+
+
+def default_root() -> Path:
+    """``$THIMBLE_STORE``, else ``thimble`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    if given := os.environ.get("THIMBLE_STORE"):
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thimble"
 
 
 def cache_folder(name: str) -> Path:
-    """The folder ``name`` below ``$THIMBLE_STORE``, else below ``thimble`` in the user's cache; it may not exist yet."""
-    root = os.environ.get("THIMBLE_STORE")
-    base = Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thimble"
-    return user_path(base) / name
+    """The folder ``name`` in the store, for what was downloaded or learnt of folders; it may not exist yet."""
+    return store_root() / name
+
+
+def store_root(root: Path | None = None) -> Path:
+    """The store's folder (by default `default_root`), made and marked where it is missing.
+
+    A new one is readable by its user alone. An empty folder that is there already becomes a store and keeps its permissions.
+    Raises `CannotWrite` for one that can't be made, that holds other things, that is another user's, or that others can write.
+    """
+    root = user_path(root or default_root())
+    try:
+        return _claimed(root)
+    except OSError as error:
+        raise CannotWrite(f"the store {root} can't be made: {error.strerror}; set THIMBLE_STORE to a folder that can") from error
+
+
+def _claimed(root: Path) -> Path:
+    new = not root.exists()
+    if new:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, exist_ok=True)
+    _check_private(root)
+    if not _marked(root):
+        there = {path.name for path in root.iterdir()}
+        if there - _OLD or (there and stat.S_IMODE(root.stat().st_mode) != 0o700):
+            raise CannotWrite(
+                f"{root} is no store of Thimble, and not empty (it holds {sorted(there)[0]!r}); "
+                f"set THIMBLE_STORE to a folder of its own, such as {root / 'thimble'}"
+            )
+        (root / MARK).write_text(_WORDS, encoding="utf-8")
+    return root
+
+
+def _marked(root: Path) -> bool:
+    mark = root / MARK
+    return mark.is_file() and not mark.is_symlink()
+
+
+def _check_private(root: Path) -> None:
+    """Raise `CannotWrite` where somebody else could have put a pickle into the folder."""
+    if not hasattr(os, "getuid"):
+        return
+    status = root.stat()
+    if status.st_uid != os.getuid():
+        raise CannotWrite(
+            f"the store {root} belongs to user {status.st_uid}, and this is user {os.getuid()}; what others put there could run here: "
+            "set THIMBLE_STORE to a folder of your own"
+        )
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o022:
+        raise CannotWrite(
+            f"the store {root} can be written by others (mode {mode:04o}), and what they put there could run here: set THIMBLE_STORE to a "
+            f"folder that doesn't exist yet; or, if you know all that it holds, run chmod go-w {root}"
+        )

@@ -1,0 +1,180 @@
+"""Stores are trusted only where nobody else can write, changed only where they are marked, and kept within their bounds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from thimble.cli.store import command
+from thimble.core.errors import BadInput, Busy, CannotWrite
+from thimble.core.model import Model
+from thimble.core.values import TensorSpec
+from thimble.engine.store import Store
+from thimble.engine.tidy import bytes_of, limit_of
+from thimble.fetch.cache import MARK, cache_folder, store_root
+
+SPECS = ((TensorSpec("x", (None, 4)),), ("output",))
+
+
+def of_bytes(count: int) -> object:
+    def written(output: Path, scratch: Path) -> Model:
+        (output / "model.onnx").write_bytes(bytes(count))
+        return Model("onnx", output, *SPECS)
+
+    return written
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_a_new_store_is_private_and_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THIMBLE_STORE", str(tmp_path / "below" / "store"))
+    assert cache_folder("data").parent == tmp_path / "below" / "store"
+    assert (mode(tmp_path / "below" / "store"), (tmp_path / "below" / "store" / MARK).is_file()) == (0o700, True)
+
+
+@pytest.mark.parametrize("given", [0o777, 0o770, 0o1777, 0o702])
+def test_a_store_that_others_can_write_is_refused_and_stays_as_it_is(tmp_path: Path, given: int) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(given)
+    with pytest.raises(CannotWrite, match=r"can be written by others \(mode") as caught:
+        Store(folder)
+    assert "\n" not in str(caught.value)
+    assert (folder.stat().st_mode & 0o7777, list(folder.iterdir())) == (given, [])
+    marked = tmp_path / "marked"
+    store_root(marked)
+    marked.chmod(given)
+    with pytest.raises(CannotWrite):
+        Store(marked)
+
+
+def test_another_users_store_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store_root(tmp_path / "store")
+    monkeypatch.setattr(os, "getuid", lambda: 4242)
+    with pytest.raises(CannotWrite, match="belongs to user"):
+        Store(tmp_path / "store")
+
+
+def test_a_folder_of_other_things_is_neither_used_nor_changed(tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    (folder / "steps").mkdir(parents=True)
+    (folder / "steps" / "mine.txt").write_text("precious")
+    folder.chmod(0o755)
+    with pytest.raises(CannotWrite, match=r"is no store of Thimble, and not empty .*work/thimble"):
+        Store(folder)
+    done = CliRunner().invoke(command, ["--prune", "--days", "0"], env={"THIMBLE_STORE": str(folder)})
+    assert isinstance(done.exception, CannotWrite)
+    assert (mode(folder), (folder / "steps" / "mine.txt").read_text(), (folder / MARK).exists()) == (0o755, "precious", False)
+
+
+def test_an_empty_folder_becomes_a_store_and_keeps_its_permissions(tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    folder.chmod(0o755)
+    Store(folder)
+    assert (mode(folder), (folder / MARK).is_file()) == (0o755, True)
+
+
+def test_a_store_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    (folder / "steps" / "key").mkdir(parents=True)
+    folder.chmod(0o700)
+    assert store_root(folder) == folder
+    assert (folder / MARK).is_file()
+    (folder / MARK).unlink()
+    (folder / "thesis.tex").touch()
+    with pytest.raises(CannotWrite, match="no store of Thimble"):
+        store_root(folder)
+
+
+def test_the_limit_holds_now_and_later(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    for age, key in enumerate(("new", "middle", "old")):
+        store.make(key, of_bytes(1_000_000))  # type: ignore[arg-type]
+        os.utime(store.root / "steps" / key, (time.time() - 100 * age,) * 2)
+    assert store.keep_within(2_500_000)[0] == 1
+    assert [store.has(key) for key in ("new", "middle", "old")] == [True, True, False]
+    store.make("newer", of_bytes(1_000_000))  # type: ignore[arg-type]
+    del store
+    again = Store(tmp_path / "store")
+    assert [again.has(key) for key in ("newer", "new", "middle")] == [True, True, False]
+    assert limit_of(again.root) == 2_500_000
+    again.keep_within(None)
+    assert limit_of(again.root) is None
+
+
+def test_what_is_used_counts_as_new(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    for key in ("used", "other"):
+        store.make(key, of_bytes(1_000))  # type: ignore[arg-type]
+        os.utime(store.root / "steps" / key, (1, 1))
+    store.describe("used")
+    store.keep_within(1_200)
+    assert (store.has("used"), store.has("other")) == (True, False)
+
+
+def test_leftovers_of_dead_processes_go_at_the_next_start(tmp_path: Path) -> None:
+    root = Store(tmp_path / "store").root
+    for kind in ("steps", "outputs"):
+        (root / kind / ".key.123").mkdir(parents=True)
+    (root / "values").mkdir()
+    (root / "values" / "key.4567").touch()
+    for name, age_days in (("going-on", 1), ("given-up", 40)):
+        (root / "scratch" / name).mkdir(parents=True)
+        os.utime(root / "scratch" / name, (time.time() - age_days * 86_400,) * 2)
+    store = Store(root)
+    assert [(entry.kind, entry.key) for entry in store.entries()] == [("scratch", "going-on")]
+
+
+HOLDING = """
+import sys
+from pathlib import Path
+from thimble.engine.store import Store
+held = Store(Path(sys.argv[1]))
+print("held", flush=True)
+input()
+"""
+
+
+def test_nothing_disappears_while_another_process_uses_the_store(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.make("key", of_bytes(10))  # type: ignore[arg-type]
+    command = [sys.executable, "-c", HOLDING, str(store.root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        (store.root / "steps" / ".half.1").mkdir()
+        for attempt in (store.prune, lambda: store.keep_within(0)):
+            with pytest.raises(Busy, match="another process uses the store"):
+                attempt()
+        assert Store(store.root).has("key")
+        assert (store.root / "steps" / ".half.1").exists()
+        other.stdin.write("\n")
+        other.stdin.close()
+    assert store.prune()[0] == 2
+
+
+@pytest.mark.parametrize(("text", "count"), [("5GB", 5 * 10**9), ("800 mb", 8 * 10**8), ("2.5g", 25 * 10**8), ("1000", 1000), ("0", 0)])
+def test_sizes_are_read(text: str, count: int) -> None:
+    assert bytes_of(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-1GB", "nan", "inf", "5 PB", "1e300GB", "five"])
+def test_other_sizes_are_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="--max must be a size"):
+        bytes_of(text)
+
+
+def test_the_command_says_the_limit(tmp_path: Path) -> None:
+    done = CliRunner().invoke(command, ["--max", "5GB"], env={"THIMBLE_STORE": str(tmp_path / "store")})
+    assert "0 entries, 0.0 MB of at most 5,000.0" in done.output
+    assert "of at most" not in CliRunner().invoke(command, ["--max", "none"], env={"THIMBLE_STORE": str(tmp_path / "store")}).output
