@@ -58,17 +58,33 @@ def test_exit_codes_come_through(environment: dict[str, str]) -> None:
     assert (done.returncode, "is no artifact" in done.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_signals_reach_the_command(number: signal.Signals, tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL])
+def test_signals_end_the_command_and_its_children(number: signal.Signals, tmp_path: Path, environment: dict[str, str]) -> None:
     command = [*COMMAND, "measure", f"{tmp_path / 'net.py'}:wait"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stdout
+    assert process.stderr
     assert process.stdout.readline() == "waiting\n"
     process.send_signal(number)
-    assert process.wait(20) == (130 if number == signal.SIGINT else -number)
+    assert process.wait(20) == (128 + number if number != signal.SIGKILL else -number)
     begun = time.monotonic()
     assert process.stdout.read() == ""  # no child holds the pipe any more
     assert time.monotonic() - begun < 10
+    said = process.stderr.read()
+    assert ("interrupted" in said, "Traceback" in said) == (number != signal.SIGKILL, False)
+    assert number == signal.SIGKILL or not list(tmp_path.glob("*thimble-*/"))
+
+
+def test_what_nohup_ignores_stays_ignored(tmp_path: Path, environment: dict[str, str]) -> None:
+    command = ["nohup", *COMMAND, "measure", f"{tmp_path / 'net.py'}:wait"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    assert process.stdout
+    assert process.stdout.readline() == "waiting\n"
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 128 + signal.SIGTERM
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from thimble.core.errors import MissingExtra, RuntimeFailed
 from thimble.devices.process import Worker
+from thimble.devices.worker import encoded
 
 
 def test_outputs_come_back_as_they_were(scripted: Any, image: Any) -> None:
@@ -127,3 +128,19 @@ def test_the_parent_uses_no_processor_time_while_a_worker_measures(scripted: Any
 def test_more_threads_than_cores_still_open(scripted: Any, image: Any) -> None:
     with Worker(replace(scripted(outputs=("cores",)), threads=64)) as worker:
         assert int(worker.run(image)["cores"][0]) == len(os.sched_getaffinity(0))
+
+
+def test_a_worker_ends_within_a_second_of_its_parent(scripted: Any, image: Any) -> None:
+    """Its input ends with whoever held the other end, killed or not; it computes for a minute meanwhile."""
+    with Worker(scripted(ms=60_000)) as worker:
+        process = worker._running
+        assert process.stdin is not None
+        for part in encoded({"do": "run"}, image):
+            process.stdin.write(part)
+        process.stdin.flush()
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.stdin.close()
+        begun = time.monotonic()
+        process.wait(10)
+        assert time.monotonic() - begun < 1.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from thimble.core.registry import RUNTIMES
 from thimble.core.step import Progress, silent
 from thimble.core.study import Candidate, Limits, Quality, Run, Study, TaskInfo, read_study
 from thimble.core.task import TaskSpec, one_sample
+from thimble.core.temporary import temporary_folder
 from thimble.study.examining import Evidence, Known, artifact_subject, evidence_of
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def examine(spec: str, options: Doctor | None = None, progress: Progress = silen
         )
     if path.is_dir() and not (path / "artifact.json").is_file():
         raise BadInput(f"{spec} is neither a study (it has no study.json) nor an artifact (it has no artifact.json)")
-    with tempfile.TemporaryDirectory(prefix="thimble-") as scratch:
-        return _artifact(spec, options, Path(scratch), progress)
+    with temporary_folder() as scratch:
+        return _artifact(spec, options, scratch, progress)
 
 
 def _artifact(spec: str, options: Doctor, folder: Path, progress: Progress) -> Study:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from thimble.core.step import Progress, silent
 from thimble.core.study import Advice, Candidate, Limits, Run, Study, TaskInfo, read_study, write_study
 from thimble.core.subject import Subject
 from thimble.core.task import Arrays, ModelSpec, Task, TaskSpec
+from thimble.core.temporary import temporary_folder
 from thimble.decide.compare import Verdict, compare_saved
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def measure(artifacts: Sequence[str], options: Measure | None = None, progress: 
     check(options)
     for name in options.probes:
         PROBES.get(name)
-    with tempfile.TemporaryDirectory(prefix="thimble-") as folder:
-        opened = _Measurement(artifacts, options, Path(folder), progress)
+    with temporary_folder() as folder:
+        opened = _Measurement(artifacts, options, folder, progress)
         with reserve():  # not while files of strangers are opened, which may take their time
             return opened.carried_out()
 

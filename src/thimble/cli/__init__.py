@@ -1,10 +1,11 @@
 """The command line: one thin command per public function, each in a module of its own, loaded when it is asked for.
 
-Exit codes are those of `thimble.core.errors`; Ctrl-C gives 130.
+Exit codes are those of `thimble.core.errors`; Ctrl-C gives 130, and every other signal that asks for an end 128 and its number.
 """
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
 import io
@@ -15,13 +16,12 @@ import traceback
 
 import click
 
+from thimble.cli._ends import heed, interrupted_code
 from thimble.cli._say import say_aside
 from thimble.cli._watch import watched
 from thimble.core.distribution import NAME
 from thimble.core.errors import BadInput, CannotWrite, ThimbleError
 from thimble.core.text import is_text
-
-INTERRUPTED = 130
 
 
 class Commands(click.Group):
@@ -51,7 +51,8 @@ def thimble(ctx: click.Context, debug: bool) -> None:
     \b
     Exit codes: 0 done; 1 failed; 2 bad input; 3 no candidate is proven to meet the limits;
     4 a proven regression; 5 an optional library is missing; 6 the machine is busy measuring, or the store in use;
-    7 a folder can't be written or trusted, or the disk is full; 130 interrupted.
+    7 a folder can't be written or trusted, or the disk is full; 130 interrupted; 128 + N ended by
+    signal N.
     """
     ctx.ensure_object(dict)["debug"] = debug
 
@@ -64,6 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     done = watched() if arguments is None else None
+    if done:
+        heed()
     if debug and done:
         faulthandler.enable()
     code = 1
@@ -96,7 +99,7 @@ def _code(given: list[str], debug: bool) -> int:
         code = 2
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted; what was finished is kept, and the same command goes on from there", debug)
-        code = INTERRUPTED
+        code = interrupted_code()
     except ThimbleError as error:
         _say(str(error), debug)
         code = error.exit_code
@@ -112,4 +115,5 @@ def _code(given: list[str], debug: bool) -> int:
 def _say(text: str, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    say_aside(f"thimble: {text}")
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        say_aside(f"thimble: {text}")

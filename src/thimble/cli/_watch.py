@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from thimble.cli._say import say_aside
 
-FORWARDED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+FORWARDED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
 
 
 def watched() -> Callable[[int], None]:

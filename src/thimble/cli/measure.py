@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from thimble.api.request import Measure
+from thimble.cli._ends import interrupted_code
 from thimble.cli._options import options, request_of
 from thimble.cli._say import say_aside
 
@@ -21,7 +22,7 @@ def whole_or_nothing() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         say_aside("thimble: interrupted; a measurement that is cut off counts for nothing, so start it again")
-        raise click.exceptions.Exit(130) from None
+        raise click.exceptions.Exit(interrupted_code()) from None
 
 
 @click.command("measure")

@@ -15,7 +15,8 @@
     │   └── OutOfTime            1   the time budget ended it, or would have (recorded, and gone on with at the next start)
     └── RuntimeFailed            1   an artifact could not be opened or run (recorded, the study goes on)
 
-Ctrl-C ends with 130. Anything else that escapes is a bug, shown with its trace and exit code 1.
+Ctrl-C ends with 130, another signal that asks for an end with 128 and its number. Anything else that escapes is a bug,
+shown with its trace and exit code 1.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
+from thimble.core import temporary
 from thimble.core.artifact import Artifact
 from thimble.core.errors import MissingExtra, RuntimeFailed
 from thimble.core.model import renamed
@@ -155,6 +156,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
+            env=temporary.environment(),
         )
 
     def _ask(self, request: dict[str, Any], tensors: Arrays | None = None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -13,7 +14,7 @@ from typing import IO, Any
 
 import msgspec
 
-from thimble.core import errors
+from thimble.core import errors, temporary
 from thimble.core.errors import OutOfTime, StepFailed, ThimbleError
 from thimble.core.patience import SAMPLE_S
 from thimble.core.step import Progress, silent
@@ -64,6 +65,8 @@ class StepsProcess:
     def stop(self) -> None:
         """End the child, if there is one."""
         if self._child is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._child.pid, signal.SIGKILL)  # what a converter has started, too
             self._child.kill()
             self._child.wait()
             for stream in (self._child.stdin, self._child.stdout):
@@ -76,7 +79,7 @@ class StepsProcess:
             self.stop()
             self._log.truncate(0)
             command = [sys.executable, "-m", "thimble.engine.child"]
-            environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+            environment = {**temporary.environment(), "PYTHONWARNINGS": "ignore"}
             self._child = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment, start_new_session=True, bufsize=0
             )

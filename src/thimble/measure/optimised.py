@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from thimble.core.temporary import temporary_folder
 
 LEVELS = {"all": "ORT_ENABLE_ALL", "extended": "ORT_ENABLE_EXTENDED", "basic": "ORT_ENABLE_BASIC", "disable": "ORT_DISABLE_ALL"}
 
@@ -15,8 +16,8 @@ def optimised(path: Path, level: str = "all", options: Mapping[str, str] | None 
     import onnx
     import onnxruntime
 
-    with tempfile.TemporaryDirectory(prefix="thimble-") as folder:
-        target = Path(folder) / "optimised.onnx"
+    with temporary_folder() as folder:
+        target = folder / "optimised.onnx"
         settings = onnxruntime.SessionOptions()
         settings.log_severity_level, settings.intra_op_num_threads = 4, 1
         settings.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, LEVELS[level])

@@ -6,11 +6,10 @@ optimizer leaves out tensors above a size and takes a reference evaluator in Pyt
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
+from thimble.core.temporary import temporary_folder
 from thimble.models._intake.wording import count
 
 GIVING = ("Constant", "ConstantOfShape", "Cast", "Identity")
@@ -23,8 +22,8 @@ def fold(proto: Any) -> tuple[Any, str | None]:
     import onnxruntime
 
     before = Counter(node.op_type for node in proto.graph.node)
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "folded.onnx"
+    with temporary_folder() as folder:
+        target = folder / "folded.onnx"
         options = onnxruntime.SessionOptions()
         options.log_severity_level, options.intra_op_num_threads = 4, 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
