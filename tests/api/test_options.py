@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from thimble.api import config, request
 from thimble.api.options import built, check, flat, options_of
-from thimble.api.request import Apply, Compare, Doctor, Fit, Lab, Measure, Threads
+from thimble.api.request import Apply, Bundle, Compare, Doctor, Fit, Lab, Measure, Threads
 from thimble.cli import thimble
 from thimble.cli._options import options, request_of
 from thimble.core.errors import BadInput
@@ -20,7 +20,7 @@ from thimble.core.option import Option
 from thimble.core.sampling import Sampling
 from thimble.core.study import Limits
 
-REQUESTS = {"fit": Fit, "lab": Lab, "apply": Apply, "measure": Measure, "compare": Compare, "doctor": Doctor}
+REQUESTS = {"fit": Fit, "lab": Lab, "apply": Apply, "measure": Measure, "compare": Compare, "doctor": Doctor, "bundle": Bundle}
 
 
 @dataclass(frozen=True)

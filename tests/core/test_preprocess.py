@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from thimble.core.errors import BadInput
-from thimble.core.preprocess import ImageInput, Preprocess
+from thimble.core.preprocess import ImageInput, Preprocess, UnknownRange
 from thimble.core.values import TensorSpec
 
 
@@ -54,7 +53,7 @@ def test_deep_pixels_are_scaled_by_their_range(mode: str) -> None:
 
 def test_pixels_of_an_unknown_range_are_refused_by_name(tmp_path) -> None:
     Image.fromarray(np.full((4, 4), -3.5, "f4")).save(tmp_path / "deep.tif")
-    with Image.open(tmp_path / "deep.tif") as image, pytest.raises(BadInput, match=r"deep\.tif has pixels from -3\.5 to -3\.5"):
+    with Image.open(tmp_path / "deep.tif") as image, pytest.raises(UnknownRange, match=r"deep\.tif has pixels from -3\.5 to -3\.5"):
         Preprocess(4)(image)
 
 

@@ -232,3 +232,18 @@ class Doctor:
     scale: Scale | None = None
     rate: Rate | None = None
     features: Features | None = None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """How a candidate is handed over; its fields are the options of ``thimble bundle``.
+
+    ``data`` is needed where one artifact is bundled and no study. ``force`` bundles a candidate that misses its limits.
+    """
+
+    target: Annotated[Literal["linux"], Option("Where the bundle runs.")] = "linux"
+    data: Annotated[Data, Option(f"Data of the golden samples, where DIR is one artifact: {DATA}.")] | None = None
+    force: Annotated[bool, Option("Bundle a candidate that is not proven to meet the limits; the manifest keeps why.")] = False
+    model_licence: Annotated[str, Option("Licence of the model, such as MIT.", metavar="TEXT", default="not known")] | None = None
+    data_licence: Annotated[str, Option("Licence of the data.", metavar="TEXT", default="not known")] | None = None
+    seed: Annotated[Seed, Option("Seed that the data were split with, where DIR is one artifact.")] = 0

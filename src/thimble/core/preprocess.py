@@ -1,11 +1,12 @@
-"""From an image to a network's input: one value, one implementation, used when scoring and inside the bundle."""
+"""From an image to a network's input: one value, one implementation, used when scoring and inside the bundle.
+
+This file travels alone: it imports the standard library, NumPy and Pillow, the last two only when they are needed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from thimble.core.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,10 @@ CHANNELS = ("rgb", "bgr", "grey")
 """Orders of channels; ``grey`` is one channel."""
 SIDES = (1, 3)
 """Channels that an image network's input may have."""
+
+
+class UnknownRange(ValueError):
+    """An image of deep pixels whose range nothing tells."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Preprocess:
     def pixels(self, image: Any) -> NDArray[Any]:
         """A Pillow image of any mode, upright, resized and cropped: ``uint8`` of shape (height, width, channels).
 
-        Raises `BadInput` for numbers whose range nothing tells.
+        Raises `UnknownRange` for numbers whose range nothing tells.
         """
         import numpy as np
         from PIL import Image
@@ -87,7 +92,7 @@ class Preprocess:
 def upright(image: Any) -> Any:
     """A Pillow image as a viewer shows it, in 8 bits: turned as its EXIF data say, transparent parts white, deep pixels scaled.
 
-    16 bits are divided by 257; real numbers are taken for 0 to 1, or for 0 to 255 where one is above 1. Raises `BadInput` for
+    16 bits are divided by 257; real numbers are taken for 0 to 1, or for 0 to 255 where one is above 1. Raises `UnknownRange` for
     whole numbers above 65,535 and real ones outside of these ranges.
     """
     from PIL import Image, ImageOps
@@ -112,7 +117,7 @@ def _of_eight_bits(image: Any, name: str) -> Any:
     most = 65_535.0 if image.mode.startswith("I") else 255.0 if high > 1 else 1.0
     if not (low >= 0 and high <= most):
         said = f"{name or 'an image'} has pixels from {low:g} to {high:g}, whose range is unknown"
-        raise BadInput(f"{said}: scale them to 0 to 1, or save them in 8 or 16 bits")
+        raise UnknownRange(f"{said}: scale them to 0 to 1, or save them in 8 or 16 bits")
     return Image.fromarray(np.round(values * (255 / most)).astype(np.uint8))
 
 

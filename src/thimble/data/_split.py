@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thimble.core.errors import BadInput
-from thimble.core.preprocess import Preprocess
+from thimble.core.preprocess import Preprocess, UnknownRange
 from thimble.core.task import SPLITS, Arrays, Batch, Split
 from thimble.core.values import digest_of, listed
 
@@ -102,10 +102,17 @@ class ImageSplit(Samples):
         """Resized pixels of these images; several at once where they are large enough to gain from it."""
         from concurrent.futures import ThreadPoolExecutor
 
-        if len(rows) < 2 or self._preprocess.size < 128:
-            return [self._preprocess.pixels(self._read(i)) for i in rows]
-        with ThreadPoolExecutor(_cores()) as pool:
-            return list(pool.map(lambda i: self._preprocess.pixels(self._read(i)), rows))
+        try:
+            if len(rows) < 2 or self._preprocess.size < 128:
+                return [self._preprocess.pixels(self._read(i)) for i in rows]
+            with ThreadPoolExecutor(_cores()) as pool:
+                return list(pool.map(lambda i: self._preprocess.pixels(self._read(i)), rows))
+        except UnknownRange as error:
+            raise BadInput(str(error)) from error
+
+    def image(self, index: int) -> Any:
+        """The Pillow image at a position, before any preprocessing."""
+        return self._read(index)
 
     def _reading(self) -> object:
         return repr(self._preprocess)

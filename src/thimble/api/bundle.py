@@ -1,0 +1,314 @@
+"""Hand a candidate over: a bundle that proves itself where it runs."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thimble.api.options import check
+from thimble.api.request import Bundle
+from thimble.api.subjects import checked_runtime, look_through
+from thimble.core.artifact import Artifact, read_manifest
+from thimble.core.errors import BadInput, CannotWrite, LimitsNotMet
+from thimble.core.paths import user_path
+from thimble.core.registry import RUNTIMES
+from thimble.core.study import Candidate, Study, read_study
+from thimble.core.subject import Subject
+from thimble.core.task import TaskSpec
+from thimble.core.temporary import temporary_folder
+from thimble.formats import check_main
+
+if TYPE_CHECKING:
+    from thimble.core.summary import Interval, Row
+    from thimble.core.task import Arrays, Task
+    from thimble.deploy.manifest import Manifest
+
+SAMPLES = 16
+"""Golden samples, evenly spread over the split."""
+PICTURE_BYTES = 1_000_000
+"""A golden image of more bytes than these is left out; its tensor stays."""
+TARGETS: Mapping[str, tuple[str, ...]] = {"linux": ()}
+"""Runtimes that run on a target; none named is all of them."""
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """A bundle in its place, with the digest of the whole that stands beside it."""
+
+    place: Path
+    digest: str
+    manifest: Manifest
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a study would hand over: a candidate, its row of figures, and why the study says otherwise (empty where it doesn't)."""
+
+    candidate: Candidate
+    row: Row
+    against: str = ""
+
+
+def bundle(place: str | Path, out: str | Path, options: Bundle | None = None, candidate: str | None = None) -> Bundled:
+    """Bundle a study's candidate, by default the best one that runs on the target, into ``out``: a folder, or a .zip file.
+
+    ``place`` is a study's folder; or an artifact's, then ``data`` must be given. Raises `LimitsNotMet` where nothing is proven
+    to meet the study's limits (``force`` bundles it anyway, and the manifest keeps why), `BadInput` for what can't be.
+    """
+    from thimble.deploy.archive import write_digest, write_zip
+    from thimble.deploy.build import assemble
+
+    options, folder, out = options or Bundle(), user_path(place), user_path(out)
+    check(options)
+    _check_out(out)
+    contents, notes = _contents(folder, options, candidate)
+    with temporary_folder() as scratch:
+        made = scratch / "bundle"
+        made.mkdir()
+        manifest = assemble(contents, made)
+        if out.suffix == ".zip":
+            write_zip(made, out)
+        else:
+            _put(made, out)
+    return Bundled(out, write_digest(out), manifest, tuple(notes))
+
+
+def candidates(place: str | Path) -> list[tuple[Row, tuple[str, ...], str]]:
+    """Each measured candidate of a study: its figures, the targets that it runs on, and why it would be refused (or nothing)."""
+    from thimble.decide.summarize import summarize
+
+    study = read_study(user_path(place))
+    summary = summarize(study)
+    rows = {row.name: row for row in summary.rows}
+    able = [one for one in study.candidates if one.ok]
+    return [(rows[one.name], tuple(t for t in TARGETS if _runs_on(one, t)), _refusal(study, rows[one.name])) for one in able]
+
+
+def chosen(study: Study, target: str, name: str | None = None) -> Choice:
+    """The candidate to hand over. Raises `BadInput` where there is none of that name, or none that runs on the target."""
+    from thimble.decide.choose import choose
+    from thimble.decide.summarize import summarize
+
+    able = [one for one in study.candidates if one.ok and _runs_on(one, target)]
+    if name is None and not able:
+        raise BadInput(f"no candidate of the study runs on {target}; it takes {', '.join(TARGETS[target])}")
+    if name is not None:
+        one = next((one for one in study.candidates if one.name == name), None)
+        known = ", ".join(one.name for one in study.candidates if one.ok)
+        if one is None or not one.ok:
+            raise BadInput(f"the study has no candidate {name!r} that was measured; it has {known}")
+        if one not in able:
+            raise BadInput(f"{name} runs in {RUNTIMES.get(one.runtime).title}, which is not there on {target}")
+        row = summarize(study).row(name)
+        return Choice(one, row, _refusal(study, row))
+    if study.chosen not in {one.name for one in able}:
+        baseline = study.candidates[0]
+        kept = tuple(one for one in study.candidates if one is baseline or one in able)
+        picked = choose(replace(study, candidates=kept))
+        picked = able[0].name if picked == baseline.name and baseline not in able else picked
+        study = replace(study, chosen=picked)
+    summary = summarize(study)
+    row = summary.row(study.chosen or able[0].name)
+    return Choice(study.candidate(row.name), row, "" if summary.met else summary.recommendation)
+
+
+def _runs_on(candidate: Candidate, target: str) -> bool:
+    return not TARGETS[target] or candidate.runtime in TARGETS[target]
+
+
+def _refusal(study: Study, row: Row) -> str:
+    """Why a candidate that was named breaks a limit, in the words of the study; nothing where it breaks none."""
+    from thimble.decide.verdicts import breach
+
+    broken = [breach(study, row, name) for name, state in row.limits.items() if state == "broken"]
+    return f"{row.name} {' and '.join(broken)}" if broken else ""
+
+
+def _contents(folder: Path, options: Bundle, candidate: str | None) -> tuple[Any, list[str]]:
+    """What goes in, from a study or from one artifact; and notes for the user."""
+    from thimble.deploy.build import Contents
+    from thimble.devices.process import named_inputs
+
+    notes: list[str] = []
+    if (folder / "study.json").is_file():
+        study = read_study(folder)
+        choice = chosen(study, options.target, candidate)
+        if choice.against and not options.force:
+            raise LimitsNotMet(f"{choice.against} Nothing was bundled; --force bundles it, and the manifest keeps why")
+        subject = _subject(folder, choice.candidate, study.threads)
+        task, fields = _task_of(study), _facts(study, choice)
+        first = study.candidates[0]
+        base = _subject(folder, first, study.threads) if first.ok else None
+    else:
+        if candidate is not None:
+            raise BadInput(f"{folder} is no study, so it has no candidate {candidate!r}")
+        subject, base, study = _artifact(folder), None, None
+        if options.data is None:
+            raise BadInput(f"{folder} is one artifact, not a study: add --data, of which golden samples are taken")
+        task = _open(TaskSpec(options.data, seed=options.seed, weights_given=True, preprocess=subject.artifact.preprocess))
+        fields = {"name": folder.resolve().name, "precision": _precision(subject)}
+    inputs, images, split = _samples(task)
+    if subject.artifact.preprocess is None:
+        images = ()
+    if subject.artifact.preprocess and len(images) < len(next(iter(inputs.values()))):
+        notes.append("golden images are left out where they are large or can't be had; their tensors are in the bundle")
+    licences = {"model": options.model_licence or "not known", "data": options.data_licence or "not known"}
+    named = named_inputs(inputs, subject.artifact)
+    if any(array.ndim == 0 or len(array) != len(next(iter(inputs.values()))) for array in named.values()):
+        raise BadInput(f"{subject.name} takes inputs that are no samples (single numbers or states); a bundle can't hold these yet")
+    return Contents(
+        target=options.target, subject=subject, inputs=named, split=split, images=images, baseline=base, licences=licences, **fields
+    ), notes
+
+
+def _facts(study: Study, choice: Choice) -> dict[str, Any]:
+    row, env = choice.row, study.environment
+    unit = "%" if study.task.unit == "%" else study.task.unit
+    told: dict[str, Any] = {
+        "size": f"{row.size_mb:.4g} MB" if row.size_mb is not None else None,
+        "smaller than the baseline": f"{row.compression:.3g}x" if row.compression else None,
+        "latency p50": _span(row.latency_p50_ms, " ms"),
+        "speedup over the baseline": _span(row.speedup, "x"),
+        study.task.metric.replace("_", " "): _span(row.quality, f" {unit}"),
+        "drop against the baseline": _span(row.drop, " points"),
+        "peak memory above the empty runtime": f"{row.memory_mb:.3g} MB" if row.memory_mb is not None else None,
+        "conditions": f"{env.processor}, {study.threads} threads, {env.system}, governor {env.governor}",
+    }
+    figures = {name: value for name, value in told.items() if value is not None}
+    figures["limits"] = row.limits
+    size = choice.candidate.size
+    return {
+        "name": choice.candidate.name,
+        "recipe": choice.candidate.recipe,
+        "precision": _kind(size.bytes_by_type if size else {}),
+        "figures": figures,
+        "forced": choice.against,
+    }
+
+
+def _span(figure: Interval | None, unit: str) -> str | None:
+    return None if figure is None else f"{figure.value:.4g}{unit} (95 %: {figure.low:.4g} to {figure.high:.4g})"
+
+
+def _precision(subject: Subject) -> str:
+    from thimble.measure.size import measure_size
+
+    return _kind(measure_size(subject.folder, subject.artifact).bytes_by_type)
+
+
+def _kind(bytes_by_type: Mapping[str, int]) -> str:
+    """``int8``, ``fp16`` or ``fp32``: the type that rounds most among those that hold a tenth of the bytes."""
+    total = sum(bytes_by_type.values()) or 1
+    shares = {name.lower(): count / total for name, count in bytes_by_type.items()}
+    if sum(share for name, share in shares.items() if "int8" in name or "int4" in name or name.startswith("q")) > 0.1:
+        return "int8"
+    return "fp16" if sum(share for name, share in shares.items() if "float16" in name) > 0.1 else "fp32"
+
+
+def _subject(folder: Path, candidate: Candidate, threads: int) -> Subject:
+    """A study's candidate with its files, which must lie inside the study's folder."""
+    place = (folder / (candidate.folder or f"artifacts/{candidate.name}")).resolve()
+    if not place.is_relative_to(folder.resolve()):
+        raise BadInput(f"{candidate.name} lies in {place}, outside of {folder}; name its folder with --data instead")
+    artifact = _checked(place)
+    return Subject(candidate.name, place, artifact, candidate.runtime, threads, candidate.options)
+
+
+def _artifact(folder: Path) -> Subject:
+    from thimble.devices.processor import available_cores
+
+    artifact = _checked(folder)
+    return Subject(folder.resolve().name, folder, artifact, checked_runtime(artifact.format, None, str(folder)), len(available_cores()))
+
+
+def _checked(folder: Path) -> Artifact:
+    from thimble.engine.process import StepsProcess
+
+    artifact = read_manifest(folder)
+    check_main(artifact, folder)
+    with StepsProcess() as process:
+        look_through(folder, artifact, process)
+    return artifact
+
+
+def _task_of(study: Study) -> Task:
+    """The study's own data, opened again. Raises `BadInput` where its test split holds other samples now."""
+    info = study.task
+    found: Task | None = None
+    for given in (True, False):
+        spec = TaskSpec(
+            info.spec, seed=study.seed, weights_given=given, preprocess=info.preprocess, classes_of_head=len(info.labels) or None
+        )
+        found = _open(spec)
+        known = info.splits.get("test")
+        if known is None or len(found.split("test")) != known.samples or found.split("test").fingerprint() == known.fingerprint:
+            return found
+    raise BadInput(f"the data {info.spec} are not those of the study any more: their test split holds other samples")
+
+
+def _open(spec: TaskSpec) -> Task:
+    from thimble.data import open_task
+
+    return open_task(spec)
+
+
+def _samples(task: Task) -> tuple[Arrays, tuple[bytes, ...], str]:
+    """Golden samples, spread evenly over the test split, and their images as PNG where there are any."""
+    split = task.split("test")
+    count = min(SAMPLES, len(split))
+    rows = [i * len(split) // count for i in range(count)]
+    take = getattr(split, "take", None)
+    batch = take(rows) if take else next(iter(split.batches(count)))
+    image = getattr(split, "image", None)
+    pictures = (_png(image(row)) for row in rows) if image and take else iter(())
+    return batch.inputs, tuple(_until_none(pictures)), "test"
+
+
+def _until_none(pictures: Iterator[bytes | None]) -> Iterator[bytes]:
+    """Pictures up to the first that is too large: golden images are those of the first samples."""
+    for picture in pictures:
+        if picture is None:
+            return
+        yield picture
+
+
+def _png(image: Any) -> bytes | None:
+    """The image as PNG, with the same pixels that preprocessing begins with; ``None`` where that is too large."""
+    from thimble.core.preprocess import upright
+
+    shown = upright(image)
+    shown = shown if shown.mode in ("L", "RGB") else shown.convert("RGB")
+    stream = io.BytesIO()
+    shown.save(stream, "PNG")
+    return stream.getvalue() if stream.tell() <= PICTURE_BYTES else None
+
+
+def _check_out(out: Path) -> None:
+    """Raise `BadInput` where ``out`` holds anything but an earlier bundle."""
+    if out.suffix == ".zip":
+        if out.is_dir():
+            raise BadInput(f"--out {out} is a folder; name a .zip file that does not exist yet")
+    elif out.exists() and not (out.is_dir() and ((out / "manifest.json").is_file() or not any(out.iterdir()))):
+        raise BadInput(f"--out {out} is there and no bundle; name a folder that does not exist yet, or a .zip file")
+
+
+def _put(made: Path, out: Path) -> None:
+    """Copy a folder beside its place, then put it there; an earlier bundle is replaced as a whole."""
+    aside, old = (out.with_name(f".{out.name}.{kind}{os.getpid()}") for kind in ("new", "old"))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(made, aside)
+        if out.exists():
+            out.rename(old)
+        aside.rename(out)
+    except (OSError, shutil.Error) as error:
+        raise CannotWrite(f"can't write {out}: {getattr(error, 'strerror', None) or error}") from error
+    finally:
+        for left in (aside, old):
+            shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,69 @@
+"""Check a bundle as its own ``verify.py`` does, without executing any code of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from thimble.api.subjects import checked_runtime, look_through
+from thimble.core.errors import BadInput
+from thimble.core.paths import user_path
+from thimble.core.registry import RUNTIMES
+from thimble.core.temporary import temporary_folder
+from thimble.formats import check_main
+
+
+@contextmanager
+def opened(place: str | Path, digest: str | None = None) -> Iterator[Path]:
+    """A bundle as a folder: a .zip file is unpacked with care. Raises `BadInput` for another digest of the whole."""
+    from thimble.deploy.archive import check_digest, unpack
+
+    path = user_path(place)
+    if not path.exists():
+        raise BadInput(f"there is no bundle {path}")
+    check_digest(path, digest)
+    if path.is_dir():
+        yield path
+        return
+    with temporary_folder() as scratch:
+        unpack(path, scratch)
+        yield scratch
+
+
+def verify(place: str | Path, digest: str | None = None, any_version: bool = False, timing: bool = True) -> dict[str, Any]:
+    """Do what the bundle's own ``verify.py`` does, with this package's worker: no code of the bundle is executed.
+
+    ``digest`` is the SHA-256 of the whole; where it is absent the file beside the bundle tells it. Raises `BadInput` in one
+    line where something differs.
+    """
+    import inspect
+
+    from thimble.core import preprocess, processor
+    from thimble.deploy.manifest import MODEL
+    from thimble.deploy.manifest import read_manifest as read_bundle
+    from thimble.deploy.payload import verify as script
+    from thimble.devices import reserve, worker
+    from thimble.engine.process import StepsProcess
+
+    with opened(place, digest) as folder:
+        try:
+            manifest = read_bundle(folder)
+            script.check_files(folder, script.read_manifest(folder))
+            check_main(manifest.artifact, folder / MODEL)
+            runtime = checked_runtime(manifest.artifact.format, manifest.runtime.name, str(place))
+            with StepsProcess() as process:
+                look_through(folder / MODEL, manifest.artifact, process)
+            wish = script.Wish(
+                any_version=any_version,
+                timing=timing,
+                worker=Path(worker.__file__),
+                runtime=Path(inspect.getfile(RUNTIMES.get(runtime))),
+                processor=Path(processor.__file__),
+                preprocess=Path(preprocess.__file__),
+            )
+            with reserve():
+                return script.verify(folder, wish)
+        except script.Differs as error:
+            raise BadInput(f"{place}: {error}") from error

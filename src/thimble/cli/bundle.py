@@ -1,0 +1,55 @@
+"""``thimble bundle``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from thimble.api.request import Bundle
+from thimble.cli._options import options, request_of
+from thimble.cli._say import say, say_aside, say_json
+
+
+@click.command("bundle")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("candidate", required=False, metavar="[CANDIDATE]")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.zip|FOLDER", help="Where the bundle is written.")
+@options(Bundle)
+@click.option("--list", "listing", is_flag=True, help="List the candidates and where each one can run; write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(folder: Path, candidate: str | None, out: Path | None, listing: bool, as_json: bool, **given: Any) -> None:
+    """Bundle a study's candidate with all that it needs to run, and to prove itself, on another machine.
+
+    DIR is a study's folder; CANDIDATE is by default the best one that runs on the target. Where DIR is one artifact's
+    folder, --data gives the golden samples. The bundle holds the artifact, golden samples, predict.py, verify.py and the
+    pinned runtime; the same input gives the same bytes. The SHA-256 of the whole is printed and written beside it.
+
+    \b
+    thimble bundle runs/lab --out lab.zip
+    unzip lab.zip -d lab && cd lab && python -m pip install -r requirements.txt && python verify.py
+    """
+    from thimble.api.bundle import bundle, candidates
+
+    if listing:
+        rows = candidates(folder)
+        if as_json:
+            say_json([{"name": row.name, "targets": targets, "against": against, "figures": row} for row, targets, against in rows])
+            return
+        for row, targets, against in rows:
+            say(f"{row.name}: {row.runtime}, {row.size_mb or 0:.3g} MB, for {', '.join(targets)}" + (f"; {against}" if against else ""))
+        return
+    if out is None:
+        raise click.UsageError("Missing option '--out'.")
+    made = bundle(folder, out, request_of(Bundle, given), candidate)
+    if as_json:
+        say_json(made)
+        return
+    for note in made.notes:
+        say_aside(f"note: {note}")
+    golden, runtime = made.manifest.golden, made.manifest.runtime
+    say(f"{made.place}: {made.manifest.name} for {runtime.title} {runtime.version}, {golden.samples} golden samples")
+    for name, limit in golden.tolerance.items():
+        say(f"  {name} may differ by {limit.absolute:.3g}: {limit.how}")
+    say(f"  sha256 {made.digest}", f"  next: thimble verify {made.place}, or python verify.py in the bundle on the device")

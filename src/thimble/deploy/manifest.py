@@ -1,0 +1,119 @@
+"""``manifest.json``: everything that a bundle says of itself, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from thimble.core.artifact import Artifact
+from thimble.core.errors import BadInput
+from thimble.core.reading import converted, decoded
+from thimble.core.values import File
+from thimble.deploy.payload import verify
+
+MANIFEST = verify.MANIFEST
+FORMAT = verify.FORMAT
+MODEL = "model"
+"""The folder in a bundle that holds the artifact's files."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One input or output: ``shape`` names its dynamic dimensions; ``layout`` is ``NCHW`` or ``NHWC`` for images, else empty.
+
+    ``range`` are the least and the largest value: of any image for images, else of the golden samples.
+    """
+
+    name: str
+    shape: tuple[int | str, ...]
+    dtype: str
+    layout: str = ""
+    range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """The largest absolute difference of an output that still counts as the same answer, and how it was found."""
+
+    absolute: float
+    how: str
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Real samples and their outputs in one .npz file: its arrays' names by tensor's name.
+
+    ``outputs`` are this artifact's own, ``baseline`` the study's baseline's (empty where there is none). ``batch`` is the batch
+    size that the artifact insists on. ``images`` are files of the same samples before preprocessing.
+    """
+
+    file: str
+    samples: int
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    baseline: dict[str, str]
+    tolerance: dict[str, Tolerance]
+    batch: int | None = None
+    images: tuple[str, ...] = ()
+    split: str = "test"
+
+
+@dataclass(frozen=True)
+class RuntimeInfo:
+    """What opens the artifact: its file in the bundle, its class, its package and the version that it was tried with."""
+
+    name: str
+    title: str
+    file: str
+    class_name: str
+    distribution: str
+    version: str
+    threads: int = 1
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A bundle. ``files`` are all files but the manifest; ``artifact`` lies in the folder ``model``.
+
+    ``operators`` are the types that ran where it was made, ``int8`` says that quantized ones are among them. ``answer`` says
+    which output answers and what it holds. ``figures`` are the study's, with intervals and conditions. ``forced`` is why the
+    bundle was made against the study's verdict.
+    """
+
+    name: str
+    target: str
+    files: tuple[File, ...]
+    artifact: Artifact
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    runtime: RuntimeInfo
+    golden: Golden
+    answer: dict[str, str]
+    recipe: str = ""
+    operators: tuple[str, ...] = ()
+    int8: bool = False
+    made_on: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+    licences: dict[str, str] = field(default_factory=dict)
+    forced: str = ""
+    thimble: str = ""
+    format: int = FORMAT
+
+
+def encoded(manifest: Manifest) -> bytes:
+    """The manifest's bytes: the same value gives the same bytes."""
+    return msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a bundle's ``manifest.json``; raises `BadInput` where it is absent, malformed, or names files outside of it."""
+    path = folder / MANIFEST
+    try:
+        verify.read_manifest(folder)
+    except verify.Differs as error:
+        raise BadInput(str(error)) from error
+    return converted(decoded(path.read_bytes(), path, "bundle's manifest"), Manifest, path, "bundle's manifest")
