@@ -124,7 +124,7 @@ def _runs_on(candidate: Candidate, target: str) -> bool:
 
 def _refusal(study: Study, row: Row) -> str:
     """Why a candidate that was named breaks a limit, in the words of the study; nothing where it breaks none."""
-    from thimble.decide.verdicts import breach
+    from thimble.decide.limits import breach
 
     broken = [breach(study, row, name) for name, state in row.limits.items() if state == "broken"]
     return f"{row.name} {' and '.join(broken)}" if broken else ""
