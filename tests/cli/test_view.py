@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from thimble.cli.view import model_file
+from thimble.cli.view import data_files, model_file, pages
 from thimble.core.artifact import Artifact, write_manifest
 from thimble.core.errors import BadInput
 from thimble.core.values import File
@@ -58,3 +58,26 @@ def test_graph_is_served_on_this_machine_until_interrupted(model):
         rest, errors = process.communicate(timeout=30)
     assert process.returncode in (0, 130)
     assert "Traceback" not in rest + errors
+
+
+def test_only_the_model_and_its_data_are_served(tmp_path):
+    pytest.importorskip("netron", reason="Netron is not installed")
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [4]) for name in "xy"]
+    weights = numpy_helper.from_array(np.ones(4000, np.float32)[:4].repeat(1000), "w")
+    graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "tiny", ends[:1], ends[1:], [weights])
+    save(helper.make_model(graph, ir_version=8), tmp_path / "model.onnx", save_as_external_data=True, location="weights.data")
+    (tmp_path / "secret.txt").write_text("secret")
+    assert data_files(tmp_path / "model.onnx") == [tmp_path / "weights.data"]
+    served = pages(tmp_path / "model.onnx")
+    assert {name for name in served if name.startswith("/data/")} == {"/data/model.onnx", "/data/weights.data"}
+
+
+def test_a_name_is_text_in_the_page(model):
+    pytest.importorskip("netron", reason="Netron is not installed")
+    strange = (model / "model.onnx").rename(model / 'a"><script>alert(1)<.onnx')
+    index = pages(strange)["/"]
+    assert b"<script>alert" not in index
+    assert b'content="/data/a%22%3E%3Cscript' in index

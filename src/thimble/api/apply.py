@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ from thimble.api.lab import available_cores
 from thimble.api.options import check
 from thimble.api.request import Apply
 from thimble.core.artifact import MANIFEST, Artifact, read_manifest, write_manifest
-from thimble.core.errors import BadInput, UnknownName
+from thimble.core.errors import BadInput, CannotWrite, NotWritten, UnknownName
+from thimble.core.paths import check_writable
 from thimble.core.processor import features
 from thimble.core.recipe import Recipe, parse_recipe, recipe
 from thimble.core.registry import RUNTIMES, STEPS
@@ -24,6 +26,7 @@ from thimble.core.step import Progress, Step, step_name, step_text
 from thimble.core.study import Size, StepRecord
 from thimble.core.subject import Subject
 from thimble.core.task import SPLITS, ModelSpec
+from thimble.core.temporary import temporary_folder
 from thimble.core.values import first_line
 from thimble.formats import describe
 
@@ -75,7 +78,8 @@ def apply(options: Apply, out: Path | str, listen: Listen | None = None, store: 
     """Carry out the recipe and leave the artifact in ``out``, which can be copied away and still runs.
 
     ``out`` may hold an artifact and nothing else: it is replaced as a whole, when the new one is complete. Finished
-    steps come from the store. Raises `BadInput` for what can't be, before anything long begins, and what the steps raise.
+    steps come from the store. Raises `BadInput` for what can't be, before anything long begins, and what the steps raise. Whether
+    ``out`` can be written is tried first; where it can't be any more at the end, `NotWritten` holds the figures.
     """
     from thimble.engine.process import StepsProcess
     from thimble.engine.store import Store
@@ -83,20 +87,29 @@ def apply(options: Apply, out: Path | str, listen: Listen | None = None, store: 
     out = Path(out)
     check(options)
     check_replaceable(out)
+    check_writable(out)
     source, task, wanted = _prepared(options)
     store = store or Store()
-    with StepsProcess() as process:
+    with StepsProcess() as process, ExitStack() as left:
         from thimble.engine.build import Building
 
         building = Building(store, process, source)
         opened = _opened(building, task, _telling(listen, "opening the model", 0.0, 0.1))
         built = building.build(wanted, _telling(listen, wanted.name, 0.1, 0.95))
         seen = (digests_of(task, built.splits) if task else frozenset()) | read_seen(options.model)
-        artifact = _placed(built, out, task, seen)
-        size = _weighed(building, built, out)
+        place, trouble = out, None
+        try:
+            artifact = _placed(built, out, task, seen)
+        except CannotWrite as error:
+            place, trouble = left.enter_context(temporary_folder()) / "artifact", error
+            artifact = _placed(built, place, task, seen)
+        size = _weighed(building, built, place)
         _telling(listen, "a short look at its speed", 0.95, 1.0)(0.0, "")
-        found = beside(building, built, opened, Subject("after", out, artifact, wanted.runtime, source.threads), task)
-    return Applied(out, wanted.text, wanted.runtime, artifact, size, _changes(options, opened, built, wanted, building), found)
+        found = beside(building, built, opened, Subject("after", place, artifact, wanted.runtime, source.threads), task)
+    applied = Applied(out, wanted.text, wanted.runtime, artifact, size, _changes(options, opened, built, wanted, building), found)
+    if trouble is not None:
+        raise NotWritten(str(trouble), applied) from trouble
+    return applied
 
 
 def check_replaceable(out: Path) -> None:

@@ -14,8 +14,8 @@ from thimble.api.request import Compare, Measure
 from thimble.api.resolve import READING
 from thimble.api.subjects import Opening, judged_by, made_inputs, open_subjects, split_runtime
 from thimble.core.distribution import version
-from thimble.core.errors import BadInput, CannotWrite, RuntimeFailed, ThimbleError
-from thimble.core.paths import user_path
+from thimble.core.errors import BadInput, CannotWrite, NotWritten, RuntimeFailed, ThimbleError
+from thimble.core.paths import check_writable, user_path
 from thimble.core.registry import METRICS, PROBES, RUNTIMES
 from thimble.core.step import Progress, silent
 from thimble.core.study import Advice, Candidate, Limits, Run, Study, TaskInfo, read_study, write_study
@@ -40,7 +40,8 @@ def measure(artifacts: Sequence[str], options: Measure | None = None, progress: 
 
     ``artifacts`` are folders, ``.onnx`` or ``.pt2`` files, or models such as ``torchvision:resnet18``; ``@RUNTIME``
     behind one says what opens it. Measures always: nothing is taken from an earlier measurement. A member that fails
-    is a candidate with its reason; raises what makes the whole impossible.
+    is a candidate with its reason; raises what makes the whole impossible. Whether ``out`` can be written is tried first; where it
+    can't be any more at the end, `NotWritten` holds the study.
     """
     from thimble.devices import reserve
 
@@ -48,6 +49,8 @@ def measure(artifacts: Sequence[str], options: Measure | None = None, progress: 
     if not artifacts:
         raise BadInput("nothing to measure: give at least one artifact")
     check(options)
+    if options.out:
+        check_writable(Path(options.out))
     for name in options.probes:
         PROBES.get(name)
     with temporary_folder() as folder:
@@ -260,7 +263,7 @@ class _Measurement:
 
 
 def _write(study: Study, sustained: Sequence[Run], folder: Path) -> None:
-    """``study.json``, and ``sustained.png`` where there are runs without a pause."""
+    """``study.json``, and ``sustained.png`` where there are runs without a pause. Raises `NotWritten`, which holds the study."""
     from thimble.report._sustained_plot import plot_sustained
 
     try:
@@ -269,4 +272,6 @@ def _write(study: Study, sustained: Sequence[Run], folder: Path) -> None:
         if sustained:
             plot_sustained(sustained, folder / "sustained.png")
     except OSError as error:
-        raise CannotWrite(f"can't write {folder}: {error.strerror}") from error
+        raise NotWritten(f"can't write {folder}: {error.strerror}", study) from error
+    except CannotWrite as error:
+        raise NotWritten(str(error), study) from error

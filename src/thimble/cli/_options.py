@@ -5,12 +5,14 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import click
 
 from thimble.api.options import Asked, built, options_of
 from thimble.core.errors import BadInput
+from thimble.core.paths import user_path
 from thimble.core.text import brief
 
 Command = Callable[..., Any]
@@ -35,6 +37,18 @@ class Reading(click.ParamType[Any]):
         if problem := self.asked.problem(found, lambda _: _typed(value)):
             raise BadInput(f"{self.asked.word} {problem}")
         return found
+
+
+class Directory(click.ParamType[Path]):
+    """Reads a folder's name; an empty one is refused, which would be the current folder."""
+
+    name = "DIR"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; raises `BadInput`."""
+        if not str(value).strip():
+            raise BadInput(f"{param.opts[0] if param else 'the folder'} is empty; name a folder")
+        return user_path(value)
 
 
 class Pair(Reading):

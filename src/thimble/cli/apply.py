@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from thimble.api.request import Apply
-from thimble.cli._options import options, request_of
+from thimble.cli._options import Directory, options, request_of
 from thimble.cli._say import say, say_json
 from thimble.core.values import MB
 
@@ -29,9 +29,7 @@ SENTENCES = ("training_mode", "batch", "baked", "widened")
 
 @click.command("apply")
 @options(Apply)
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder of the artifact; an older one is replaced."
-)
+@click.option("--out", required=True, type=Directory(), metavar="DIR", help="Folder of the artifact; an older one is replaced.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def command(out: Path, as_json: bool, **given: Any) -> None:
     """Build RECIPE on MODEL, and leave the artifact in a folder that can be copied away and still runs.
@@ -48,13 +46,23 @@ def command(out: Path, as_json: bool, **given: Any) -> None:
     """
     from thimble.api.apply import apply
     from thimble.cli._progress import Show
+    from thimble.core.errors import NotWritten
 
-    with Show() as show:
-        applied = apply(request_of(Apply, given), out, show)
+    try:
+        with Show() as show:
+            applied = apply(request_of(Apply, given), out, show)
+    except NotWritten as error:
+        _show(cast("Applied", error.result), as_json, there=False)
+        raise
+    _show(applied, as_json)
+
+
+def _show(applied: Applied, as_json: bool, there: bool = True) -> None:
+    """What was done; what to do next where the artifact is ``there``."""
     if as_json:
         say_json(applied)
     else:
-        say(*told(applied))
+        say(*(told(applied) if there else told(applied)[:-1]))
 
 
 def told(applied: Applied) -> list[str]:

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from thimble.api.request import Lab
-from thimble.cli._options import options, request_of
+from thimble.cli._options import Directory, options, request_of
 
 
 @click.command("lab")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/lab"), show_default=True, help="Folder of the results.")
+@click.option("--out", type=Directory(), default=Path("runs/lab"), show_default=True, help="Folder of the results.")
 @options(Lab)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of the table.")
 def command(out: Path, as_json: bool, **given: Any) -> None:

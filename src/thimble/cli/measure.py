@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -13,6 +13,9 @@ from thimble.api.request import Measure
 from thimble.cli._ends import interrupted_code
 from thimble.cli._options import options, request_of
 from thimble.cli._say import say_aside
+
+if TYPE_CHECKING:
+    from thimble.core.study import Study
 
 
 @contextmanager
@@ -37,9 +40,14 @@ def command(artifacts: tuple[str, ...], as_json: bool, **given: Any) -> None:
     from thimble.api.measure import measure
     from thimble.cli._figures import show_figures
     from thimble.cli._progress import Show
+    from thimble.core.errors import NotWritten
     from thimble.study.workflow import Event
 
     asked = request_of(Measure, given)
-    with whole_or_nothing(), Show() as show:
-        study = measure(artifacts, asked, lambda done, words: show(Event(done, words)))
+    try:
+        with whole_or_nothing(), Show() as show:
+            study = measure(artifacts, asked, lambda done, words: show(Event(done, words)))
+    except NotWritten as error:
+        show_figures(cast("Study", error.result), None, as_json)
+        raise
     show_figures(study, Path(asked.out) if asked.out else None, as_json)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from thimble.cli._say import say
+
+if TYPE_CHECKING:
+    from thimble.core.serving import Page
 
 
 @click.command("view")
@@ -16,27 +21,67 @@ from thimble.cli._say import say
 def command(artifact: Path, port: int, no_browser: bool) -> None:
     """Show the graph of an artifact's folder or of a model's file in Netron, until Ctrl-C.
 
-    It is served on this machine only (127.0.0.1); nobody else on the network can see it.
+    It is served on this machine only (127.0.0.1), and nothing but the model with the files that hold its data: nobody else on
+    the network can see it, and no other page in the browser.
     """
-    import logging
     import webbrowser
 
-    from thimble.core.errors import ThimbleError
-    from thimble.core.step import needing
+    from thimble.core.serving import Server
 
     path = model_file(artifact)
+    with Server(pages(path), port) as server:
+        say(f"{path} is shown at {server.address} (Ctrl-C ends it)")
+        if not no_browser:
+            webbrowser.open(server.address)
+        server.serve_forever()
+
+
+def pages(path: Path) -> dict[str, Page]:
+    """Netron's own files, and the model's with those that hold its data, by their addresses. Raises `MissingExtra` without Netron."""
+    from thimble.core.step import needing
+
     with needing("view"):
         import netron
-    logging.getLogger("netron").setLevel(logging.WARNING)
-    try:
-        host, used = netron.start(str(path), address=("127.0.0.1", port), browse=False)
-    except OSError as error:
-        raise ThimbleError(f"can't serve on port {port}: {error.strerror or error}; choose another with --port") from error
-    address = f"http://{host}:{used}"
-    say(f"{path} is shown at {address} (Ctrl-C ends it)")
-    if not no_browser:
-        webbrowser.open(address)
-    netron.wait()
+    home = Path(netron.__file__).parent
+    served: dict[str, Page] = {f"/{file.name}": file for file in home.iterdir() if file.suffix in STATIC}
+    index = _index((home / "index.html").read_text(encoding="utf-8"), path, getattr(netron, "__version__", "0"))
+    served |= {"/": index, "/index.html": index}
+    for file in (path, *data_files(path)):
+        served[f"/data/{file.relative_to(path.parent).as_posix()}"] = file
+    return served
+
+
+STATIC = (".html", ".js", ".css", ".png", ".ico", ".json", ".svg", ".woff", ".woff2")
+"""Kinds of files in Netron's package that its page asks for."""
+
+
+def data_files(path: Path) -> list[Path]:
+    """The files beside a model that hold its data, as far as the model names such; none for one that can't be read."""
+    from thimble.core.errors import BadInput
+    from thimble.formats import format_named, format_of
+
+    format = format_of(path)
+    if format == "onnx":
+        from thimble.models._onnx_check import read_onnx
+
+        try:
+            return read_onnx(path)[1]
+        except BadInput:
+            return []
+    beside = getattr(format_named(format), "BESIDE", ()) if format else ()
+    return [path.with_suffix(suffix) for suffix in beside if path.with_suffix(suffix).is_file()]
+
+
+def _index(page: str, path: Path, version: str) -> bytes:
+    """Netron's page, told which file to show; names are text in it."""
+    from urllib.parse import quote
+
+    from thimble.core.text import html
+
+    name = html(path.name)
+    told = {"type": "Python", "version": html(version), "file": f"/data/{quote(path.name)}", "name": name, "identifier": name}
+    lines = "\n".join(f'<meta name="{key}" content="{value}">' for key, value in told.items())
+    return re.sub(r'<meta name="version" content=".*">', lambda _: lines, page).encode()
 
 
 def model_file(artifact: Path) -> Path:

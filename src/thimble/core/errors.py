@@ -10,6 +10,7 @@
     ├── MissingExtra             5   an optional library is absent; gives the install command
     ├── Busy                     6   another measuring run holds this machine, or another process the store
     ├── CannotWrite              7   a folder that can't be written or trusted, or a full disk
+    │   └── NotWritten           7   the work is done, and its result, which the error holds, can't be written
     ├── StepFailed               1   a step could not do its work on this model (recorded, the study goes on)
     │   ├── NotApplicable        1   the step makes no sense for this model (recorded with its reason)
     │   └── OutOfTime            1   the time budget ended it, or would have (recorded, and gone on with at the next start)
@@ -96,6 +97,14 @@ class CannotWrite(ThimbleError):
     """A folder can't be written, the disk is full, or a store can't be trusted."""
 
     exit_code = 7
+
+
+class NotWritten(CannotWrite):
+    """The work is done, and its result can't be written where it was to be; ``result`` holds it."""
+
+    def __init__(self, text: str, result: object) -> None:
+        super().__init__(text)
+        self.result = result
 
 
 class StepFailed(ThimbleError):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tempfile
 from io import BufferedReader
 from pathlib import Path
 
-from thimble.core.errors import BadInput
+from thimble.core.errors import BadInput, CannotWrite
 from thimble.core.text import brief, is_text
 
 LONGEST = 255
@@ -33,6 +34,22 @@ def opened(path: Path) -> BufferedReader:
 
 
 _KINDS = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISDIR, "a folder"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
+
+
+def check_writable(folder: Path) -> None:
+    """Raise `BadInput` for a name that can be no folder, `CannotWrite` where nothing can be written into it, or it can't be made.
+
+    To be asked before the work whose result it is to hold. Leaves nothing behind.
+    """
+    place = user_path(folder).absolute()
+    while not place.exists() and not place.is_symlink():
+        place = place.parent
+    if not place.is_dir():
+        raise BadInput(f"{folder} can't be a folder: {place} is {'a link to nothing' if place.is_symlink() else 'a file'}")
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".thimble-", dir=place))  # noqa: PTH106
+    except OSError as error:
+        raise CannotWrite(f"can't write {folder}: {error.strerror}; name another folder with --out") from error
 
 
 def user_path(text: str | Path) -> Path:

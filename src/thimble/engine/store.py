@@ -10,6 +10,7 @@ loaded from here and nowhere else.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -23,11 +24,14 @@ import msgspec
 
 from thimble.core.errors import BadInput, Busy, CannotWrite
 from thimble.core.model import TORCH, Model
-from thimble.core.values import TensorSpec
+from thimble.core.values import MB, TensorSpec
 from thimble.engine.tidy import Entry, Use, beyond, entries, removed, set_limit
 from thimble.fetch.cache import store_root
 
 T = TypeVar("T")
+
+FULL = 1_000_000
+"""Bytes below which a disk counts as full: a step that failed there did so for want of room."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,11 @@ class Store:
             output = aside / "files"
             output.mkdir()
             scratch.mkdir(parents=True, exist_ok=True)
-            model = work(output, scratch)
+            with self._room():
+                model = work(output, scratch)
             if model.format == TORCH:
-                _save_network(model.payload, aside / "network.pickle")
+                with self._room():
+                    _save_network(model.payload, aside / "network.pickle")
                 shutil.rmtree(output)
             elif model.folder != output:
                 shutil.copytree(model.folder, output, dirs_exist_ok=True)
@@ -142,6 +148,22 @@ class Store:
 
     def _step(self, key: str) -> Path:
         return self.root / "steps" / key
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Tell of a full disk as that: libraries say it in many ways, or only that a file could not be written."""
+        try:
+            yield
+        except CannotWrite:
+            raise
+        except Exception as error:
+            free = shutil.disk_usage(self.root).free
+            if free < FULL or getattr(error, "errno", None) == errno.ENOSPC:
+                raise CannotWrite(
+                    f"the disk of the store {self.root} is full ({free / MB:.1f} MB are free): make room, run thimble store --prune, "
+                    "or set THIMBLE_STORE to another folder"
+                ) from error
+            raise
 
     @contextmanager
     def _aside(self, kind: str, key: str) -> Iterator[Path]:
