@@ -188,6 +188,11 @@ def test_prospects_follow_the_situation() -> None:
     assert not any("openvino" in name or "student" in name for name in bare)
     rich = [r.name for r in prospects(Situation("torch", 800, student="torchvision:mobilenet_v2", installed=lambda module: True))]
     assert {"openvino-int8", "onnx-int8-nncf", "openvino-int8-nncf", "student-int8"} <= set(rich)
+    for trait, first in (("attention", "onnx-int8-dynamic"), ("recurrent", "onnx-int8-recurrent")):
+        names = [r.name for r in prospects(Situation("torch", 800, traits=frozenset({trait}), installed=lambda module: False))]
+        assert names[2] == first
+        assert names.index("onnx-int8-dynamic") < names.index("onnx-int8")
+        assert names.count("onnx-int8-dynamic") == 1
     files = prospects(Situation("onnx", installed=lambda module: False))
     assert all(r.runtime == "onnxruntime" for r in files)
     assert not any("prune" in r.name for r in files)

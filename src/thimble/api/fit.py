@@ -48,7 +48,7 @@ def plan(options: Fit) -> Plan:
     from thimble.api.subjects import checked_runtime
     from thimble.core.model import TORCH
     from thimble.core.sampling import Sampling
-    from thimble.models import entry_format
+    from thimble.models import entry_format, traits_of
     from thimble.search.candidates import Situation, prospects
     from thimble.study.work import Plan
 
@@ -58,7 +58,7 @@ def plan(options: Fit) -> Plan:
     format = entry_format(options.model)
     own = None if format in (TORCH, "onnx") else checked_runtime(format, None, options.model)
     samples = len(found.task.split("train")) if trainable(found.task) else 0
-    situation = Situation(format, samples, found.task.metric, options.student, own)
+    situation = Situation(format, samples, found.task.metric, options.student, own, traits_of(found.model))
     return Plan(
         name="fit",
         model=found.model,

@@ -39,6 +39,7 @@ __all__ = [
     "preprocess_of",
     "remarks",
     "source_name",
+    "traits_of",
 ]
 
 OPENING = 3
@@ -49,10 +50,11 @@ OPENING = 3
 class ModelSource(Protocol):
     """Opens models of one kind. ``form`` is what users write; ``needs`` the modules it imports, ``extra`` their extra.
 
-    ``open`` gives a model in evaluation mode; a source of files puts them into ``folder``, its main one called
-    ``model.*``. A source may have ``declared(spec)``: the inputs as far as they are known before the
-    model runs. A source of files has ``look_through(path)``, which raises `BadInput` where opening a file could do more
-    than compute; without it none is opened. ``identity`` is what decides the result besides the specification's own fields (JSON values).
+    ``open`` gives a model in evaluation mode; a source of files puts them into ``folder``, its main one called ``model.*``. A
+    source may have ``declared(spec)``: the inputs as far as they are known before the model runs; and ``traits(spec)``, see
+    `traits_of`. A source of files has ``look_through(path)``, which raises `BadInput` where opening a file could do more than
+    compute; without it none is opened. ``identity`` is what decides the result besides the specification's own fields (JSON
+    values).
     """
 
     title: ClassVar[str]
@@ -99,6 +101,15 @@ def declared_inputs(spec: ModelSpec) -> tuple[TensorSpec, ...]:
         return tuple(declared(spec)) if declared else ()
     except BadInput:  # said when it is opened
         return ()
+
+
+def traits_of(spec: ModelSpec) -> frozenset[str]:
+    """What of a network decides which techniques come first: ``recurrent`` layers, ``attention``; nothing where it isn't known."""
+    traits = getattr(_source_of(spec), "traits", None)
+    try:
+        return frozenset(traits(spec)) if traits else frozenset()
+    except BadInput:  # said when it is opened
+        return frozenset()
 
 
 def fingerprint(spec: ModelSpec) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -57,6 +58,26 @@ def quantized_operators(model: Any) -> dict[str, int]:
             if node.op_type in QUANTIZED:
                 counts[node.op_type] = counts.get(node.op_type, 0) + 1
     return counts
+
+
+RECURRENT = ("LSTM", "GRU", "RNN")
+
+
+def operator_kinds(model: Any) -> Counter[str]:
+    """How many operators of each type the model has, those inside others included."""
+    return Counter(node.op_type for graph in _graphs(model) for node in graph.node)
+
+
+def traits_of_kinds(kinds: Mapping[str, int]) -> frozenset[str]:
+    """``recurrent`` where there is a recurrent layer; ``attention`` where softmaxes stand among more matrix products than convolutions.
+
+    >>> sorted(traits_of_kinds({"LSTM": 2, "Conv": 9})), sorted(traits_of_kinds({"MatMul": 72, "Softmax": 12, "Conv": 1}))
+    (['recurrent'], ['attention'])
+    """
+    products = kinds.get("MatMul", 0) + kinds.get("Gemm", 0)
+    attention = kinds.get("Attention", 0) or (kinds.get("Softmax", 0) > 1 and products > 4 + 2 * kinds.get("Conv", 0))
+    recurrent = any(kinds.get(kind, 0) for kind in RECURRENT)
+    return frozenset(name for name, has in (("recurrent", recurrent), ("attention", attention)) if has)
 
 
 def trains(model: Any) -> bool:

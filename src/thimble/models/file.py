@@ -67,6 +67,14 @@ class File:
         first = next((layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)), None)
         return declared or ((TensorSpec("input", (None, first.in_channels, None, None)),) if first else ())
 
+    def traits(self, spec: ModelSpec) -> frozenset[str]:
+        """Recurrent layers and attention, by the types of modules."""
+        from torch import nn
+
+        network, _ = _network(spec)
+        kinds = {"recurrent": nn.RNNBase, "attention": (nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoderLayer)}
+        return frozenset(name for name, kind in kinds.items() if any(isinstance(module, kind) for module in network.modules()))
+
     def identity(self, spec: ModelSpec) -> tuple[object, ...]:
         """The code of the file and of those beside it that it imports, and the weights that the network comes with.
 

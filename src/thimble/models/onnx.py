@@ -16,7 +16,7 @@ from thimble.core.values import TensorSpec, sha256_of
 from thimble.fetch.user_file import foreign
 from thimble.formats.onnx import endings
 from thimble.models._inputs import check_head
-from thimble.models._onnx_check import quantized_operators, read_onnx, trains
+from thimble.models._onnx_check import operator_kinds, quantized_operators, read_onnx, trains, traits_of_kinds
 from thimble.models._onnx_inputs import declared_inputs, settled_inputs, sized_inputs
 
 
@@ -57,6 +57,11 @@ class Onnx:
     def look_through(self, path: Path) -> None:
         """Raise `BadInput` where it reads other files than those of its folder, or is damaged."""
         read_onnx(path)
+
+    def traits(self, spec: ModelSpec) -> frozenset[str]:
+        """Recurrent layers and attention, by the types of operators."""
+        proto, _ = read_onnx(_path(spec))
+        return traits_of_kinds(operator_kinds(proto))
 
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:
         """Unknown: the file doesn't say."""

@@ -16,8 +16,8 @@ from thimble.core.step import step_name
 @dataclass(frozen=True)
 class Situation:
     """What decides which recipes can apply: the source's format, how many samples there are to train on (0: none), the
-    metric, a student, what opens the source as it is (by default the format's own), what is installed (`installed` tells
-    of a module), and whether the processor multiplies bfloat16.
+    metric, a student, what opens the source as it is (by default the format's own), its ``traits`` (``recurrent``,
+    ``attention``), what is installed (`installed` tells of a module), and whether the processor multiplies bfloat16.
     """
 
     format: str
@@ -25,6 +25,7 @@ class Situation:
     metric: str | None = "accuracy"
     student: str | None = None
     runtime: str | None = None
+    traits: frozenset[str] = frozenset()
     installed: Callable[[str], bool] = lambda module: importlib.util.find_spec(module) is not None
     bfloat16: bool = field(default_factory=lambda: bool({"avx512_bf16", "amx_bf16"} & set(features())))
 
@@ -62,6 +63,12 @@ def prospects(situation: Situation) -> tuple[Recipe, ...]:
         return tuple(found)
     if onnx:
         found.append(_made("onnx", onnx, "onnxruntime", "FP32 in ONNX Runtime"))
+    dynamic = _made("onnx-int8-dynamic", _chain(onnx, "onnx_quantize_dynamic()"), "onnxruntime", "dynamic INT8")
+    if "attention" in situation.traits:  # outliers in activations widen static ranges: Dettmers et al. 2022 (arXiv:2208.07339)
+        found.append(dynamic)
+    if "recurrent" in situation.traits:
+        text = _chain(onnx, TYPES[0][1], "onnx_quantize_recurrent()")
+        found += [_made("onnx-int8-recurrent", text, "onnxruntime", "static INT8, LSTMs with INT8 weights"), dynamic]
     for name, step, title in TYPES:
         found.append(_made(f"onnx-{name}", _chain(onnx, step), "onnxruntime", title))
     nncf = situation.installed("nncf") and "nncf_quantize" in STEPS.names()
@@ -77,7 +84,7 @@ def prospects(situation: Situation) -> tuple[Recipe, ...]:
         found.append(_made("openvino-int8", _chain(onnx, TYPES[0][1]), "openvino", "static INT8 in OpenVINO"))
     if situation.format == TORCH:
         found.append(_made("int8-static", "fx_quantize_static()", "pytorch", "static INT8 in PyTorch, FX graph mode"))
-    found.append(_made("onnx-int8-dynamic", _chain(onnx, "onnx_quantize_dynamic()"), "onnxruntime", "dynamic INT8"))
+    found += [] if dynamic in found else [dynamic]
     found.append(_made("onnx-fp16", _chain(onnx, "onnx_store_fp16()"), "onnxruntime", "weights stored in 16 bits, computed in FP32"))
     if situation.format == TORCH and situation.samples:
         found += _trained(situation)

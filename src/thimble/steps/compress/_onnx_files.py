@@ -133,6 +133,12 @@ def counted(path: Path) -> dict[str, Any]:
     return {**notes, "float_operators_in_subgraphs": hidden} if hidden else notes
 
 
+def kinds_in(path: Path) -> Counter[str]:
+    """How many operators of each type a file has, those inside If, Loop and Scan included."""
+    graph = onnx.load(str(path), load_external_data=False).graph
+    return Counter(node.op_type for one in (graph, *_inner_graphs(graph)) for node in one.node)
+
+
 def has_subgraphs(path: Path) -> bool:
     """Whether an operator holds a graph: a branch or a loop's body."""
     return any(True for _ in _inner_graphs(onnx.load(str(path), load_external_data=False).graph))
