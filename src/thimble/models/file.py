@@ -72,7 +72,10 @@ class File:
         from torch import nn
 
         network, _ = _network(spec)
-        kinds = {"recurrent": nn.RNNBase, "attention": (nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoderLayer)}
+        kinds: dict[str, type | tuple[type, ...]] = {
+            "recurrent": nn.RNNBase,
+            "attention": (nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoderLayer),
+        }
         return frozenset(name for name, kind in kinds.items() if any(isinstance(module, kind) for module in network.modules()))
 
     def identity(self, spec: ModelSpec) -> tuple[object, ...]:
