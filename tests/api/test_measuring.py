@@ -189,7 +189,7 @@ def test_the_command_line(files: Path, tmp_path: Path, private_store: Path, caps
     assert "on noise: SQNR dB" in shown
     code, shown, _ = run("measure", small, "--threads", "1", "--seconds", "0.2", "--json")
     assert code == 0
-    assert json.loads(shown)["candidates"][0]["name"] == "small"
+    assert json.loads(shown)["rows"][0]["name"] == "small"
     code, shown, _ = run("compare", f"{out}:large", f"{out}:small")
     assert (code, shown.startswith("small: faster than large")) == (0, True)
     code, _, said = run("compare", f"{out}:small", f"{out}:large", "--fail-on-regression")

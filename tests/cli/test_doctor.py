@@ -90,7 +90,7 @@ def test_an_artifact_on_real_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_an_artifact_beside_another(tmp_path: Path) -> None:
     first, second = artifact(tmp_path / "seven", weights=63), artifact(tmp_path / "full")
-    told = json.loads(run(str(second), "--against", str(first), "--threads", "1", "--json").stdout)
+    told = json.loads(run(str(second), "--against", str(first), "--threads", "1", "--json=raw").stdout)
     assert [candidate["name"] for candidate in told["candidates"]] == ["seven", "full"]
     assert told["runs"][0]["members"] == ["seven", "full"]
     assert told["candidates"][1]["probes"]["processors"]["with VNNI"]["sqnr_db"] is not None

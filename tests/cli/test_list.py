@@ -32,7 +32,7 @@ def test_every_name_is_listed_in_80_columns(kind: str) -> None:
     for one in listing(kind):
         assert one.form.partition("(")[0] in text
         assert one.about[0]
-    assert [one["name"] for one in json.loads(shown(kind, "--json").output)] == [one.name for one in listing(kind)]
+    assert [one["name"] for one in json.loads(shown(kind, "--json").output)["things"]] == [one.name for one in listing(kind)]
 
 
 def test_settings_have_types_defaults_and_choices() -> None:

@@ -284,7 +284,7 @@ def test_what_misses_its_limits_is_refused_and_forced(handmade: Path, tmp_path: 
         bundle(folder, tmp_path / "b.zip", candidate="onnx")
     forced = bundle(folder, tmp_path / "b.zip", Bundle(force=True))
     assert "No candidate meets every limit" in forced.manifest.forced
-    assert all(against for _, _, against in candidates(folder))
+    assert all(one.against for one in candidates(folder).candidates)
 
 
 def test_a_candidate_can_be_named(handmade: Path, tmp_path: Path) -> None:

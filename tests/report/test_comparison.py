@@ -2,6 +2,7 @@ import io
 import json
 import re
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -61,7 +62,7 @@ def test_markdown_and_page_escape_names(comparison, tmp_path):
 
 
 def test_json_reads_back(comparison):
-    data = json.loads(SideBySide().to_json(comparison))
+    data = json.loads(msgspec.json.encode(comparison))
     assert data["changes"][0]["values"][1]["value"] == 3.0
     assert data["changes"][3]["values"][1] is None
 

@@ -19,14 +19,15 @@ from thimble.core.paths import user_path
 from thimble.core.registry import RUNTIMES
 from thimble.core.study import Candidate, Study, read_study
 from thimble.core.subject import Subject
+from thimble.core.summary import Row
 from thimble.core.task import TaskSpec
 from thimble.core.temporary import temporary_folder
+from thimble.deploy.manifest import Manifest
 from thimble.formats import check_main
 
 if TYPE_CHECKING:
-    from thimble.core.summary import Interval, Row
+    from thimble.core.summary import Interval
     from thimble.core.task import Arrays, Task
-    from thimble.deploy.manifest import Manifest
 
 SAMPLES = 16
 """Golden samples, evenly spread over the split."""
@@ -44,6 +45,23 @@ class Bundled:
     digest: str
     manifest: Manifest
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Able:
+    """A measured candidate: the targets that it runs on, why it would be refused (empty where it isn't), and its figures."""
+
+    name: str
+    targets: tuple[str, ...]
+    against: str
+    figures: Row
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a study could hand over."""
+
+    candidates: tuple[Able, ...]
 
 
 @dataclass(frozen=True)
@@ -79,7 +97,7 @@ def bundle(place: str | Path, out: str | Path, options: Bundle | None = None, ca
     return Bundled(out, write_digest(out), manifest, tuple(notes))
 
 
-def candidates(place: str | Path) -> list[tuple[Row, tuple[str, ...], str]]:
+def candidates(place: str | Path) -> Candidates:
     """Each measured candidate of a study: its figures, the targets that it runs on, and why it would be refused (or nothing)."""
     from thimble.decide.summarize import summarize
 
@@ -87,7 +105,8 @@ def candidates(place: str | Path) -> list[tuple[Row, tuple[str, ...], str]]:
     summary = summarize(study)
     rows = {row.name: row for row in summary.rows}
     able = [one for one in study.candidates if one.ok]
-    return [(rows[one.name], tuple(t for t in TARGETS if _runs_on(one, t)), _refusal(study, rows[one.name])) for one in able]
+    targets = {one.name: tuple(t for t in TARGETS if _runs_on(one, t)) for one in able}
+    return Candidates(tuple(Able(one.name, targets[one.name], _refusal(study, rows[one.name]), rows[one.name]) for one in able))
 
 
 def chosen(study: Study, target: str, name: str | None = None) -> Choice:

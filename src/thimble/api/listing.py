@@ -50,6 +50,14 @@ class Listed:
     group: str = ""
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What was asked for; ``names`` is every name that a source of models by name knows, where one was asked for."""
+
+    things: tuple[Listed, ...]
+    names: tuple[str, ...] = ()
+
+
 def listing(kind: str, name: str | None = None) -> tuple[Listed, ...]:
     """Everything of a kind (steps, runtimes, models, tasks, metrics, recipes), or the one of that name.
 

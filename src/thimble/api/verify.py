@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,19 @@ def opened(place: str | Path, digest: str | None = None) -> Iterator[Path]:
     with temporary_folder() as scratch:
         unpack(path, scratch)
         yield scratch
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The report of a bundle's check, as its own ``verify.py`` writes it."""
+
+    report: dict[str, Any]
+
+    @classmethod
+    def of(cls, report: dict[str, Any], rounds: bool) -> Verification:
+        """Keep the timing of each inference only with ``rounds``."""
+        latency = {name: value for name, value in report.get("latency", {}).items() if rounds or name != "rounds_ms"}
+        return cls({**report, "latency": latency} if "latency" in report else report)
 
 
 def verify(place: str | Path, digest: str | None = None, any_version: bool = False, timing: bool = True) -> dict[str, Any]:

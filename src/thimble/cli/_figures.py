@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thimble.cli._say import say, say_aside, say_json
+from thimble.cli._json import Form, say_study
+from thimble.cli._say import say, say_aside
 from thimble.core.study import Advice, Candidate, Study
 from thimble.core.summary import Interval, Row
 from thimble.core.text import plain
@@ -117,14 +118,14 @@ FIGURES: tuple[tuple[str, Cell], ...] = (
 """What is shown, and how; a line that is empty for all is left out."""
 
 
-def show_figures(study: Study, folder: Path | None, as_json: bool) -> None:
+def show_figures(study: Study, folder: Path | None, as_json: Form | None) -> None:
     """The figures, the verdicts, how each one held out, and the warnings; or all raw values as JSON."""
     from rich.console import Console
 
     from thimble.decide.summarize import no_better_than_guessing
 
     if as_json:
-        say_json(study)
+        say_study(study, as_json)
         return
     console = Console()
     console.print(figures_table(study))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from thimble.cli._say import say, say_aside, say_json_text
+from thimble.cli._json import Form, say_study
+from thimble.cli._say import say, say_aside
 from thimble.core.errors import BadInput
 from thimble.core.study import Study, read_study
 from thimble.core.summary import Summary
 
 
-def show_results(study: Study, folder: Path, as_json: bool, reasons: bool = False) -> None:
+def show_results(study: Study, folder: Path, as_json: Form | None, reasons: bool = False) -> None:
     """The table and the recommendation, or the figures as JSON; then where everything lies (on standard error).
 
     ``reasons`` adds the frontier, and why each other candidate was not chosen.
@@ -20,10 +21,10 @@ def show_results(study: Study, folder: Path, as_json: bool, reasons: bool = Fals
     from thimble.decide.summarize import summarize
     from thimble.report.table import Table
 
-    summary = summarize(study)
     if as_json:
-        say_json_text(Table().to_json(study, summary))
+        say_study(study, as_json)
         return
+    summary = summarize(study)
     Table().print(study, summary, Console())
     if reasons:
         _show_reasons(summary)
@@ -33,7 +34,7 @@ def show_results(study: Study, folder: Path, as_json: bool, reasons: bool = Fals
     say_aside(f"Everything is in {folder}; start with {folder / 'report.html'}.")
 
 
-def show_known(folder: Path, as_json: bool) -> None:
+def show_known(folder: Path, as_json: Form | None) -> None:
     """What an interrupted study knows, where it got as far as to leave anything."""
     try:
         study = read_study(folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import click
 
@@ -20,13 +19,6 @@ def say_aside(*lines: object) -> None:
     """Write each text as one line on standard error."""
     for text in lines:
         click.echo(line(text), err=True)
-
-
-def say_json(value: Any) -> None:
-    """Write a value as JSON on standard output."""
-    import msgspec
-
-    say_json_text(msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=1).decode())
 
 
 def say_json_text(text: str) -> None:

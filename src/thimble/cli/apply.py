@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from thimble.api.request import Apply
+from thimble.cli._json import Command, Form, json_option, say_answer
 from thimble.cli._options import Directory, options, request_of
-from thimble.cli._say import say, say_json
+from thimble.cli._say import say
 from thimble.core.values import MB
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ SENTENCES = ("training_mode", "batch", "baked", "widened")
 """Notes that are sentences."""
 
 
-@click.command("apply")
+@click.command("apply", cls=Command)
 @options(Apply)
 @click.option("--out", required=True, type=Directory(), metavar="DIR", help="Folder of the artifact; an older one is replaced.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def command(out: Path, as_json: bool, **given: Any) -> None:
+@json_option()
+def command(out: Path, as_json: Form | None, **given: Any) -> None:
     """Build RECIPE on MODEL, and leave the artifact in a folder that can be copied away and still runs.
 
     RECIPE is steps with their settings, joined by +, or the name of a known one: see thimble list steps, thimble list
@@ -60,7 +61,7 @@ def command(out: Path, as_json: bool, **given: Any) -> None:
 def _show(applied: Applied, as_json: bool, there: bool = True) -> None:
     """What was done; what to do next where the artifact is ``there``."""
     if as_json:
-        say_json(applied)
+        say_answer("artifact", applied)
     else:
         say(*(told(applied) if there else told(applied)[:-1]))
 

@@ -8,18 +8,19 @@ from typing import Any
 import click
 
 from thimble.api.request import Bundle
+from thimble.cli._json import Command, Form, json_option, say_answer
 from thimble.cli._options import options, request_of
-from thimble.cli._say import say, say_aside, say_json
+from thimble.cli._say import say, say_aside
 
 
-@click.command("bundle")
+@click.command("bundle", cls=Command)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("candidate", required=False, metavar="[CANDIDATE]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.zip|FOLDER", help="Where the bundle is written.")
 @options(Bundle)
 @click.option("--list", "listing", is_flag=True, help="List the candidates and where each one can run; write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(folder: Path, candidate: str | None, out: Path | None, listing: bool, as_json: bool, **given: Any) -> None:
+@json_option()
+def command(folder: Path, candidate: str | None, out: Path | None, listing: bool, as_json: Form | None, **given: Any) -> None:
     """Bundle a study's candidate with all that it needs to run, and to prove itself, on another machine.
 
     DIR is a study's folder; CANDIDATE is by default the best one that runs on the target. Where DIR is one artifact's
@@ -33,18 +34,19 @@ def command(folder: Path, candidate: str | None, out: Path | None, listing: bool
     from thimble.api.bundle import bundle, candidates
 
     if listing:
-        rows = candidates(folder)
+        found = candidates(folder)
         if as_json:
-            say_json([{"name": row.name, "targets": targets, "against": against, "figures": row} for row, targets, against in rows])
+            say_answer("bundle candidates", found)
             return
-        for row, targets, against in rows:
-            say(f"{row.name}: {row.runtime}, {row.size_mb or 0:.3g} MB, for {', '.join(targets)}" + (f"; {against}" if against else ""))
+        for one in found.candidates:
+            figures = f"{one.figures.runtime}, {one.figures.size_mb or 0:.3g} MB"
+            say(f"{one.name}: {figures}, for {', '.join(one.targets)}" + (f"; {one.against}" if one.against else ""))
         return
     if out is None:
         raise click.UsageError("Missing option '--out'.")
     made = bundle(folder, out, request_of(Bundle, given), candidate)
     if as_json:
-        say_json(made)
+        say_answer("bundle", made)
         return
     for note in made.notes:
         say_aside(f"note: {note}")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from thimble.api.request import Compare
+from thimble.cli._json import Command, Form, json_option, say_answer
 from thimble.cli._options import options, request_of
-from thimble.cli._say import say, say_aside, say_json, say_json_text
+from thimble.cli._say import say, say_aside
 from thimble.cli.measure import whole_or_nothing
 
 if TYPE_CHECKING:
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from thimble.decide.compare import Verdict
 
 
-@click.command("compare")
+@click.command("compare", cls=Command)
 @click.argument("things", nargs=-1, required=True, metavar="A B")
 @options(Compare)
 @click.option("--fail-on-regression", is_flag=True, help="Exit with code 4 where the later is proven slower, larger or less accurate.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def command(things: tuple[str, ...], fail_on_regression: bool, as_json: bool, **given: Any) -> None:
+@json_option()
+def command(things: tuple[str, ...], fail_on_regression: bool, as_json: Form | None, **given: Any) -> None:
     """Compare two artifacts, two saved measurements, or two studies and more.
 
     Artifacts are measured together, now; B against A: faster, slower, or no proven difference. A saved measurement is
@@ -44,7 +45,7 @@ def command(things: tuple[str, ...], fail_on_regression: bool, as_json: bool, **
         raise click.UsageError("more than two things are compared only where all are folders of studies")
 
 
-def _two(things: tuple[str, ...], asked: Compare, as_json: bool, strict: bool) -> None:
+def _two(things: tuple[str, ...], asked: Compare, as_json: Form | None, strict: bool) -> None:
 
     from thimble.api.measure import compare
     from thimble.cli._figures import show_warnings
@@ -55,7 +56,7 @@ def _two(things: tuple[str, ...], asked: Compare, as_json: bool, strict: bool) -
     with whole_or_nothing(), Show() as show:
         found = compare(things[0], things[1], asked, lambda done, words: show(Event(done, words)))
     if as_json:
-        say_json(found)
+        say_answer("comparison", found)
     else:
         for line in verdict_lines(found):
             say(line)
@@ -78,7 +79,7 @@ def verdict_lines(found: Verdict) -> list[str]:
     return lines
 
 
-def _studies(names: tuple[str, ...], studies: list[Study], out: Path | str | None, as_json: bool, strict: bool) -> None:
+def _studies(names: tuple[str, ...], studies: list[Study], out: Path | str | None, as_json: Form | None, strict: bool) -> None:
     from rich.console import Console
 
     from thimble.core.errors import Regression
@@ -87,7 +88,7 @@ def _studies(names: tuple[str, ...], studies: list[Study], out: Path | str | Non
 
     found = compare_studies(studies, labels(names))
     if as_json:
-        say_json_text(SideBySide().to_json(found))
+        say_answer("studies", found)
     else:
         SideBySide().print(found, Console())
     if out is not None:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from thimble.api.request import Doctor
+from thimble.cli._json import Command, Form, json_option, say_answer, say_study
 from thimble.cli._options import options, request_of
-from thimble.cli._say import say, say_json
+from thimble.cli._say import say
 
 if TYPE_CHECKING:
     from thimble.api.machine import Machine
 
 
-@click.command("doctor")
+@click.command("doctor", cls=Command)
 @click.argument("artifact", required=False, metavar="[MODEL_OR_DIR]")
 @options(Doctor)
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def command(artifact: str | None, as_json: bool, **given: Any) -> None:
+@json_option(raw=True)
+def command(artifact: str | None, as_json: Form | None, **given: Any) -> None:
     """Describe this machine; or explain an artifact: why it is not faster, not smaller, less accurate.
 
     MODEL_OR_DIR is a study's folder, an artifact's folder, a model's file, or a model such as
@@ -30,7 +31,7 @@ def command(artifact: str | None, as_json: bool, **given: Any) -> None:
 
         found = machine()
         if as_json:
-            say_json(found)
+            say_answer("machine", found)
         else:
             say(*described(found))
         return
@@ -42,7 +43,7 @@ def command(artifact: str | None, as_json: bool, **given: Any) -> None:
     with Show() as show:
         study = examine(artifact, request_of(Doctor, given), lambda done, words: show(Event(done, words)))
     if as_json:
-        say_json(study)
+        say_study(study, as_json)
     else:
         say(*explained(study))
 

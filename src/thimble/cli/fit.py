@@ -8,18 +8,19 @@ from typing import Any
 import click
 
 from thimble.api.request import Fit
+from thimble.cli._json import Command, Form, json_option
 from thimble.cli._options import Directory, options, stated
 
 OUT = Path("runs/fit")
 
 
-@click.command("fit")
+@click.command("fit", cls=Command)
 @options(Fit, required=False)
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="A study.toml; what is given here wins over it.")
 @click.option("--print-config", is_flag=True, help="Print what was given as a study.toml, and do nothing else.")
 @click.option("--out", type=Directory(), metavar="DIR", help=f"Folder of the results.  [default: {OUT}]")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of the table.")
-def command(config: Path | None, print_config: bool, as_json: bool, **given: Any) -> None:
+@json_option(raw=True)
+def command(config: Path | None, print_config: bool, as_json: Form | None, **given: Any) -> None:
     """Find what to ship of MODEL under limits: try what applies, measure it, choose, and confirm the choice.
 
     MODEL is torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive. Candidates are chosen on the

@@ -8,14 +8,15 @@ from typing import Any
 import click
 
 from thimble.api.request import Lab
+from thimble.cli._json import Command, Form, json_option
 from thimble.cli._options import Directory, options, request_of
 
 
-@click.command("lab")
+@click.command("lab", cls=Command)
 @click.option("--out", type=Directory(), default=Path("runs/lab"), show_default=True, help="Folder of the results.")
 @options(Lab)
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of the table.")
-def command(out: Path, as_json: bool, **given: Any) -> None:
+@json_option(raw=True)
+def command(out: Path, as_json: Form | None, **given: Any) -> None:
     """Take a network through every technique, measure each result, and say which one to ship.
 
     Without options: ResNet-18 on the handwritten digits that come with scikit-learn, offline. A second run takes

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thimble.cli._say import say, say_json
+from thimble.cli._json import Command, Form, json_option, say_answer
+from thimble.cli._say import say
 
 if TYPE_CHECKING:
     from thimble.api.listing import Listed
@@ -16,11 +17,11 @@ KINDS = ("steps", "runtimes", "models", "tasks", "metrics", "recipes")
 WIDTH = 80
 
 
-@click.command("list")
+@click.command("list", cls=Command)
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(kind: str, name: str | None, as_json: bool) -> None:
+@json_option()
+def command(kind: str, name: str | None, as_json: Form | None) -> None:
     """List what there is of KIND: steps, runtimes, models, tasks, metrics or recipes, with settings and needs.
 
     With NAME, all that there is to say of one of them; for torchvision and timm, every model's name, one a line.
@@ -31,15 +32,12 @@ def command(kind: str, name: str | None, as_json: bool) -> None:
     thimble list models torchvision | grep mobilenet
     thimble list recipes --json
     """
-    import msgspec
-
-    from thimble.api.listing import listing, model_names
+    from thimble.api.listing import Listing, listing, model_names
 
     found = listing(kind, name)
     names = model_names(name) if kind == "models" and name and not found[0].missing else []
     if as_json:
-        told = [{**msgspec.to_builtins(one, enc_hook=repr), **({"names": names} if names else {})} for one in found]
-        say_json(told)
+        say_answer("list", Listing(found, tuple(names)))
     elif names:
         say(*names)
     else:

@@ -11,6 +11,7 @@ import click
 
 from thimble.api.request import Measure
 from thimble.cli._ends import interrupted_code
+from thimble.cli._json import Command, Form, json_option
 from thimble.cli._options import options, request_of
 from thimble.cli._say import say_aside
 
@@ -28,11 +29,11 @@ def whole_or_nothing() -> Iterator[None]:
         raise click.exceptions.Exit(interrupted_code()) from None
 
 
-@click.command("measure")
+@click.command("measure", cls=Command)
 @click.argument("artifacts", nargs=-1, required=True, metavar="ARTIFACT...")
 @options(Measure)
-@click.option("--json", "as_json", is_flag=True, help="Print every raw value as JSON (a study) instead of the tables.")
-def command(artifacts: tuple[str, ...], as_json: bool, **given: Any) -> None:
+@json_option(raw=True)
+def command(artifacts: tuple[str, ...], as_json: Form | None, **given: Any) -> None:
     """Measure artifacts together; the first one is the baseline.
 
     ARTIFACT is a folder that Thimble made, a model's file (.onnx, .pt2, .tflite, ...), or a model to export such as torchvision:resnet18.

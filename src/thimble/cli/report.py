@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from thimble.cli._json import Command, Form, json_option
 
-@click.command("report")
+
+@click.command("report", cls=Command)
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of the table.")
-def command(folder: Path, as_json: bool) -> None:
+@json_option(raw=True)
+def command(folder: Path, as_json: Form | None) -> None:
     """Draw every table, picture and page of a study again, from its study.json alone."""
     from thimble.cli._results import show_results
     from thimble.core.study import read_study

@@ -28,7 +28,8 @@ class Verdict:
 
     ``verdict`` is ``faster``, ``slower`` or ``no proven difference``; ``ratio`` how many times as fast the second is;
     ``how`` what the ratio was computed from; ``drop`` what the second lost in quality, where both were scored on the
-    same samples; sizes in MB; ``warnings`` what was odd about the runs that the ratio comes from.
+    same samples; sizes in MB; ``warnings`` what was odd about the runs that the ratio comes from; ``worse`` is
+    what is proven to be worse: ``slower``, ``less accurate``.
     """
 
     first: str
@@ -39,12 +40,7 @@ class Verdict:
     drop: Interval | None = None
     sizes_mb: tuple[float | None, float | None] = (None, None)
     warnings: tuple[Advice, ...] = ()
-
-    @property
-    def worse(self) -> list[str]:
-        """What is proven to be worse."""
-        found = ["slower"] if self.verdict == "slower" else []
-        return [*found, "less accurate"] if self.drop and self.drop.low > 0 else found
+    worse: tuple[str, ...] = ()
 
 
 def compare_saved(first: tuple[Study, str], second: tuple[Study, str]) -> Verdict:
@@ -53,7 +49,9 @@ def compare_saved(first: tuple[Study, str], second: tuple[Study, str]) -> Verdic
     one, other = study_a.candidate(a), study_b.candidate(b)
     ratio, how, runs = _ratio(study_a, a, study_b, b)
     warnings = tuple(dict.fromkeys(advice for run in runs for advice in run.warnings if advice.member in (None, a, b)))
-    return Verdict(a, b, verdict(ratio), ratio, how, _drop(study_a, one, other), (_size(one), _size(other)), warnings)
+    said, drop = verdict(ratio), _drop(study_a, one, other)
+    worse = (*(["slower"] if said == "slower" else []), *(["less accurate"] if drop and drop.low > 0 else []))
+    return Verdict(a, b, said, ratio, how, drop, (_size(one), _size(other)), warnings, worse)
 
 
 def _ratio(study_a: Study, a: str, study_b: Study, b: str) -> tuple[Interval, str, tuple[Run, ...]]:

@@ -25,7 +25,7 @@ import msgspec
 from thimble.core.errors import BadInput, Busy, CannotWrite
 from thimble.core.model import TORCH, Model
 from thimble.core.values import MB, TensorSpec
-from thimble.engine.tidy import Entry, Use, beyond, entries, removed, set_limit
+from thimble.engine.tidy import Entry, Use, beyond, entries, limit_of, removed, set_limit
 from thimble.fetch.cache import store_root
 
 T = TypeVar("T")
@@ -42,6 +42,28 @@ class _Kept:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[str, ...]
     notes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number of entries, and their bytes."""
+
+    entries: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Where the store lies and what it holds, in all and by kind.
+
+    ``limit`` is the most bytes that it keeps, ``removed`` what was removed just now.
+    """
+
+    root: Path
+    whole: Amount
+    kinds: dict[str, Amount]
+    limit: int | None = None
+    removed: Amount | None = None
 
 
 class Store:
@@ -145,6 +167,15 @@ class Store:
             if not alone:
                 raise Busy(f"another process uses the store {self.root}; nothing was removed: try again when it is done")
             return removed(self.root, choose(list(self.entries())))
+
+    def contents(self, removed: Amount | None = None) -> Contents:
+        """Count what the store holds, in all and by kind."""
+        sizes: dict[str, list[int]] = {}
+        for entry in self.entries():
+            sizes.setdefault(entry.kind, []).append(entry.bytes)
+        kinds = {kind: Amount(len(of_kind), sum(of_kind)) for kind, of_kind in sizes.items()}
+        every = [size for of_kind in sizes.values() for size in of_kind]
+        return Contents(self.root, Amount(len(every), sum(every)), kinds, limit_of(self.root), removed)
 
     def _step(self, key: str) -> Path:
         return self.root / "steps" / key

@@ -6,8 +6,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from thimble.core.comparison import Change, Comparison, Side
 from thimble.core.summary import Interval
 from thimble.core.text import markdown as escaped
@@ -56,10 +54,6 @@ class SideBySide:
             console.print(self.render(comparison, console.width))
         else:
             Pipe(file=console.file, width=UNLIMITED, color_system=None).print(self.render(comparison))
-
-    def to_json(self, comparison: Comparison) -> str:
-        """Every value and verdict as one JSON object; its keys are those of `Comparison`."""
-        return msgspec.json.format(msgspec.json.encode(comparison), indent=2).decode()
 
     def markdown(self, comparison: Comparison) -> str:
         """The same as a page of Markdown."""

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from thimble.core.study import Study
 from thimble.core.summary import Row, Summary
 from thimble.core.text import plain
@@ -68,7 +66,7 @@ UNLIMITED = 100_000
 
 
 class Table:
-    """What a study says, for the terminal and, as JSON, for programs. It is shown, and leaves no file."""
+    """What a study says, for the terminal. It is shown, and leaves no file."""
 
     def render(self, study: Study, summary: Summary, width: int | None = 80) -> RenderableType:
         """The table, the reasons of what was not measured, and the recommendation, at most ``width`` columns wide.
@@ -95,19 +93,6 @@ class Table:
             from rich.console import Console as Pipe
 
             Pipe(file=console.file, width=UNLIMITED, color_system=None).print(self.render(study, summary, None))
-
-    def to_json(self, study: Study, summary: Summary) -> str:
-        """Every figure of every row and what follows from them, as one JSON object; its keys are those of `Summary`."""
-        about = {
-            "study": study.name,
-            "model": study.model,
-            "task": study.task.spec,
-            "metric": study.task.metric,
-            "unit": study.task.unit,
-            "threads": study.threads,
-            "complete": study.complete,
-        }
-        return msgspec.json.format(msgspec.json.encode({**about, **msgspec.to_builtins(summary)}), indent=2).decode()
 
 
 def _grid(study: Study, summary: Summary, rows: list[Row], width: int | None) -> RenderableType:
