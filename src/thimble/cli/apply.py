@@ -58,7 +58,7 @@ def command(out: Path, as_json: Form | None, **given: Any) -> None:
     _show(applied, as_json)
 
 
-def _show(applied: Applied, as_json: bool, there: bool = True) -> None:
+def _show(applied: Applied, as_json: Form | None, there: bool = True) -> None:
     """What was done; what to do next where the artifact is ``there``."""
     if as_json:
         say_answer("artifact", applied)
