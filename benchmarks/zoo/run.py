@@ -65,7 +65,8 @@ class Run:
         return outcome(self._thimble("doctor", str(self.source), "--data", f"npz:{self.data}", *self.numbers, "--json"))
 
     def static(self) -> dict[str, Any]:
-        return self._applied("static", "onnx_quantize_static()")
+        recurrent = " + onnx_quantize_recurrent()" if "LSTM" in self.one.kind else ""
+        return self._applied("static", "onnx_quantize_static()" + recurrent)
 
     def dynamic(self) -> dict[str, Any]:
         return self._applied("dynamic", "onnx_quantize_dynamic()")
