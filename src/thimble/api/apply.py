@@ -178,7 +178,7 @@ def _prepared(options: Apply) -> tuple[Source, Task | None, Recipe]:
     check_route(wanted.steps, format, wanted.runtime)
     _check_data(wanted.steps, found)
     alone = ModelSpec(options.model, options.weights, shapes=options.shapes, size=options.size, seed=options.seed, named=True)
-    model = replace(found.model if found else alone, values=options.values)
+    model = replace(found.model if found else alone, values=options.values, states=options.states, batch_axes=options.batch_axes)
     facts = {}
     if found:
         how = repr(found.task.preprocess)

@@ -63,7 +63,8 @@ def _artifact(spec: str, options: Doctor, folder: Path, progress: Progress) -> S
     threads = options.threads or len(available_cores())
     names = [spec] if options.against is None else [options.against, spec]
     progress(0.0, "opening")
-    subjects = open_subjects(names, Opening(None, threads, shapes=options.shapes, size=options.size, values=options.values), folder)
+    opening = Opening(None, threads, shapes=options.shapes, size=options.size, values=options.values)
+    subjects = open_subjects(names, replace(opening, states=options.states, batch_axes=options.batch_axes), folder)
     task = _task(options, subjects[-1])
     inputs = one_sample(task) if task else made_inputs(subjects[-1].artifact, 1, options.shapes)
     candidates = []

@@ -113,6 +113,7 @@ class _Measurement:
         self.remarks: list[str] = []
         opening = Opening(options.runtime, self.threads, options.weights, options.shapes, options.size, options.seed)
         opening = replace(opening, remark=self.remarks.append, values=options.values)
+        opening = replace(opening, states=options.states, batch_axes=options.batch_axes)
         progress(0.0, "opening")
         self.subjects = open_subjects(artifacts, opening, folder)
         self.task = self._task(artifacts)

@@ -83,6 +83,26 @@ Values = Annotated[
         words=("--set",),
     ),
 ]
+States = Annotated[
+    Mapping[str, str],
+    Option(
+        "Input that an output feeds at the next step, e.g. h=hn. Repeat for several states.",
+        '{ h = "hn" }',
+        metavar="INPUT=OUTPUT",
+        words=("--state",),
+        default="pairs by name and shape",
+    ),
+]
+BatchAxes = Annotated[
+    Mapping[str, Annotated[int, Meta(ge=0, le=9)]],
+    Option(
+        "Place of an input's batch, from 0.",
+        "{ x = 1 }",
+        metavar="NAME=AXIS",
+        words=("--batch-axis",),
+        default="what the file says, else 0",
+    ),
+]
 Threads = Annotated[int, Meta(ge=1, le=1024), Option("Threads for every candidate.", "2", metavar="N", default=CORES)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1), Option("Seed for splits, training and measurement order.", "0", metavar="N")]
 Folder = Annotated[str | Path, Option("Folder of the results.", '"runs/fit"', metavar="DIR", path=in_file)]
@@ -112,6 +132,8 @@ class Fit:
     features: Features | None = None
     shapes: Shapes | None = None
     values: Values | None = None
+    states: States | None = None
+    batch_axes: BatchAxes | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +186,8 @@ class Apply:
     features: Features | None = None
     shapes: Shapes | None = None
     values: Values | None = None
+    states: States | None = None
+    batch_axes: BatchAxes | None = None
     threads: Annotated[Threads, Option("Threads for the steps.")] | None = None
     seed: Annotated[Seed, Option("Seed for splits, new weights and training.")] = 0
 
@@ -185,6 +209,8 @@ class Compare:
     weights: Weights | None = None
     shapes: Shapes | None = None
     values: Values | None = None
+    states: States | None = None
+    batch_axes: BatchAxes | None = None
     size: Size | None = None
     mean: Mean | None = None
     std: Std | None = None
@@ -225,6 +251,8 @@ class Doctor:
     threads: Annotated[Threads, Option("Threads for every artifact.")] | None = None
     shapes: Shapes | None = None
     values: Values | None = None
+    states: States | None = None
+    batch_axes: BatchAxes | None = None
     size: Size | None = None
     mean: Mean | None = None
     std: Std | None = None

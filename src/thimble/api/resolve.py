@@ -53,6 +53,16 @@ class Asked(Protocol):
         ...
 
     @property
+    def states(self) -> Mapping[str, str] | None:
+        """Outputs that inputs come from at the next step."""
+        ...
+
+    @property
+    def batch_axes(self) -> Mapping[str, int] | None:
+        """Places of the inputs' batches."""
+        ...
+
+    @property
     def values(self) -> Mapping[str, float] | None:
         """Numbers that fill inputs which the data don't give."""
         ...
@@ -77,6 +87,7 @@ def matched(asked: Asked, data: str) -> Matched:
     from thimble.models import declared_inputs, preprocess_of, source_name
 
     model = ModelSpec(asked.model, asked.weights, size=asked.size, seed=asked.seed, shapes=asked.shapes, values=asked.values)
+    model = replace(model, states=asked.states, batch_axes=asked.batch_axes)
     spec = TaskSpec(data, asked.size, asked.mean, asked.std, asked.seed, True, preprocess_of(model), takes=declared_inputs(model))
     spec = replace(spec, **{name: getattr(asked, name) for name in READING})
     task = open_task(spec)

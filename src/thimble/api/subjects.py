@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Opening:
     """How named artifacts are opened. ``runtime`` takes the place of each format's own; ``shapes`` fill what files leave open,
-    ``values`` whole inputs with one number.
+    ``values`` whole inputs with one number, ``states`` and ``batch_axes`` as a model's specification has them.
 
     ``remark`` is told, in a line, of a network that came in training mode.
     """
@@ -44,6 +44,8 @@ class Opening:
     seed: int = 0
     remark: Callable[[str], None] = lambda line: None
     values: Mapping[str, float] | None = None
+    states: Mapping[str, str] | None = None
+    batch_axes: Mapping[str, int] | None = None
 
 
 def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[Subject]:
@@ -136,6 +138,7 @@ def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> 
 
     format = format_of(user_path(spec))
     model = ModelSpec(spec, opening.weights, None, opening.shapes, opening.size, opening.seed, values=opening.values, named=True)
+    model = replace(model, states=opening.states, batch_axes=opening.batch_axes)
     source = Source(model, None, fingerprint(model), {}, features(), seed=opening.seed, threads=opening.threads)
     building = Building(Store(), process, source)
     if format == "pt2" and opening.runtime in (None, "pytorch"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -80,7 +80,8 @@ def renamed(inputs: Arrays, specs: tuple[TensorSpec, ...]) -> Arrays:
     """A task's inputs under a model's names: by the same names, else by position.
 
     An input with a value of its own is filled with that where the data don't name it; of a single number's column the
-    first entry is taken. Raises `BadInput` where neither fits.
+    first entry is taken. Of sequences a model with states gets the first step; the batch is put in its place. Raises
+    `BadInput` where neither fits.
     """
     import numpy as np
 
@@ -98,8 +99,27 @@ def renamed(inputs: Arrays, specs: tuple[TensorSpec, ...]) -> Arrays:
             made[spec.name] = np.full(spec.with_batch(batch), spec.value, spec.dtype)
         else:
             array = found[spec.name]
-            made[spec.name] = array if spec.shape or not array.ndim else array.reshape(-1)[0]
+            made[spec.name] = taken(array, spec, specs) if spec.shape or not array.ndim else array.reshape(-1)[0]
     return made
+
+
+def taken(array: Any, spec: TensorSpec, specs: Sequence[TensorSpec], step: int = 0) -> Any:
+    """Data of one input as the model takes them: a step of a sequence where it has states, the batch in its place."""
+    import numpy as np
+
+    if array.ndim == len(spec.shape) + 1 and any(one.state for one in specs):
+        array = array[:, step]
+    return np.moveaxis(array, 0, spec.axis) if spec.axis and array.ndim > spec.axis and spec.state is None else array
+
+
+def steps_in(inputs: Arrays, specs: Sequence[TensorSpec]) -> int:
+    """How many steps a batch of sequences has for a model with states; 1 for single steps and for other models."""
+    if not any(one.state for one in specs):
+        return 1
+    ranks = {one.name: len(one.shape) for one in specs}
+    free = [one.name for one in specs if one.value is None]
+    names = dict(zip(inputs, free, strict=False)) if not set(inputs) <= set(ranks) else {name: name for name in inputs}
+    return max((array.shape[1] for name, array in inputs.items() if array.ndim == ranks.get(names.get(name, name), -1) + 1), default=1)
 
 
 def batch_of(specs: tuple[TensorSpec, ...]) -> int | None:
@@ -107,7 +127,7 @@ def batch_of(specs: tuple[TensorSpec, ...]) -> int | None:
 
     Where first dimensions differ, as with a recurrent state's, one sample is taken at a time.
     """
-    sizes = {spec.shape[0] for spec in specs if spec.shape and spec.value is None} - {None}
+    sizes = {spec.shape[spec.axis] for spec in specs if spec.shape and spec.value is None} - {None}
     return None if not sizes else sizes.pop() if len(sizes) == 1 else 1
 
 

@@ -143,11 +143,12 @@ class TaskSpec:
 class ModelSpec:
     """How a model was asked for; enough to build the same one again in another process.
 
-    ``spec`` is ``NAME:ARGUMENT`` or a path; ``weights`` is ``None``, ``imagenet`` or a file.
-    ``shapes`` are input shapes where the source leaves them open, the batch first, and ``dtypes`` their NumPy types
-    (``float32`` where absent); ``classes`` the size of a new head. ``values`` are numbers that fill inputs which the data
-    don't give. ``named`` says that the shapes bear the model's own names for its inputs, as a user gave them; those of data may
-    differ, and are then matched by position.
+    ``spec`` is ``NAME:ARGUMENT`` or a path; ``weights`` is ``None``, ``imagenet`` or a file. ``shapes`` are input shapes
+    where the source leaves them open, the batch first, and ``dtypes`` their NumPy types (``float32`` where absent);
+    ``classes`` the size of a new head. ``values`` are numbers that fill inputs which the data don't give; ``states`` the
+    outputs that inputs come from at the next step, ``batch_axes`` the places of batches. ``named`` says that the shapes
+    bear the model's own names for its inputs, as a user gave them; those of data may differ, and are then matched by
+    position.
     """
 
     spec: str
@@ -158,4 +159,6 @@ class ModelSpec:
     seed: int = 0
     dtypes: Mapping[str, str] | None = None
     values: Mapping[str, float] | None = None
+    states: Mapping[str, str] | None = None
+    batch_axes: Mapping[str, int] | None = None
     named: bool = False

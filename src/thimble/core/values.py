@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,29 +23,39 @@ LONGEST_S = 365 * 24 * 3600.0
 """A year: no length of time that is asked for is longer."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TensorSpec:
     """Name, shape and type of one input or output tensor.
 
     ``shape`` counts the batch dimension; ``None`` is a dimension of any size, a string a named one.
     ``dtype`` is a NumPy type name. ``sizes`` is a shape that works, where some are free. An input with a ``value`` is
-    filled with that number where the data don't give it.
+    filled with that number where the data don't give it. A ``state`` names the output that is this input at the next step;
+    ``axis`` is the place of the batch.
     """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: str = "float32"
-    sizes: tuple[int, ...] | None = field(default=None, repr=False)
-    value: float | None = field(default=None, repr=False)
+    sizes: tuple[int, ...] | None = None
+    value: float | None = None
+    state: str | None = None
+    axis: int = 0
+
+    def __repr__(self) -> str:
+        """Name, shape and type, and whatever else decides what the input gets."""
+        said: dict[str, Any] = {"name": self.name, "shape": self.shape, "dtype": self.dtype}
+        more = {"value": self.value, "state": self.state, "axis": self.axis or None}
+        said |= {name: value for name, value in more.items() if value is not None}
+        return f"TensorSpec({', '.join(f'{name}={value!r}' for name, value in said.items())})"
 
     def with_batch(self, batch: int) -> tuple[int, ...]:
-        """The shape with ``batch`` in place of a free first dimension, and for any other free one a size that works, else 1.
+        """The shape with ``batch`` in the batch's place where that is free, and for any other free size one that works, else 1.
 
         Raises `BadInput` where a tensor of that shape would be too large to be made.
         """
-        known = self.sizes or (1,) * len(self.shape)
-        rest = (other if size is None else size for size, other in zip(self.shape[1:], known[1:], strict=True))
-        return fitting(self.name, (batch if self.shape[0] is None else self.shape[0], *rest) if self.shape else ())
+        known = [other or 1 for other in self.sizes or (1,) * len(self.shape)]
+        known[self.axis : self.axis + 1] = [batch] if self.shape else []
+        return fitting(self.name, tuple(other if size is None else size for size, other in zip(self.shape, known, strict=True)))
 
 
 def fitting(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:

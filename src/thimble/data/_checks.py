@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from thimble.core.errors import BadInput
+from thimble.core.model import taken as as_taken
 from thimble.core.registry import METRICS
 from thimble.core.task import SPLITS, Arrays, Batch, Split, Task
 from thimble.core.values import TensorSpec, listed
@@ -194,7 +195,7 @@ def fit_to(task: Task, inputs: Sequence[TensorSpec]) -> Task:
     """
     batch = next(iter(task.split("test").batches(1)))
     given = list(batch.inputs)
-    inputs = [one for one in inputs if one.value is None or one.name in given]
+    every, inputs = inputs, [one for one in inputs if one.value is None or one.name in given]
     if set(given) == {one.name for one in inputs}:
         names = {one.name: one for one in inputs}
     elif len(given) == len(inputs):
@@ -202,7 +203,7 @@ def fit_to(task: Task, inputs: Sequence[TensorSpec]) -> Task:
     else:
         raise BadInput(f"the model takes {listed(one.name for one in inputs)}; {task.name} gives {listed(given)}")
     for name, to in names.items():
-        _check_fit(batch.inputs[name], to, name, task)
+        _check_fit(as_taken(batch.inputs[name], to, every), to, name, task)
     same = all(name == to.name and str(batch.inputs[name].dtype) == to.dtype for name, to in names.items())
     return task if same else _BoundTask(task, names)
 
@@ -211,7 +212,9 @@ def _check_fit(array: NDArray[Any], to: TensorSpec, name: str, task: Task) -> No
     wanted = " x ".join("N" if i == 0 else "?" if size is None else str(size) for i, size in enumerate(to.shape))
     if not to.shape and array.ndim == 1:
         return
-    fits = len(to.shape) == array.ndim and all(b in (None, a) for a, b in zip(array.shape[1:], to.shape[1:], strict=True))
+    sizes = [size for i, size in enumerate(to.shape) if i != to.axis]
+    given = [size for i, size in enumerate(array.shape) if i != to.axis]
+    fits = len(to.shape) == array.ndim and all(b in (None, a) for a, b in zip(given, sizes, strict=True))
     if not fits:
         found = " x ".join(["N", *map(str, array.shape[1:])])
         hint = "; give --size" if task.preprocess and array.ndim == 4 else ""

@@ -15,7 +15,7 @@ import numpy as np
 
 from thimble.core.artifact import Artifact
 from thimble.core.errors import BadInput, RuntimeFailed
-from thimble.core.model import batch_of
+from thimble.core.model import batch_of, steps_in, taken
 from thimble.core.subject import Subject
 from thimble.core.task import Batch, Split
 from thimble.devices.process import Worker
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from thimble.core.task import Arrays
+    from thimble.core.values import TensorSpec
 
 BATCH = 32
 BATCH_BYTES = 16_000_000
@@ -37,19 +38,62 @@ def run_batch(worker: Worker, batch: Batch, subject: Subject) -> Arrays:
 
     Raises `RuntimeFailed` for outputs that are NaN, infinite or not one per sample.
     """
-    inputs, count = batch.inputs, len(batch)
+    inputs, count, specs = batch.inputs, len(batch), subject.artifact.inputs
     size = max(count, fixed_batch(subject.artifact) or count)
     if count < size:
         inputs = {name: np.concatenate([array, np.repeat(array[-1:], size - count, axis=0)]) for name, array in inputs.items()}
-    outputs = worker.run(inputs)
+    outputs = run_steps(worker.run, inputs, specs, batch.targets) if any(one.state for one in specs) else worker.run(inputs)
+    axis = max((one.axis for one in specs if one.state is None), default=0)
     if size == 1:  # an output without a batch, a recurrent state's say, belongs to the only sample
-        outputs = {name: array if array.shape[:1] == (1,) else array[None] for name, array in outputs.items()}
+        outputs = {name: of_one_sample(array, axis) for name, array in outputs.items()}
     for name, array in outputs.items():
         if array.ndim == 0 or len(array) != size:
             raise RuntimeFailed(f"{subject.name}: output {name!r} of shape {array.shape} is not one per sample for a batch of {size}")
         if array.dtype.kind == "f" and (bad := array.size - int(np.isfinite(array).sum())):
             raise RuntimeFailed(f"{subject.name}: output {name!r} holds {bad} values that are NaN or infinite; the artifact is broken")
     return {name: array[:count] for name, array in outputs.items()}
+
+
+def of_one_sample(array: NDArray[Any], axis: int) -> NDArray[Any]:
+    """The output of a single sample with its batch first: moved there from ``axis``, or added where there is none."""
+    if axis and array.ndim > axis and array.shape[axis] == 1:
+        return np.moveaxis(array, axis, 0)
+    return array if array.shape[:1] == (1,) else array[None]
+
+
+def run_steps(run: Callable[[Arrays], Arrays], inputs: Arrays, specs: Sequence[TensorSpec], targets: NDArray[Any] | None = None) -> Arrays:
+    """The outputs of one sample of a model with states, which are carried from step to step and are no outputs themselves.
+
+    Of sequences the outputs of all steps, samples x steps x ...; of the last step where there is one target for a sample.
+    """
+    states: Arrays = {}
+    found: dict[str, list[NDArray[Any]]] = {}
+    count = steps_in(inputs, specs)
+    own = {spec.state: spec.name for spec in specs if spec.state}
+    data = renamed_whole(inputs, specs)
+    for step in range(count):
+        feed = {spec.name: taken(data[spec.name], spec, specs, step) for spec in specs if spec.name in data}
+        outputs = run({**feed, **states})
+        states = {own[name]: array for name, array in outputs.items() if name in own}
+        for name, array in outputs.items():
+            if name not in own or len(own) == len(outputs):
+                found.setdefault(name, []).append(array)
+    sequence = any(data[spec.name].ndim == len(spec.shape) + 1 for spec in specs if spec.name in data)
+    if not sequence or (targets is not None and targets.ndim == 1):
+        return {name: arrays[-1] for name, arrays in found.items()}
+    return {
+        name: np.stack([array if array.shape[:1] == (1,) else array[None] for array in arrays], axis=1) for name, arrays in found.items()
+    }
+
+
+def renamed_whole(inputs: Arrays, specs: Sequence[TensorSpec]) -> Arrays:
+    """Sequences under a model's names: by the same names, else by position among the inputs that have no value of their own."""
+    if set(inputs) <= {spec.name for spec in specs}:
+        return dict(inputs)
+    free = [spec.name for spec in specs if spec.value is None]
+    if len(free) != len(inputs):
+        raise BadInput(f"the model takes {', '.join(free)}, the data gives {', '.join(inputs)}")
+    return dict(zip(free, inputs.values(), strict=True))
 
 
 def fixed_batch(artifact: Artifact) -> int | None:

@@ -120,7 +120,8 @@ def fingerprint(spec: ModelSpec) -> str:
     source = _source_of(spec)
     name = type(source).__name__
     fields: tuple[object, ...] = (spec.classes, dict(spec.shapes or {}), dict(spec.dtypes or {}), spec.size, spec.seed)
-    fields = (*fields, dict(spec.values)) if spec.values else fields
+    more = tuple(dict(each) for each in (spec.values, spec.states, spec.batch_axes) if each)
+    fields = (*fields, *more)
     return digest_of(name, OPENING, fields, source.identity(spec))
 
 

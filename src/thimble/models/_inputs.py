@@ -148,12 +148,12 @@ def check_head(output_shapes: Mapping[str, Sequence[int | None]], spec: ModelSpe
 
 def check_single(inputs: Sequence[TensorSpec], source: str) -> None:
     """Raise `BadInput` where a model takes several samples at a time and no other number: single ones are what is measured."""
-    firsts = {one.shape[0] for one in inputs if one.shape}
+    firsts = {one.shape[one.axis] for one in inputs if one.shape}
     for one in inputs if len(firsts) == 1 else ():
-        if one.shape and one.shape[0] not in (None, 1):
+        if one.shape and one.shape[one.axis] not in (None, 1):
             raise BadInput(
-                f"{source} takes {one.name} of shape {shape_text(one.shape)}, {one.shape[0]} samples at a time; single ones are measured: "
-                "export it with a free batch dimension, or one of 1"
+                f"{source} takes {one.name} of shape {shape_text(one.shape)}, {one.shape[one.axis]} samples at a time; single ones are "
+                "measured: export it with a free batch dimension, or one of 1"
             )
 
 

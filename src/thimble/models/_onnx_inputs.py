@@ -12,6 +12,7 @@ from thimble.core.patience import SAMPLE_S, killed_after
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, listed
 from thimble.models._inputs import agreed_inputs, shape_text
+from thimble.models._streams import of_one_step, single, with_axes, with_lengths, with_states
 
 Answer = Callable[[tuple[TensorSpec, ...]], Any]
 """Runs the file on noise of these inputs; raises where it doesn't run."""
@@ -70,10 +71,13 @@ def settled_inputs(proto: Any, path: Path, spec: ModelSpec) -> tuple[tuple[Tenso
         if not one.shape and one.value is None and one.name not in (spec.shapes or {}):
             number = compared_with(proto, one.name)
             raise BadInput(f"{path} takes {one.name}, a single number that nothing gives: add --set {one.name}={number:g}")
+    declared = with_states(with_axes(declared, proto, spec, str(path)), proto, spec, str(path))
+    spec = of_one_step(spec, declared)
     asked = set(spec.shapes or {})
     free = tuple(one for one in declared if one.shape and (one.value is None or one.name in asked))
     agreed = {one.name: one for one in agreed_inputs(free, _without_numbers(spec, declared), spec.spec)}
-    return _single_where_mixed(tuple(agreed.get(one.name, one) for one in declared))
+    made, remark = single(with_lengths(tuple(agreed.get(one.name, one) for one in declared), spec))
+    return (made, remark) if remark else _single_where_mixed(made)
 
 
 def _without_numbers(spec: ModelSpec, declared: tuple[TensorSpec, ...]) -> ModelSpec:

@@ -14,6 +14,7 @@ from thimble.core.step import Context
 from thimble.core.task import Arrays
 from thimble.core.values import first_line
 from thimble.steps.compress._bisection import troublemakers
+from thimble.steps.compress._onnx_files import put_in_order
 
 Attempt = Callable[[Collection[str], bool], None]
 """Quantize without these operators; in a hurry where the second argument is true: only whether it works counts."""
@@ -59,6 +60,7 @@ def _trouble(quantize: Callable[[], None], target: Path, feeds: Arrays, threads:
     options.log_severity_level, options.intra_op_num_threads = 4, threads
     try:
         quantize()
+        put_in_order(target)
     except ThimbleError:
         raise
     except Exception as error:  # the quantizers raise all kinds

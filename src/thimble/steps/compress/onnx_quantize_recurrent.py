@@ -27,7 +27,7 @@ class OnnxQuantizeRecurrent:
 
     consumes: ClassVar[str] = "onnx"
     produces: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ("processor",)
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
