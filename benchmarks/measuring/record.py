@@ -24,7 +24,7 @@ MARKED = re.compile(r"<!-- result: (?P<name>[\w-]+) -->\n.*?<!-- end -->", re.DO
 Bars = Sequence[tuple[str, bool]]
 """What was asked for, with the figure that answers it; and whether it does."""
 
-_began, _busy = time.monotonic(), busy_seconds()
+_began, _busy = time.monotonic(), busy_seconds(available_cores())
 
 
 def record(name: str, table: Sequence[str], figures: object, bars: Bars, keep: bool) -> int:
@@ -60,7 +60,7 @@ def _shown(found: re.Match[str], results: Path) -> str:
 def _conditions() -> str:
     """When and on what; with the share of all cores that programs other than this one and what it started have used."""
     words = [f"{processor_name()}, {len(available_cores())} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"]
-    if _busy is not None and (busy := busy_seconds()) is not None:
+    if _busy is not None and (busy := busy_seconds(available_cores())) is not None:
         ours = sum(os.times()[:4])
         load = max(0.0, busy - _busy - ours) / len(available_cores()) / max(1.0, time.monotonic() - _began)
         words.append(f"other programs used {min(100, 100 * load):.0f} % of the processor meanwhile")

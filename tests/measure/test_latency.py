@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from thimble.core.errors import BadInput, RuntimeFailed
 from thimble.core.sampling import Sampling
 from thimble.core.study import Run
 from thimble.devices import processor
-from thimble.devices.process import Worker
+from thimble.devices.process import Slice, Worker
+from thimble.devices.worker import Waiting
+from thimble.measure import rounds
 from thimble.measure.latency import measure_latency
 from thimble.stats import ratio_interval, speedup_in, speedup_interval, verdict
 
@@ -154,18 +158,78 @@ def test_more_threads_than_cores_is_told(scripted: Any, image: Any) -> None:
     assert ("few-cores", None) in codes(run)
 
 
-def test_a_busy_neighbour_is_told(scripted: Any, image: Any) -> None:
+@pytest.mark.busy
+def test_beside_a_busy_neighbour_no_figure_is_given(scripted: Any, image: Any) -> None:
     import subprocess
     import sys
 
     hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in processor.available_cores()]
     try:
-        run = measure_latency([scripted("a", ms=2.0)], image, Sampling(rounds=8))
+        run = measure_latency([scripted("a", ms=2.0), scripted("b", ms=1.0)], image, Sampling(rounds=8))
     finally:
         for hog in hogs:
             hog.kill()
             hog.wait()
-    assert ("machine-busy", None) in codes(run)
+    assert ("not-measured", "b") in codes(run)
+    assert speedup_in(run, "b") is None
+    assert len(run.rounds) == 8  # none was quiet: more of them would be no better
+    assert run.rounds[0].disturbed["a"] > 0
+
+
+@pytest.mark.parametrize(
+    ("load", "stolen", "quiet", "kept"),
+    [
+        (0.0, 0.0, [True] * 4, (1.0, 2.0, 3.0, 4.0)),
+        (0.05, 0.0, [True, True, False, True], (1.0, 2.0, 4.0)),
+        (0.05, 0.0, [True, False, False, True], ()),  # too few are left
+        (0.3, 0.0, [True] * 4, ()),
+        (0.0, 0.3, [True] * 4, ()),
+        (None, None, [True] * 4, (1.0, 2.0, 3.0, 4.0)),  # a system that tells nothing
+    ],
+)
+@pytest.mark.busy
+def test_what_others_disturbed_is_left_out(load: float | None, stolen: float | None, quiet: list[bool], kept: tuple[float, ...]) -> None:
+    assert rounds.undisturbed(Slice([1.0, 2.0, 3.0, 4.0], quiet, 1.0), load, stolen) == kept
+
+
+@pytest.mark.busy
+def test_disturbed_rounds_are_repeated(scripted: Any, image: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+
+    def every_other(one: Slice, load: float | None, stolen: float | None) -> tuple[float, ...]:
+        taken.append(1)
+        return tuple(one.samples_ms) if len(taken) % 2 else ()
+
+    monkeypatch.setattr(rounds, "undisturbed", every_other)
+    run = measure_latency([scripted("a")], image, Sampling(rounds=6))
+    assert len(run.times("a")) == 6
+    assert len(run.rounds) == 11
+    assert ("disturbed", None) in codes(run)
+
+
+@pytest.mark.busy
+def test_a_process_that_waits_for_its_core_knows_it(image: Any) -> None:
+    import subprocess
+    import sys
+
+    if not Path("/proc/self/task").is_dir():
+        pytest.skip("only Linux tells")
+    core = processor.available_cores()[-1]
+    script = f"import os; os.sched_setaffinity(0, [{core}])\nwhile True: pass"
+    before = os.sched_getaffinity(0)
+    hog = subprocess.Popen([sys.executable, "-c", script])
+    try:
+        os.sched_setaffinity(0, [core])
+        time.sleep(0.2)
+        with Waiting() as waiting:
+            until = time.monotonic() + 0.2
+            while time.monotonic() < until:
+                pass
+            assert not waiting.was_quiet()
+    finally:
+        os.sched_setaffinity(0, before)
+        hog.kill()
+        hog.wait()
 
 
 @pytest.mark.parametrize("wrong", [{"seconds": 0}, {"rounds": -1}, {"precision": 0.0}, {"batch": 0}])

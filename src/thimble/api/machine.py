@@ -104,13 +104,13 @@ def _runtime(name: str) -> RuntimeState:
 
 def _load() -> float | None:
     """The share of all cores that is in use, watched for a while in which this process sleeps."""
-    from thimble.devices.processor import busy_seconds
+    from thimble.devices.processor import available_cores, busy_seconds
 
-    before, began = busy_seconds(), time.monotonic()
+    before, began = busy_seconds(available_cores()), time.monotonic()
     if before is None:
         return None
     time.sleep(LOOK_S)
-    after = busy_seconds()
+    after = busy_seconds(available_cores())
     spent = time.monotonic() - began
     return None if after is None else max(0.0, min(1.0, (after - before) / spent / (os.cpu_count() or 1)))
 

@@ -29,6 +29,7 @@ class Sampling:
     ``rounds`` is an exact number. ``precision`` goes on until the 95 % interval of every member's speedup is within
     that share of it (0.02 for +-2 %), or ``longest_s`` are over. ``seconds`` is for the whole run, warm-up aside,
     though at least five rounds are measured; beside ``precision`` it takes the place of ``longest_s``.
+    Only rounds that no other program disturbed count. Others are repeated, up to ``patience`` times as many as are asked for.
     ``warmup_s`` limits the warm-up of one member. ``batch`` is what the inputs hold, for the record.
 
     With ``reopen`` the members' processes are opened anew, in a random order, after every eight rounds or more, where
@@ -57,9 +58,10 @@ class Sampling:
     warmup_s: float = 10.0
     longest_s: float = 300.0
     reopen: bool = False
+    patience: float = 3.0
 
     def __post_init__(self) -> None:
-        for name in ("seconds", "precision", "rounds", "batch", "warmup_s", "longest_s"):
+        for name in ("seconds", "precision", "rounds", "batch", "warmup_s", "longest_s", "patience"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise BadInput(f"{name} is {value}; it must be above 0")

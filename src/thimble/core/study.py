@@ -22,6 +22,9 @@ from thimble.core.preprocess import Preprocess
 
 SCHEMA = 1
 
+ENOUGH_QUIET = 5
+"""Quiet rounds that a figure needs, where other programs disturbed a run."""
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -47,9 +50,13 @@ class Environment:
 class Round:
     """One interleaved round: every member in a random order, each with the times of a few inferences.
 
-    ``samples_ms`` is milliseconds by member. ``others_load`` is the share of all cores (0 to 1) that other
+    ``samples_ms`` is milliseconds by member. ``others_load`` is the share of the members' cores (0 to 1) that other
     processes used; ``at_s`` seconds since the run began; ``clock_mhz`` the processor's clock where it can be read.
     ``opening`` counts how often the members' processes had been opened before; rounds of one opening share processes.
+
+    ``samples_ms`` has no times in which a thread waited for a core that another program held: ``disturbed`` is how many were left
+    out, by member. A member without enough others is absent. ``stolen`` is the share of all cores that other virtual machines took,
+    ``cores`` how many cores each member kept busy.
     """
 
     order: tuple[str, ...]
@@ -58,6 +65,9 @@ class Round:
     others_load: Share | None = None
     clock_mhz: Amount | None = None
     opening: Count = 0
+    disturbed: dict[str, Count] = field(default_factory=dict)
+    stolen: Share | None = None
+    cores: dict[str, Amount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,11 @@ class Run:
     warnings: tuple[Advice, ...] = ()
     warmup_ms: dict[str, tuple[Amount, ...]] = field(default_factory=dict)
     started: str = ""
+
+    def times(self, *names: str) -> list[Round]:
+        """The rounds that hold all of these members; none where others disturbed the run and too few are quiet."""
+        found = [turn for turn in self.rounds if all(turn.samples_ms.get(name) for name in names)]
+        return found if len(found) >= ENOUGH_QUIET or not any(turn.disturbed for turn in self.rounds) else []
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from thimble.core.summary import Interval, Row
 from thimble.decide import _words as words
 from thimble.decide.choose import choose
 from thimble.decide.limits import asked, breach
-from thimble.decide.rows import scored_split
+from thimble.decide.rows import scored_split, unmeasured
 from thimble.decide.verdicts import doubt, unconfirmed
 
 ONE_CANDIDATE = "the test split judges one candidate only"
@@ -47,6 +47,8 @@ def _figures(study: Study, row: Row, with_loss: bool = True) -> str:
         parts.append(f"is {words.speed(row.speedup, 'the baseline')}{at}")
     elif row.latency_p50_ms:
         parts.append(f"takes {words.span(row.latency_p50_ms, ' ms')}")
+    elif unmeasured(study, row.name):
+        parts.append("has no measured speed, since the machine is busy")
     if row.size_mb is not None:
         ratio = row.compression or 1.0
         change = (

@@ -15,6 +15,7 @@ from thimble.core.values import MB
 from thimble.stats import (
     drop_interval,
     flips,
+    known,
     latency_interval,
     mcnemar_exact,
     percentile,
@@ -87,6 +88,11 @@ def runs_of(study: Study) -> list[Run]:
     return [run for run in sorted(newest_first, key=lambda run: run.id != study.joint_run) if run.rounds]
 
 
+def unmeasured(study: Study, name: str) -> bool:
+    """Return whether a run tried to measure a candidate's speed and could not, since the machine was busy."""
+    return any(advice.code == "not-measured" and advice.member == name for run in study.runs for advice in run.warnings)
+
+
 def scored_split(*candidates: Candidate) -> str | None:
     """Return the split to compare candidates on: test where it scored all on the same samples, else validation."""
     for split in ("test", "validation"):
@@ -123,16 +129,16 @@ class _Mean:
 
 
 def _latency(study: Study, candidate: Candidate) -> dict[str, Any]:
-    run = next((run for run in runs_of(study) if any(candidate.name in turn.samples_ms for turn in run.rounds)), None)
+    run = next((run for run in runs_of(study) if len(run.times(candidate.name)) > 1), None)
     if run is None:
         return {}
-    shared = [turn.samples_ms for turn in run.rounds if turn.samples_ms.get(candidate.name)]
-    own = [turn[candidate.name] for turn in shared]
-    if len(own) < 2:
-        return {}
+    own = [turn.samples_ms[candidate.name] for turn in run.times(candidate.name)]
     samples = [ms for times in own for ms in times]
+    latency = known(latency_interval(own, run.seed))
+    if latency is None:
+        return {}
     found: dict[str, Any] = {
-        "latency_p50_ms": latency_interval(own, run.seed),
+        "latency_p50_ms": latency,
         "latency_mean_ms": statistics.fmean(samples),
         "latency_std_ms": statistics.stdev(samples),
         "latency_p90_ms": percentile(samples, 90),

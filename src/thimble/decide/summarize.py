@@ -14,7 +14,7 @@ from thimble.decide.findings import findings_of
 from thimble.decide.frontier import frontier
 from thimble.decide.limits import limits_of
 from thimble.decide.recommendation import recommendation
-from thimble.decide.rows import row_of
+from thimble.decide.rows import row_of, unmeasured
 from thimble.decide.verdicts import unconfirmed, verdict_of
 from thimble.stats import tango
 
@@ -64,7 +64,22 @@ def _best(rows: list[Row]) -> dict[str, str]:
 
 def _run_warnings(study: Study) -> tuple[Advice, ...]:
     run = next((run for run in study.runs if run.id == study.joint_run), None)
-    return run.warnings if run else ()
+    said = run.warnings if run else ()
+    if any(advice.code == "not-measured" for advice in said):
+        return said
+    return (*said, *_not_measured(study))
+
+
+def _not_measured(study: Study) -> tuple[Advice, ...]:
+    """Warn, once, of candidates whose speed no run could measure."""
+    names = [c.name for c in study.candidates if c.ok and unmeasured(study, c.name) and row_of(study, c).latency_p50_ms is None]
+    if not names:
+        return ()
+    text = (
+        f"The speed of {words.joined(names)} is not measured: other programs kept the processor busy. Close them, or use fewer threads "
+        "(--threads 1), and run the same command again."
+    )
+    return (Advice("not-measured", text),)
 
 
 def _changed_machine(study: Study) -> list[Advice]:

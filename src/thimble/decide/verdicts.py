@@ -12,7 +12,7 @@ from thimble.decide.choose import cost, minimized
 from thimble.decide.frontier import PACKING
 from thimble.decide.limits import bound, breach, figure_of, limits_of, said
 from thimble.decide.pairs import differing, loss_against, speedup_over
-from thimble.decide.rows import only_split, row_of, scored_split
+from thimble.decide.rows import only_split, row_of, scored_split, unmeasured
 from thimble.stats import samples_to_decide
 
 SUPERLATIVES = {"latency": "fastest candidate", "size": "smallest candidate", "memory": "candidate with the least memory"}
@@ -93,7 +93,7 @@ def _against(study: Study, row: Row, chosen: Row, what: str) -> str:
     """Return the proven advantages of the chosen candidate over this one, and of this one over the chosen."""
     ratio = speedup_over(study, chosen.name, row.name)
     if ratio is None and what == "latency":
-        return _measured_apart(row, chosen)
+        return _measured_apart(study, row, chosen)
     loss = loss_against(study, chosen.name, row.name)
     pros = _merits(chosen, row, ratio, _negated(loss), study)
     cons = _merits(row, chosen, Interval(1 / ratio.value, 1 / ratio.high, 1 / ratio.low) if ratio and ratio.low > 0 else None, loss, study)
@@ -109,8 +109,10 @@ def _against(study: Study, row: Row, chosen: Row, what: str) -> str:
     return f"no proven difference from {chosen.name}, which was chosen on the validation split"
 
 
-def _measured_apart(row: Row, chosen: Row) -> str:
+def _measured_apart(study: Study, row: Row, chosen: Row) -> str:
     """Compare the speedups of two candidates that share no run."""
+    if row.speedup is None and unmeasured(study, row.name):
+        return "its speed is not measured: the machine is busy"
     if row.speedup is None or chosen.speedup is None:
         return f"has no latency from the same run as {chosen.name}"
     ours, theirs = words.times(row.speedup), words.times(chosen.speedup)

@@ -43,6 +43,19 @@ class Opened:
     precision: str = ""
 
 
+@dataclass(frozen=True)
+class Slice:
+    """Milliseconds of some inferences, one after another.
+
+    ``quiet`` says of each that no thread had to wait for a core that another program held. ``cores`` is how many cores the
+    process kept busy on average.
+    """
+
+    samples_ms: list[float]
+    quiet: list[bool]
+    cores: float
+
+
 class Worker:
     """A fresh process with one artifact in it; a context manager that opens on entry.
 
@@ -112,8 +125,13 @@ class Worker:
 
         Of many samples about ``keep`` are given, evenly spread.
         """
-        samples: list[float] = self._ask({"do": "time", "count": count, "settle_ms": settle_ms, "keep": keep})["samples_ms"]
-        return samples
+        return self.time_told(count, settle_ms, keep).samples_ms
+
+    def time_told(self, count: int, settle_ms: float = 0.0, keep: int | None = None) -> Slice:
+        """The same, with what the processor was doing."""
+        answer = self._ask({"do": "time", "count": count, "settle_ms": settle_ms, "keep": keep})
+        samples: list[float] = answer["samples_ms"]
+        return Slice(samples, answer.get("quiet") or [True] * len(samples), answer.get("cores") or 0.0)
 
     def operators(self, inputs: Arrays) -> dict[str, float] | None:
         """Milliseconds of one inference by operator type; ``None`` where the runtime doesn't tell."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 _CPU = Path("/sys/devices/system/cpu")
@@ -65,13 +66,32 @@ def clock_mhz() -> float | None:
     return max(clocks) if clocks else None
 
 
-def busy_seconds() -> float | None:
-    """Processor time that all programs used since the machine started, the time stolen by other virtual machines included."""
-    fields = _read(Path("/proc/stat")).split("\n", 1)[0].split()
-    if len(fields) < 9 or fields[0] != "cpu":
+def busy_seconds(cores: Collection[int]) -> float | None:
+    """Processor time that all programs used on some cores since the machine started, what other virtual machines stole included."""
+    lines = [line.split() for line in _read(Path("/proc/stat")).splitlines() if line.startswith("cpu")]
+    fields = [one for one in lines if one[0][3:].isdigit() and int(one[0][3:]) in cores and len(one) > 8]
+    if len(fields) < len(cores):
         return None
-    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[1:9])
-    return (user + nice + system + irq + softirq + steal) / TICKS_PER_S
+    counts = [list(map(int, one[1:9])) for one in fields]  # user, nice, system, idle, iowait, irq, softirq, steal
+    return sum(sum(one) - one[3] - one[4] for one in counts) / TICKS_PER_S
+
+
+SMALL = 4
+"""Up to so many cores all count as neighbours: they share caches, and a virtual machine hides which share a physical core."""
+
+
+def neighbours(cores: Iterable[int]) -> set[int]:
+    """These cores and those whose work slows theirs: hardware threads of the same physical cores, on a small machine all."""
+    found = set(cores) if (os.cpu_count() or 1) > SMALL else set(range(os.cpu_count() or 1))
+    for core in tuple(found):
+        found |= set(_cores_in(_read(_CPU / f"cpu{core}" / "topology/thread_siblings_list")))
+    return found
+
+
+def stolen_seconds() -> float | None:
+    """Processor time that other virtual machines took from this machine since it started; ``None`` where it isn't told."""
+    fields = _read(Path("/proc/stat")).split("\n", 1)[0].split()
+    return int(fields[8]) / TICKS_PER_S if len(fields) > 8 and fields[0] == "cpu" else None
 
 
 def process_seconds(pid: int) -> float:

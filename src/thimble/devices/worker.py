@@ -13,8 +13,9 @@ their ``dtype`` and ``shape`` in the line's ``tensors`` say). Requests and their
 ``open {path, inputs, outputs, threads, options}`` ``{ms, precision}``: the floating-point type it computes in, where it tells
 ``run {tensors}``                                  ``{tensors, ms}``
 ``bind {tensors}``                                 ``{}``: prepare these inputs for ``time``
-``time {count, settle_ms, keep}``                  ``{samples_ms}``: so many inferences, after untimed ones for so long;
-                                                   about ``keep`` of them told, evenly spread
+``time {count, settle_ms, keep}``                  ``{samples_ms, quiet, cores}``: so many inferences, after untimed ones for so long;
+                                                   about ``keep`` of them told, evenly spread; ``quiet`` says of each whether
+                                                   every thread had a core when it wanted one; ``cores`` how many they kept busy
 ``operators {tensors}``                            ``{ms}`` by operator type; ``null`` where the session has no ``operators``
 ``memory {}``                                      ``{rss_mb, peak_mb}``
 
@@ -35,7 +36,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter_ns
+from time import perf_counter_ns, process_time_ns
 from typing import Any, BinaryIO, cast
 
 THREAD_VARIABLES = (
@@ -169,19 +170,27 @@ class Service:
         infer = self.infer
         gc.collect()
         gc.disable()
+        ticks, quiet, begun = [0] * count, [True] * count, 0
         try:
-            until = perf_counter_ns() + settle_ms * 1e6
-            while perf_counter_ns() < until:
+            with Waiting() as waiting:
+                until = perf_counter_ns() + settle_ms * 1e6
+                while perf_counter_ns() < until:
+                    infer()
+                waiting.was_quiet()
                 infer()
-            ticks = [0] * count
-            for i in range(count):
-                start = perf_counter_ns()
-                infer()
-                ticks[i] = max(1, perf_counter_ns() - start)
+                used, since = process_time_ns(), perf_counter_ns()
+                for i in range(count):
+                    start = perf_counter_ns()
+                    infer()
+                    ticks[i] = max(1, perf_counter_ns() - start)
+                    if waiting.due() or i == count - 1:
+                        quiet[begun : i + 1] = [waiting.was_quiet()] * (i + 1 - begun)
+                        begun = i + 1
+                cores = (process_time_ns() - used) / max(1, perf_counter_ns() - since)
         finally:
             gc.enable()
         step = max(1, count // keep) if keep else 1
-        return {"samples_ms": [tick / 1e6 for tick in ticks[::step]]}, {}
+        return {"samples_ms": [tick / 1e6 for tick in ticks[::step]], "quiet": quiet[::step], "cores": round(cores, 2)}, {}
 
     def _operators(self, tensors: Tensors) -> Answer:
         return {"ms": self.session.operators(tensors) if hasattr(self.session, "operators") else None}, {}
@@ -189,6 +198,49 @@ class Service:
     def _memory(self, tensors: Tensors) -> Answer:
         rss, peak = memory_mb()
         return {"rss_mb": rss, "peak_mb": peak}, {}
+
+
+STRETCH_NS = 1_000_000
+"""Short inferences are looked at together, for a millisecond or more: looking takes microseconds."""
+WAITED, WAITED_NS = 0.03, 20_000
+"""Share of a stretch, and nanoseconds, that this process's threads may wait for a core before it counts as disturbed."""
+
+
+class Waiting:
+    """How long threads of this process waited for a core that another program held, as Linux's scheduler counts it.
+
+    Where the system doesn't tell, everything counts as quiet.
+    """
+
+    def __enter__(self) -> Waiting:
+        self.files: list[int] = []
+        with contextlib.suppress(OSError):
+            for task in Path("/proc/self/task").iterdir():
+                with contextlib.suppress(OSError):
+                    self.files.append(os.open(task / "schedstat", os.O_RDONLY))
+        self.waited_ns, self.since_ns = self._total(), perf_counter_ns()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self.files:
+            os.close(file)
+
+    def due(self) -> bool:
+        """Whether a stretch is long enough to be looked at."""
+        return perf_counter_ns() - self.since_ns >= STRETCH_NS
+
+    def was_quiet(self) -> bool:
+        """Whether no thread had to wait since this was asked last; the next stretch begins."""
+        before, self.waited_ns = self.waited_ns, self._total()
+        spent, self.since_ns = perf_counter_ns() - self.since_ns, perf_counter_ns()
+        return self.waited_ns - before <= max(WAITED_NS, WAITED * spent)
+
+    def _total(self) -> int:
+        found = 0
+        for file in self.files:
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                found += int(os.pread(file, 64, 0).split()[1])
+        return found
 
 
 def timed_ms(action: Callable[[], Any]) -> tuple[float, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from thimble.core.study import Advice, Environment, Round
+from thimble.core.study import ENOUGH_QUIET, Advice, Environment, Round
 
 BUSY = 0.1
 """The share of all cores that other programs may use before a run counts as disturbed."""
@@ -17,9 +17,32 @@ SUBNORMAL = 1e-3
 """The share of subnormal numbers that is worth a warning."""
 
 
-def condition_warnings(rounds: Sequence[Round], environment: Environment, threads: int) -> list[Advice]:
-    """Codes are stable: ``machine-busy``, ``clock-throttled``, ``powersave``, ``few-cores``."""
-    return [*_busy(rounds), *_throttled(rounds), *_powersave(environment), *_few_cores(environment, threads)]
+def condition_warnings(rounds: Sequence[Round], environment: Environment, threads: int, members: Sequence[str] = ()) -> list[Advice]:
+    """Codes are stable: ``machine-busy``, ``not-measured``, ``disturbed``, ``clock-throttled``, ``powersave``, ``few-cores``."""
+    odd = [*_throttled(rounds), *_powersave(environment), *_few_cores(environment, threads)]
+    return [*(_disturbed(rounds, members, threads) or _busy(rounds)), *odd]
+
+
+def _disturbed(rounds: Sequence[Round], members: Sequence[str], threads: int) -> list[Advice]:
+    """What was left out, and what could not be measured for it."""
+    touched = sum(bool(turn.disturbed) for turn in rounds)
+    if not touched:
+        return []
+    fewer = "" if threads == 1 else ", or measure with --threads 1, which waits for one core only"
+    found = []
+    for name in members:
+        turns = [turn for turn in rounds if name in turn.order or name in turn.disturbed]
+        quiet = sum(name in turn.samples_ms for turn in turns)
+        if turns and quiet < ENOUGH_QUIET:
+            text = (
+                f"the speed of {name} is not measured: the machine is busy. Other programs held the processor in {len(turns) - quiet} of "
+                f"{len(turns)} rounds, and {ENOUGH_QUIET} quiet rounds are needed: close them{fewer}, and measure again"
+            )
+            found.append(Advice("not-measured", text, name))
+    if found:
+        return found
+    text = f"other programs held the processor in {touched} of {len(rounds)} rounds; the inferences that waited for it are left out"
+    return [Advice("disturbed", text)]
 
 
 def subnormal_warnings(shares: Mapping[str, Mapping[str, float | None]]) -> list[Advice]:

@@ -144,14 +144,16 @@ class _Running:
 
         self.progress(self.told, f"warming up {member.name}")
         member.worker.bind(self.inputs)
-        samples = member.worker.time(2)
+        first = member.worker.time_told(2)
+        samples, calm = first.samples_ms, first.quiet
         until = time.monotonic() + self.sampling.warmup_s
         while not (warm := len(samples) >= MIN_WARMUP and steady(samples)) and time.monotonic() < until:
-            samples += member.worker.time(member.fit_slice(samples[-3:]))
+            more = member.worker.time_told(member.fit_slice(_usual(samples[-3:], calm[-3:])))
+            samples, calm = samples + more.samples_ms, calm + more.quiet
         if not warm:
             text = f"latency was not steady after {self.sampling.warmup_s:g} s of warm-up; close other programs, or allow a longer warm-up"
             self.record.warn(Advice("not-steady", text, member.name))
-        member.fit_slice(samples[-20:])
+        member.fit_slice(_usual(samples[-20:], calm[-20:]))
         self.record.warmup_ms.setdefault(member.name, tuple(samples))
         wait_until_idle(member.worker.pid)
 
@@ -183,15 +185,17 @@ class _Running:
 
     def _part(self, group: list[Member], rounds: list[Round], seconds: float) -> float:
         """How far this group is, 1 or more where it is done; ``seconds`` is what a whole run would have taken at this pace."""
-        asked, n = self.sampling, len(rounds)
+        asked, names = self.sampling, [member.name for member in group if member.name not in self.record.failed]
+        quiet = [turn for turn in rounds if all(name in turn.samples_ms for name in names)]
+        n = max(len(quiet), len(rounds) / (asked.patience if quiet else 1.0))
         if asked.rounds is not None:
             return n / asked.rounds
-        if n < MIN_ROUNDS:
+        if n < MIN_ROUNDS and len(rounds) < MIN_ROUNDS:
             return 0.0
         if asked.precision is not None:
-            if n >= self.wanted:
-                self.wanted = self._wanted(group, rounds, asked.precision)
-            return max(seconds / (asked.seconds or asked.longest_s), n / self.wanted)
+            if len(quiet) >= self.wanted and quiet:
+                self.wanted = self._wanted(group, quiet, asked.precision)
+            return max(seconds / (asked.seconds or asked.longest_s), n / max(1, self.wanted))
         return n / DEFAULT_ROUNDS if asked.seconds is None else seconds / asked.seconds
 
     def _wanted(self, group: list[Member], rounds: list[Round], precision: float) -> int:
@@ -205,6 +209,16 @@ class _Running:
         openings = [turn.opening for turn in rounds] if self.may_reopen else None
         others = ([turn.samples_ms[name] for turn in rounds] for name in names)
         return max(rounds_wanted(reference, other, precision, self.sampling.seed, openings) for other in others)
+
+
+def _usual(samples: Sequence[float], quiet: Sequence[bool]) -> list[float]:
+    """What an inference takes: the quiet ones, else the quickest one, since others disturbed them all."""
+    return [ms for ms, fine in zip(samples, quiet, strict=True) if fine] or [min(samples)]
+
+
+def _together(rounds: Sequence[Round], name: str, reference: str) -> list[dict[str, tuple[float, ...]]]:
+    """The times of the rounds that hold both members."""
+    return [turn.samples_ms for turn in rounds if name in turn.samples_ms and reference in turn.samples_ms]
 
 
 def _room(group: list[Member], more: int, before_mb: float | None) -> bool:
@@ -223,17 +237,18 @@ def _run_of(running: _Running, conditions: Environment, started: datetime) -> Ru
     record, sampling, reference = running.record, running.sampling, running.reference
     names = tuple(subject.name for subject in running.subjects)
     series = {name: [turn.samples_ms[name] for turn in record.rounds if name in turn.samples_ms] for name in names}
-    odd = [advice for name in names if name not in record.failed for advice in diagnose(series[name], name, *_asked(running, name))]
+    paired = {name: [turn[name] for turn in _together(record.rounds, name, reference.name)] for name in names}
+    odd = [advice for name in names if name not in record.failed for advice in diagnose(paired[name], name, *_asked(running, name))]
     return Run(
         id=f"{started:%Y%m%d-%H%M%S}-{digest_of(time.time_ns(), names)[:6]}",
-        members=tuple(name for name in names if series[name]),
+        members=tuple(name for name in names if name not in record.failed or series[name]),
         reference=reference.name,
         seed=sampling.seed,
         threads=reference.threads,
         batch=sampling.batch,
         rounds=tuple(record.rounds),
         environment=conditions,
-        warnings=(*record.warnings, *condition_warnings(record.rounds, conditions, reference.threads), *odd),
+        warnings=(*record.warnings, *condition_warnings(record.rounds, conditions, reference.threads, names), *odd),
         warmup_ms=record.warmup_ms,
         started=started.isoformat(timespec="seconds"),
     )
@@ -247,6 +262,6 @@ def _asked(running: _Running, name: str) -> tuple[float | None, list[tuple[float
     asked = running.sampling
     if name == running.reference.name:
         return (asked.precision if len(running.subjects) == 1 else None), None, None
-    turns = [turn for turn in running.record.rounds if name in turn.samples_ms]
+    turns = [turn for turn in running.record.rounds if name in turn.samples_ms and running.reference.name in turn.samples_ms]
     openings = [turn.opening for turn in turns] if running.may_reopen else None
     return asked.precision, [turn.samples_ms[running.reference.name] for turn in turns], openings

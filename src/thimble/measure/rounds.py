@@ -12,13 +12,22 @@ from thimble.core.errors import ThimbleError
 from thimble.core.study import Advice, Round
 from thimble.core.subject import Subject
 from thimble.devices import processor
-from thimble.devices.process import Worker
+from thimble.devices.process import Slice, Worker
 
 SLICE_MS = 60.0
 """How long one member measures in one round, unless one inference takes longer."""
 
 SLICE_SAMPLES = 40
 """The most inferences of one member in one round."""
+
+FEWEST = 3
+"""Quiet inferences that a slice needs, where it has so many at all."""
+
+NEIGHBOUR = 0.1
+"""Share of the members' cores that other programs may take in a round before all of it counts as disturbed."""
+
+STOLEN = 0.05
+"""Share of all cores that other virtual machines may take in a round before all of it counts as disturbed."""
 
 SETTLE_MS = 5.0
 """Untimed inferences that open a slice: the neighbours took the caches."""
@@ -70,18 +79,35 @@ class Record:
 
 
 def take_round(order: Sequence[Member], record: Record) -> None:
-    """Measure one slice of every member in this order, and append the round to the record."""
+    """Measure one slice of every member in this order, and append the round to the record, without what others disturbed."""
     at_s = time.monotonic() - record.started_s
-    load = LoadOfOthers([member.worker.pid for member in order])
-    samples: dict[str, tuple[float, ...]] = {}
+    load = LoadOfOthers([member.worker.pid for member in order], processor.cores_for(max(m.subject.threads for m in order)))
+    slices: dict[str, Slice] = {}
     for member in order:
         try:
-            samples[member.name] = tuple(member.worker.time(member.count, SETTLE_MS))
+            slices[member.name] = member.worker.time_told(member.count, SETTLE_MS)
             wait_until_idle(member.worker.pid)
         except ThimbleError as error:
             record.fail(member.name, error)
-    names = tuple(member.name for member in order if member.name in samples)
-    record.rounds.append(Round(names, samples, at_s, load.share(), processor.clock_mhz(), record.openings - 1))
+    share, stolen = load.share(), load.stolen()
+    samples = {name: kept for name, one in slices.items() if (kept := undisturbed(one, share, stolen))}
+    left = {name: len(one.samples_ms) - len(samples.get(name, ())) for name, one in slices.items()}
+    disturbed = {name: count for name, count in left.items() if count}
+    cores = {name: one.cores for name, one in slices.items() if one.cores}
+    clock = processor.clock_mhz()
+    record.rounds.append(Round(tuple(samples), samples, at_s, share, clock, record.openings - 1, disturbed, stolen, cores))
+
+
+def undisturbed(taken: Slice, others_load: float | None, stolen: float | None) -> tuple[float, ...]:
+    """The times that no other program disturbed; empty where too few are left.
+
+    Left out are inferences in which a thread waited for a core, and whole slices beside a neighbour: it shares caches and, on a
+    second hardware thread, the core itself, and threads that meet at barriers take another rhythm.
+    """
+    if (stolen or 0.0) > STOLEN or (others_load or 0.0) > NEIGHBOUR:
+        return ()
+    kept = tuple(ms for ms, fine in zip(taken.samples_ms, taken.quiet, strict=True) if fine)
+    return kept if len(kept) >= min(FEWEST, len(taken.samples_ms)) else ()
 
 
 def wait_until_idle(pid: int) -> None:
@@ -100,20 +126,27 @@ def wait_until_idle(pid: int) -> None:
 
 
 class LoadOfOthers:
-    """The share of all cores that processes other than ours use, from its making to `share`."""
+    """The share of some cores and their neighbours that processes other than ours use, from its making to `share`."""
 
-    def __init__(self, pids: Sequence[int]) -> None:
-        self.pids = pids
-        self.started_s, self.busy_s, self.ours_s = time.monotonic(), processor.busy_seconds(), self._ours()
+    def __init__(self, pids: Sequence[int], cores: Sequence[int] | None = None) -> None:
+        self.pids, self.cores = pids, processor.neighbours(processor.available_cores() if cores is None else cores)
+        self.started_s, self.busy_s, self.ours_s = time.monotonic(), processor.busy_seconds(self.cores), self._ours()
+        self.stolen_s = processor.stolen_seconds()
 
     def _ours(self) -> float:
         return sum(map(processor.process_seconds, self.pids)) + processor.process_seconds(os.getpid())
 
+    def stolen(self) -> float | None:
+        """The share that other virtual machines took, from 0 to 1; ``None`` where the system doesn't tell."""
+        now = processor.stolen_seconds()
+        if now is None or self.stolen_s is None:
+            return None
+        return round(min(1.0, (now - self.stolen_s) / (os.cpu_count() or 1) / (time.monotonic() - self.started_s)), 4)
+
     def share(self) -> float | None:
         """From 0 to 1; ``None`` where the system doesn't tell."""
-        busy = processor.busy_seconds()
+        busy = processor.busy_seconds(self.cores)
         if busy is None or self.busy_s is None:
             return None
         others = (busy - self.busy_s) - (self._ours() - self.ours_s)
-        cores = os.cpu_count() or 1
-        return round(min(1.0, max(0.0, others / cores / (time.monotonic() - self.started_s))), 4)
+        return round(min(1.0, max(0.0, others / len(self.cores) / (time.monotonic() - self.started_s))), 4)

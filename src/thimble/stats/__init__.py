@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from thimble.stats.percentiles import percentile, samples_needed
     from thimble.stats.proportions import mcnemar_exact, tango, wilson
     from thimble.stats.quality import drop_interval, flips, non_inferiority, paired_bootstrap, quality_interval, samples_to_decide
-    from thimble.stats.rounds import latency_interval, ratio_interval, rounds_wanted, speedup_in, speedup_interval, verdict
+    from thimble.stats.rounds import known, latency_interval, ratio_interval, rounds_wanted, speedup_in, speedup_interval, verdict
     from thimble.stats.sequential import sequential_drop
     from thimble.stats.stability import diagnose, steady
 
@@ -29,7 +29,7 @@ _HOMES = {
     "percentiles": ("percentile", "samples_needed"),
     "proportions": ("mcnemar_exact", "tango", "wilson"),
     "quality": ("drop_interval", "flips", "non_inferiority", "paired_bootstrap", "quality_interval", "samples_to_decide"),
-    "rounds": ("latency_interval", "ratio_interval", "rounds_wanted", "speedup_in", "speedup_interval", "verdict"),
+    "rounds": ("known", "latency_interval", "ratio_interval", "rounds_wanted", "speedup_in", "speedup_interval", "verdict"),
     "sequential": ("sequential_drop",),
     "stability": ("diagnose", "steady"),
 }
@@ -38,6 +38,7 @@ __all__ = [
     "diagnose",
     "drop_interval",
     "flips",
+    "known",
     "latency_interval",
     "mcnemar_exact",
     "non_inferiority",

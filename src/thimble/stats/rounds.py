@@ -39,6 +39,9 @@ Rounds = Sequence[Sequence[float]]
 
 DRAWS = 500
 
+WIDEST = 2.0
+"""Ratio of an interval's ends above which a time or a speedup counts as not measured."""
+
 PROCESS_SPREAD = 0.015
 """Root mean square of the logarithm of an artifact's ratio to itself, each in a process of its own, on a quiet machine, by
 ``benchmarks/measuring/aa.py``: 0.006 for ResNet-18 in PyTorch, 0.025 in ONNX Runtime, 0.002 there in INT8."""
@@ -84,16 +87,22 @@ def speedup_interval(reference_rounds: Rounds, other_rounds: Rounds, seed: int =
 def speedup_in(run: Run, name: str, reference: str | None = None) -> Interval | None:
     """`speedup_interval` of a member of a run over another one, by default the run's reference; over itself it is 1, and known.
 
-    ``None`` where fewer than two rounds hold both.
+    ``None`` where fewer than two rounds hold both, or too few quiet ones, and where the interval is wider than a factor of 2:
+    no sentence can be made of that.
     """
     reference = reference or run.reference
-    turns = [turn for turn in run.rounds if turn.samples_ms.get(name) and turn.samples_ms.get(reference)]
+    turns = run.times(name, reference)
     if len(turns) < 2:
         return None
     ours, theirs = ([turn.samples_ms[member] for turn in turns] for member in (name, reference))
     if name == reference:
         return ratio_interval(theirs, ours, run.seed)
-    return speedup_interval(theirs, ours, run.seed, [turn.opening for turn in turns])
+    return known(speedup_interval(theirs, ours, run.seed, [turn.opening for turn in turns]))
+
+
+def known(interval: Interval) -> Interval | None:
+    """An interval of times or of their ratio, or ``None`` where its ends are more than a factor of 2 apart: it tells nothing."""
+    return interval if interval.high <= WIDEST * interval.low else None
 
 
 def rounds_wanted(
