@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from thimble.core.study import ENOUGH_QUIET, Advice, Environment, Round
+from thimble.core.run import ENOUGH_QUIET, Advice, Environment, Round
 
 BUSY = 0.1
 """The share of all cores that other programs may use before a run counts as disturbed."""
