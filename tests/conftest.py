@@ -14,7 +14,7 @@ from thimble.measure import rounds
 
 HERE = Path(__file__).parent
 
-LONG = ("test_examples", "test_workflow", "test_fit", "test_measuring")
+LONG = ("test_examples", "test_plan", "test_fit", "test_measuring")
 """Files that take longest. They come first, so that the others fill what one of pytest's processes has left at the end."""
 
 

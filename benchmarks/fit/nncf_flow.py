@@ -26,7 +26,7 @@ from thimble.cli._progress import Show
 from thimble.core.processor import int8_support, processor_name
 from thimble.core.sampling import Sampling
 from thimble.stats import speedup_in
-from thimble.study.workflow import Event
+from thimble.study.telling import Event
 
 SUBSET = 300
 """NNCF's own default."""

@@ -24,7 +24,7 @@ from thimble.core.sampling import Sampling
 from thimble.core.subject import Subject
 from thimble.core.task import ModelSpec, TaskSpec, one_sample
 from thimble.data import open_task, split_info
-from thimble.engine.build import Building
+from thimble.engine.build import Builder
 from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.store import Store
@@ -55,15 +55,13 @@ def built(recipes: tuple[Recipe, ...], place: Path, threads: int) -> tuple[list[
     facts = {name: info.fingerprint for name, info in split_info(task).items() if name != "test"}
     subjects, rows = [], []
     with StepsProcess() as process:
-        building = Building(
-            Store(place / "store"), process, Source(model, task_spec, fingerprint(model), facts, features(), threads=threads)
-        )
+        builder = Builder(Store(place / "store"), process, Source(model, task_spec, fingerprint(model), facts, features(), threads=threads))
         for one in recipes:
-            made = building.build(one)
+            made = builder.build(one)
             artifact = describe(made.model, None, ())
             write_manifest(artifact, made.model.folder)
             subjects.append(Subject(one.name, made.model.folder, artifact, one.runtime, threads))
-            macs = building.weigh(made.model.folder).macs
+            macs = builder.weigh(made.model.folder).macs
             notes = {
                 key: made.model.notes[key] for key in ("quantized_operators", "float_operators", "reduce_range") if key in made.model.notes
             }

@@ -42,7 +42,7 @@ from thimble.core.step import step_name
 from thimble.core.subject import Subject
 from thimble.core.task import ModelSpec, TaskSpec, one_sample
 from thimble.data import open_task, split_info
-from thimble.engine.build import Building, Failed
+from thimble.engine.build import Builder, Failed
 from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.store import Store
@@ -142,12 +142,12 @@ def carried_out(name: str, process: StepsProcess, place: Path, options: argparse
     task = open_task(source.task)
     format = "onnx" if source.model.spec.endswith(".onnx") else "torch"
     outcomes: list[Outcome] = []
-    building = Building(Store(place / "store"), process, source)
-    opened = building.open_untrained(deadline=time.monotonic() + LIMIT_S)
+    builder = Builder(Store(place / "store"), process, source)
+    opened = builder.open_untrained(deadline=time.monotonic() + LIMIT_S)
     for recipe in recipes(format, options.brief):
         if options.recipe and recipe.name not in ("baseline", *options.recipe):
             continue
-        outcome = _tried(recipe, building, task, place)
+        outcome = _tried(recipe, builder, task, place)
         print(f"  {outcome.recipe}: {outcome.status} {outcome.sqnr_db} {outcome.reason} ({outcome.seconds} s)", flush=True)
         outcomes.append(outcome)
     return {
@@ -159,11 +159,11 @@ def carried_out(name: str, process: StepsProcess, place: Path, options: argparse
     }
 
 
-def _tried(recipe: Recipe, building: Building, task: Any, place: Path) -> Outcome:
+def _tried(recipe: Recipe, builder: Builder, task: Any, place: Path) -> Outcome:
     begun = time.monotonic()
     outcome = Outcome(recipe.name, recipe.text, recipe.runtime, "ok", 0.0)
     try:
-        built = building.build(recipe, deadline=begun + LIMIT_S)
+        built = builder.build(recipe, deadline=begun + LIMIT_S)
         artifact = describe(built.model, None, ())
         folder = place / "artifacts" / recipe.name
         shutil.copytree(built.model.folder, folder)
@@ -182,7 +182,7 @@ def _tried(recipe: Recipe, building: Building, task: Any, place: Path) -> Outcom
         if quality.agreement:
             outcome.agreement = round(sum(quality.agreement) / len(quality.agreement), 3)
         if recipe.name == "onnx-fp16" and (outcome.sqnr_db or 0) < AGREE_DB[recipe.name]:
-            plain = building.build(replace(recipe, steps=recipe.steps[:-1])).model
+            plain = builder.build(replace(recipe, steps=recipe.steps[:-1])).model
             batches = task.split("validation").batches(1)
             outcome.notes["rounded_db"] = round(rounded_db(plain.folder / "model.onnx", folder / artifact.main, batches, plain.inputs), 1)
         shutil.rmtree(folder)

@@ -9,7 +9,7 @@ from thimble.core.processor import features
 from thimble.core.subject import Subject
 from thimble.core.task import Arrays, ModelSpec, TaskSpec
 from thimble.data import open_task, split_info
-from thimble.engine.build import Building
+from thimble.engine.build import Builder
 from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.store import Store
@@ -25,10 +25,10 @@ def subjects(names: Sequence[str], threads: int = 1, size: int = 64) -> tuple[di
     model = ModelSpec("torchvision:resnet18", None, 10, size=size)
     found = {}
     with StepsProcess() as process:
-        building = Building(Store(), process, Source(model, task_spec, fingerprint(model), facts, features(), threads=2))
+        builder = Builder(Store(), process, Source(model, task_spec, fingerprint(model), facts, features(), threads=2))
         for recipe in lab_recipes(names):
             if recipe.name in names:
-                built = building.build(recipe)
+                built = builder.build(recipe)
                 artifact = describe(built.model, None, ())
                 found[recipe.name] = Subject(recipe.name, built.model.folder, artifact, recipe.runtime, threads, dict(recipe.options))
     return found, next(iter(task.split("calibration").batches(1))).inputs

@@ -17,16 +17,13 @@ import pytest
 from thimble.api.fit import Fit, confirmed, fit, plan
 from thimble.core.errors import BadInput, LimitsNotMet, OutOfTime
 from thimble.core.step import step_text
-from thimble.core.study import Limits, Quality, Study
-from thimble.core.task import TaskSpec
-from thimble.data import open_task
+from thimble.core.study import Limits, Study
 from thimble.decide.limits import hopeless
 from thimble.engine.forecast import Forecast
 from thimble.engine.store import Store
 from thimble.search.candidates import Situation, prospects, trained_longer
-from thimble.search.policy import shortlist
-from thimble.study.observing import Beginning, Watch
-from thimble.study.resuming import earlier
+from thimble.search.shortlist import shortlist
+from thimble.study.folder import earlier
 
 TINY = f"{Path(__file__).parents[1] / 'tiny.py'}:network"
 BUDGET = 60.0
@@ -107,32 +104,6 @@ def wait_for(what: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.1)
-
-
-def test_scores_are_looked_at_in_growing_portions() -> None:
-    class Counting:
-        seen = 0
-
-        def quality(self) -> Quality:
-            return Quality("validation", "", "accuracy", (1.0,) * self.seen)
-
-    asked: list[int] = []
-    so_far, watch = Counting(), Watch(lambda quality: asked.append(len(quality.scores)) or len(quality.scores) >= 512)  # type: ignore[func-returns-value]
-    for so_far.seen in range(32, 3000, 32):
-        if watch(so_far):  # type: ignore[arg-type]
-            break
-    assert asked == [128, 256, 512]
-    assert so_far.seen == 512
-
-
-def test_the_beginning_of_a_split_is_a_split() -> None:
-    whole = open_task(TaskSpec("digits", 16)).split("validation")
-    part = Beginning(whole, 70)
-    batches = list(part.batches(32))
-    assert [len(batch) for batch in batches] == [32, 32, 6]
-    assert all(len(batch.inputs["input"]) == len(batch) == len(batch.targets) for batch in batches)  # type: ignore[arg-type]
-    assert len(part.sample_ids()) == len(part) == 70
-    assert part.fingerprint() not in (whole.fingerprint(), Beginning(whole, 71).fingerprint())
 
 
 def test_a_step_that_foresees_that_it_will_be_late_ends(monkeypatch: pytest.MonkeyPatch) -> None:

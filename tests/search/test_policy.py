@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from thimble.core.study import Candidate, Limits, Study
+from thimble.core.study import Candidate, Limits, Origin, Study
 from thimble.decide.limits import hopeless, nearest
-from thimble.search.policy import Build, Close, Lengthen, Mix, Skip, mixed_name, propose, shortlist
+from thimble.search.actions import Add, Drop
+from thimble.search.policy import LONGER, following
+from thimble.search.shortlist import shortlist
 
 MIXED = "to_onnx() + onnx_rank_layers() + onnx_quantize_mixed(1)"
 PRUNED = "prune_channels({}, round_to=16) + finetune(2, taught=0.5) + to_onnx() + onnx_quantize_static()"
@@ -27,10 +29,9 @@ def put(study: Study, *more: Candidate) -> Study:
 def test_what_needs_no_training_comes_first_and_nothing_left_is_the_closing(make) -> None:
     study = make(make.baseline, make.onnx, make.static, limits=LIMITS)
     pruned, half = waiting("prune50", PRUNED.format(0.5)), waiting("fp16", "to_onnx() + onnx_store_fp16()")
-    assert propose(put(study, pruned, half)) == Build("fp16")
-    assert propose(put(study, pruned)) == Build("prune50")
-    closing = propose(study)
-    assert isinstance(closing, Close)
+    assert following(put(study, pruned, half)) == "fp16"
+    assert following(put(study, pruned)) == "prune50"
+    assert following(study) is None
     assert shortlist(study)[0] == "baseline"
 
 
@@ -38,15 +39,17 @@ def searched(make, enough: int) -> list[int]:
     """The numbers of float layers that are tried where ``enough`` of them suffice."""
     study = make(make.baseline, make.onnx, replace(make.static, lost=100), limits=LIMITS)
     tried: list[int] = []
-    while isinstance(step := propose(study), Mix):
-        assert step.base == "static"
-        tried.append(step.keep)
+    while isinstance(step := following(study), Add):
+        origin = step.candidate.origin
+        assert origin
+        assert (step.after, origin.base, origin.changed) == ("static", "static", "mixed")
+        tried.append(keep := int(origin.amount or 0))
+        assert f"onnx_quantize_mixed({keep}" in step.candidate.recipe
         mixed = make.Made(
-            mixed_name("static", step.keep), MIXED, "onnxruntime", ms=4.0 + 0.01 * step.keep, lost=0 if step.keep >= enough else 100,
-            sensitivity=LAYERS,
-        )  # fmt: skip
+            step.candidate.name, MIXED, "onnxruntime", ms=4.0 + 0.01 * keep, lost=0 if keep >= enough else 100, sensitivity=LAYERS
+        )
         made = make(make.baseline, mixed, limits=LIMITS).candidates[1]
-        study = put(study, made)
+        study = put(study, replace(made, origin=origin))
     return tried
 
 
@@ -62,51 +65,67 @@ def test_mixed_precision_is_tried_only_where_it_can_help(make) -> None:
     bad = replace(make.static, lost=100)
     assert searched(make, 1000)[-1] <= 20, "with more than half of it in float the rest is not worth it"
     fine = make(make.baseline, make.onnx, make.static, bad, limits=LIMITS)
-    assert isinstance(propose(fine), Close), "plain INT8 keeps the limit"
+    assert following(fine) is None, "plain INT8 keeps the limit"
     hardly = make(make.baseline, replace(make.onnx, lost=100), bad, limits=LIMITS)
-    assert isinstance(propose(hardly), Close), "FP32 in the same runtime keeps it no better"
+    assert following(hardly) is None, "FP32 in the same runtime keeps it no better"
     fast = make.Made("openvino-int8", "to_onnx() + onnx_quantize_static()", "openvino", ms=2.0)
-    assert isinstance(propose(make(make.baseline, make.onnx, bad, fast, limits=LIMITS)), Close), "another one is faster and keeps it"
+    assert following(make(make.baseline, make.onnx, bad, fast, limits=LIMITS)) is None, "another one is faster and keeps it"
 
 
 def test_mixed_precision_is_to_prove_as_much_as_float_does(make) -> None:
-    def after(limit: float) -> object:
+    def after(limit: float) -> Origin | None:
         unsure = replace(make.static, validation=(1, 0))
-        return propose(make(make.baseline, make.onnx, unsure, limits=Limits(max_drop=limit)))
+        added = following(make(make.baseline, make.onnx, unsure, limits=Limits(max_drop=limit)))
+        return added.candidate.origin if isinstance(added, Add) else None
 
-    assert after(1.5) == Mix("static", 4), "FP32 in the same runtime is proven, INT8 only likely"
-    assert after(1.25) == Mix("static", 4), "of FP32 the test split could prove it, of INT8 not even that"
-    assert isinstance(after(2.0), Close), "INT8 is proven"
+    assert after(1.5) == Origin("static", "mixed", 4), "FP32 in the same runtime is proven, INT8 only likely"
+    assert after(1.25) == Origin("static", "mixed", 4), "of FP32 the test split could prove it, of INT8 not even that"
+    assert after(2.0) is None, "INT8 is proven"
 
 
 def test_one_ratio_of_pruning_says_what_another_is_worth(make) -> None:
     def after(lost: int, ratio: float) -> object:
         half = make.Made("prune50", PRUNED.format(0.5), "onnxruntime", mb=4.0, ms=2.0, lost=lost)
-        return propose(put(make(make.baseline, half, limits=LIMITS), waiting("other", PRUNED.format(ratio))))
+        return following(put(make(make.baseline, half, limits=LIMITS), waiting("other", PRUNED.format(ratio))))
 
-    assert after(0, 0.7) == Build("other")
-    assert isinstance(after(0, 0.3), Skip)
-    assert isinstance(after(200, 0.7), Skip)
-    assert after(200, 0.3) == Build("other")
-    unsure = next(lost for lost in range(1, 60) if after(lost, 0.7) != Build("other"))
-    assert isinstance(after(unsure, 0.7), Skip), "less is proven of it than of the one with more channels"
-    assert after(unsure, 0.3) == Build("other"), "it may be proven where the other one is not"
+    assert after(0, 0.7) == "other"
+    assert isinstance(after(0, 0.3), Drop)
+    assert isinstance(after(200, 0.7), Drop)
+    assert after(200, 0.3) == "other"
+    unsure = next(lost for lost in range(1, 60) if after(lost, 0.7) != "other")
+    assert isinstance(after(unsure, 0.7), Drop), "less is proven of it than of the one with more channels"
+    assert after(unsure, 0.3) == "other", "it may be proven where the other one is not"
 
 
 def test_training_goes_on_where_only_the_loss_is_not_proven_and_it_would_win(make) -> None:
     def after(lost: int, ms: float = 1.0, limits: Limits = LIMITS) -> object:
         pruned = make.Made("prune30", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=ms, lost=lost)
-        return propose(make(make.baseline, make.onnx, make.static, pruned, limits=limits))
+        return following(make(make.baseline, make.onnx, make.static, pruned, limits=limits))
 
-    unsure = next(lost for lost in range(1, 60) if not isinstance(after(lost), Close))
-    assert after(unsure) == Lengthen("prune30")
-    assert isinstance(after(0), Close), "proven already"
-    assert isinstance(after(200), Close), "it loses too much"
-    assert isinstance(after(unsure, ms=9.0), Close), "another one is faster and proven"
-    assert isinstance(after(unsure, limits=Limits()), Close), "nothing has to be proven"
+    unsure = next(lost for lost in range(1, 60) if after(lost) is not None)
+    added = after(unsure)
+    assert isinstance(added, Add)
+    assert added.candidate.origin == Origin("prune30", LONGER, 1)
+    assert added.candidate.recipe.count("finetune") == 2
+    assert after(0) is None, "proven already"
+    assert after(200) is None, "it loses too much"
+    assert after(unsure, ms=9.0) is None, "another one is faster and proven"
+    assert after(unsure, limits=Limits()) is None, "nothing has to be proven"
     pruned = make.Made("prune30", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=1.0, lost=unsure)
-    longer = make.Made("prune30-longer", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=1.0, lost=unsure)
-    assert isinstance(propose(make(make.baseline, make.onnx, make.static, pruned, longer, limits=LIMITS)), Close), "once"
+    longer = make.Made("longer", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=1.0, lost=unsure)
+    study = make(make.baseline, make.onnx, make.static, pruned, longer, limits=LIMITS)
+    there = tuple(replace(c, origin=Origin("prune30", LONGER, 1)) if c.name == "longer" else c for c in study.candidates)
+    assert following(replace(study, candidates=there)) is None, "once"
+
+
+def test_a_candidate_is_what_its_origin_says_and_not_what_it_is_called(make) -> None:
+    called = make.Made("static-keep4", "to_onnx() + onnx_quantize_static()", "onnxruntime", ms=5.0, lost=100)
+    study = make(make.baseline, make.onnx, replace(make.static, lost=100), called, limits=LIMITS)
+    added = following(study)
+    assert isinstance(added, Add)
+    assert added.candidate.origin
+    assert added.candidate.origin.amount == 4, "none of four layers in float was tried yet"
+    assert added.candidate.name == "static-keep4-2"
 
 
 def test_given_up_after_the_first_portion_or_the_first_look(make) -> None:

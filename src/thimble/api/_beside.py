@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from thimble.core.model import Model
     from thimble.core.subject import Subject
     from thimble.core.task import Task
-    from thimble.engine.build import Building, Built
+    from thimble.engine.build import Builder, Built
 
 ROUNDS = 8
 WARMUP_S = 2.0
@@ -38,9 +38,9 @@ class Beside:
     reason: str = ""
 
 
-def beside(building: Building, built: Built, opened: Built, made: Subject, task: Task | None) -> Beside | None:
+def beside(builder: Builder, built: Built, opened: Built, made: Subject, task: Task | None) -> Beside | None:
     """Compare an artifact with the file it was made of; ``None`` where no step made one smaller, or the file lies in memory."""
-    source, name = _before(building, built, opened)
+    source, name = _before(builder, built, opened)
     if source is None or source.format not in RUNTIMES.get(made.runtime).formats:
         return None
     size = sum(path.stat().st_size for path in source.folder.rglob("*") if path.is_file())
@@ -50,21 +50,21 @@ def beside(building: Building, built: Built, opened: Built, made: Subject, task:
         return Beside(name, size, None, str(error))
 
 
-def _before(building: Building, built: Built, opened: Built) -> tuple[Model | None, str]:
+def _before(builder: Builder, built: Built, opened: Built) -> tuple[Model | None, str]:
     """The model before the first step that makes a file smaller, and what it is called; ``None`` where it lies in memory."""
-    before, name = opened.key, Path(building.source.model.spec).name
+    before, name = opened.key, Path(builder.source.model.spec).name
     for step in built.steps:
         if set(SMALLER) & set(STEPS.get(step.name).effects):
-            model = building.store.describe(before)
+            model = builder.store.describe(before)
             return (None, "") if model.format == "torch" else (model, name)
         before, name = step.key, step.text
     return None, ""
 
 
 def _speedup(source: Model, made: Subject, task: Task | None) -> Interval | None:
-    from thimble.api.subjects import made_inputs
     from thimble.core.subject import Subject
     from thimble.core.task import one_sample
+    from thimble.data import made_inputs
     from thimble.devices.lock import measuring_lock
     from thimble.formats import describe
     from thimble.measure.latency import measure_latency

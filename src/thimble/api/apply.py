@@ -33,11 +33,11 @@ from thimble.formats import describe
 if TYPE_CHECKING:
     from thimble.api.resolve import Matched
     from thimble.core.task import Task
-    from thimble.engine.build import Building, Built
+    from thimble.engine.build import Builder, Built
     from thimble.engine.keys import Source
     from thimble.engine.store import Store
     from thimble.search.candidates import Situation
-    from thimble.study.work import Listen
+    from thimble.study.telling import Listen
 
 _BARE = re.compile(r"[\w-]+")
 
@@ -91,11 +91,11 @@ def apply(options: Apply, out: Path | str, listen: Listen | None = None, store: 
     source, task, wanted = _prepared(options)
     store = store or Store()
     with StepsProcess() as process, ExitStack() as left:
-        from thimble.engine.build import Building
+        from thimble.engine.build import Builder
 
-        building = Building(store, process, source)
-        opened = _opened(building, task, _telling(listen, "opening the model", 0.0, 0.1))
-        built = building.build(wanted, _telling(listen, wanted.name, 0.1, 0.95))
+        builder = Builder(store, process, source)
+        opened = _opened(builder, task, _telling(listen, "opening the model", 0.0, 0.1))
+        built = builder.build(wanted, _telling(listen, wanted.name, 0.1, 0.95))
         seen = (digests_of(task, built.splits) if task else frozenset()) | read_seen(options.model)
         place, trouble = out, None
         try:
@@ -103,10 +103,10 @@ def apply(options: Apply, out: Path | str, listen: Listen | None = None, store: 
         except CannotWrite as error:
             place, trouble = left.enter_context(temporary_folder()) / "artifact", error
             artifact = _placed(built, place, task, seen)
-        size = _weighed(building, built, place)
+        size = _weighed(builder, built, place, artifact)
         _telling(listen, "a short look at its speed", 0.95, 1.0)(0.0, "")
-        found = beside(building, built, opened, Subject("after", place, artifact, wanted.runtime, source.threads), task)
-    applied = Applied(out, wanted.text, wanted.runtime, artifact, size, _changes(options, opened, built, wanted, building), found)
+        found = beside(builder, built, opened, Subject("after", place, artifact, wanted.runtime, source.threads), task)
+    applied = Applied(out, wanted.text, wanted.runtime, artifact, size, _changes(options, opened, built, wanted, builder), found)
     if trouble is not None:
         raise NotWritten(str(trouble), applied) from trouble
     return applied
@@ -203,13 +203,13 @@ def _check_data(steps: tuple[Step, ...], found: Matched | None) -> None:
             raise BadInput(f"{step_text(step)} needs a {missing[0]} split, and the data have {', '.join(there)}")
 
 
-def _opened(building: Building, task: Task | None, progress: Progress) -> Built:
+def _opened(builder: Builder, task: Task | None, progress: Progress) -> Built:
     """The model as given; data that don't fit it are refused."""
     from thimble.data import check_task
     from thimble.models import head_of
 
     progress(0.0, "")
-    opened = building.open_untrained()
+    opened = builder.open_untrained()
     if task is not None:
         outputs = opened.model.notes.get("output_shapes", {})
         check_task(task, head_of(outputs), outputs, needed=())
@@ -218,7 +218,7 @@ def _opened(building: Building, task: Task | None, progress: Progress) -> Built:
 
 def _telling(listen: Listen | None, what: str, begin: float, end: float) -> Progress:
     """A step's progress as events of a part of the whole."""
-    from thimble.study.work import Event
+    from thimble.study.telling import Event
 
     def told(done: float, words: str) -> None:
         if listen is not None:
@@ -252,18 +252,20 @@ def _placed(built: Built, out: Path, task: Task | None, seen: frozenset[bytes]) 
     return artifact
 
 
-def _weighed(building: Building, built: Built, out: Path) -> Size:
+def _weighed(builder: Builder, built: Built, out: Path, artifact: Artifact) -> Size:
     """What must be shipped, from the store where it was read before; MACs of the network where the format tells none."""
+    from thimble.engine.build import weigh
+
     key = f"applied-{built.key}"
-    size = building.store.value(key, Size) or building.weigh(out)
-    building.store.keep_value(key, size)
+    size = builder.store.value(key, Size) or weigh(builder.process, out, artifact)
+    builder.store.keep_value(key, size)
     counted = next((step for step in reversed(built.steps) if step.macs is not None), None)
-    told = {"macs": counted.macs, "parameters": counted.parameters} if counted else building.told(building.open_untrained().key)
+    told = {"macs": counted.macs, "parameters": counted.parameters} if counted else builder.told(builder.open_untrained().key)
     return replace(size, macs=size.macs or told.get("macs"), parameters=size.parameters or told.get("parameters"))
 
 
-def _changes(options: Apply, opened: Built, built: Built, wanted: Recipe, building: Building) -> tuple[Change, ...]:
-    told, named = building.told(opened.key), [step_name(step) for step in wanted.steps]
+def _changes(options: Apply, opened: Built, built: Built, wanted: Recipe, builder: Builder) -> tuple[Change, ...]:
+    told, named = builder.told(opened.key), [step_name(step) for step in wanted.steps]
     first = Change(options.model, opened.model.format, told.get("parameters"), told.get("macs"), notes=dict(opened.model.notes))
     if opened.model.format != "torch":
         first = replace(first, bytes=_bytes(opened.model.folder))
@@ -271,12 +273,12 @@ def _changes(options: Apply, opened: Built, built: Built, wanted: Recipe, buildi
     for record in built.steps:
         asked = bool(named) and record.name == named[0]
         named = named[1:] if asked else named
-        made.append(_change(record, not asked, building))
+        made.append(_change(record, not asked, builder))
     return tuple(made)
 
 
-def _change(record: StepRecord, inserted: bool, building: Building) -> Change:
-    kept = building.store.describe(record.key)
+def _change(record: StepRecord, inserted: bool, builder: Builder) -> Change:
+    kept = builder.store.describe(record.key)
     return Change(
         text=record.text,
         format=record.format,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,8 @@ from thimble.core.patience import within
 if TYPE_CHECKING:
     from thimble.core.study import Study
     from thimble.engine.store import Store
-    from thimble.study.work import Listen, Plan
+    from thimble.study.plan import Plan
+    from thimble.study.telling import Listen
 
 
 def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None, store: Store | None = None) -> Study:
@@ -24,33 +24,35 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
 
     One candidate is chosen on the validation split and confirmed on the test split, which is opened once. The study
     is on disk at every moment; `KeyboardInterrupt` passes through after the reports are written. Raises `BadInput`
-    before anything long begins, and what `thimble.study.workflow.carry_out` raises. Whether the limits are met is in
+    before anything long begins, and what `thimble.study.plan.carry_out` raises. Whether the limits are met is in
     ``summarize(study).met``.
     """
     from thimble.api.config import write_config
     from thimble.models import check_name
-    from thimble.study.searching import Clock, Search
-    from thimble.study.workflow import working
+    from thimble.study.folder import making
+    from thimble.study.plan import carry_out
+    from thimble.study.run import Clock
 
-    clock = Clock(options.budget, time.monotonic())
+    clock = Clock(options.budget)
     try:
-        with within(options.budget), working(plan(options), Path(out), listen or (lambda event: None), store) as work:
+        with within(options.budget):
+            asked = plan(options)
+            making(Path(out))
             write_config(options, Path(out))
-            Search(work, clock).run()
-    except OutOfTime:
+            return carry_out(asked, Path(out), listen or (lambda event: None), store, clock)
+    except OutOfTime as error:
         check_name(options.model)  # a name is looked up by a large library, which may have had no time to be imported
-        raise
-    return work.study
+        raise OutOfTime(f"the time budget of {options.budget:g} s was used up before the baseline was ready; allow more") from error
 
 
 def plan(options: Fit) -> Plan:
     """The fit as a plan. Raises `BadInput` for what can't be, before anything long begins."""
     from thimble.api.subjects import checked_runtime
     from thimble.core.model import TORCH
-    from thimble.core.sampling import Sampling
     from thimble.models import entry_format, traits_of
     from thimble.search.candidates import Situation, prospects
-    from thimble.study.work import Plan
+    from thimble.search.fit import FitPolicy
+    from thimble.study.plan import Plan
 
     check(options)
     found = matched(options, options.data)
@@ -64,11 +66,10 @@ def plan(options: Fit) -> Plan:
         model=found.model,
         task=found.spec,
         recipes=prospects(situation),
+        policy=FitPolicy(options.student),
         limits=options.limits,
         seed=options.seed,
         threads=options.threads or available_cores(),
-        sampling=Sampling(rounds=30, seed=options.seed),
-        test_all=False,
         settings={"budget_s": options.budget, "student": options.student, "weights": options.weights},
     )
 

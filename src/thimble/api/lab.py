@@ -16,12 +16,13 @@ from thimble.core.task import ModelSpec, TaskSpec, one_sample
 if TYPE_CHECKING:
     from thimble.core.study import Study
     from thimble.engine.store import Store
-    from thimble.study.workflow import Listen, Plan
+    from thimble.study.plan import Plan
+    from thimble.study.telling import Listen
 
 
 def lab(options: Lab | None = None, out: Path | str = "runs/lab", listen: Listen | None = None, store: Store | None = None) -> Study:
-    """Carry out the lab and leave its results in ``out``; see `thimble.study.workflow.carry_out` for what it raises."""
-    from thimble.study.workflow import carry_out
+    """Carry out the lab and leave its results in ``out``; see `thimble.study.plan.carry_out` for what it raises."""
+    from thimble.study.plan import carry_out
 
     return carry_out(plan(options or Lab()), Path(out), listen or (lambda event: None), store)
 
@@ -32,9 +33,10 @@ def plan(options: Lab) -> Plan:
     from thimble.core.sampling import Sampling
     from thimble.data import open_task
     from thimble.models import preprocess_of, source_name
+    from thimble.search.lab import LabPolicy
     from thimble.search.named import lab_recipes
     from thimble.steps.compress.train import Train
-    from thimble.study.workflow import Plan
+    from thimble.study.plan import Plan
 
     check(options)
     if source_name(options.model) == "onnx":
@@ -54,16 +56,17 @@ def plan(options: Lab) -> Plan:
         shapes={name: array.shape for name, array in sample.items()},
         dtypes={name: str(array.dtype) for name, array in sample.items()},
     )
+    prefix = () if options.weights else (Train(2 if options.quick else 5),)
     return Plan(
         name="lab",
         model=model,
         task=task,
         recipes=recipes,
-        prefix=() if options.weights else (Train(2 if options.quick else 5),),
+        policy=LabPolicy(Sampling(rounds=15 if options.quick else 20, seed=options.seed), prefix),
+        prefix=prefix,
         limits=Limits(max_drop=options.max_drop),
         seed=options.seed,
         threads=threads,
-        sampling=Sampling(rounds=15 if options.quick else 20, seed=options.seed),
         settings={"quick": options.quick, "image_size": size, "opset": options.opset, "weights": options.weights},
     )
 

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from thimble.core.artifact import MANIFEST, Artifact, read_manifest
 from thimble.core.errors import BadInput, MissingExtra
@@ -16,15 +16,14 @@ from thimble.core.paths import user_path
 from thimble.core.processor import features
 from thimble.core.recipe import Recipe
 from thimble.core.registry import RUNTIMES
+from thimble.core.study import Candidate
 from thimble.core.subject import Subject
 from thimble.core.task import ModelSpec
-from thimble.core.values import File, fitting
+from thimble.core.values import File
 from thimble.formats import check_main, describe, format_named, format_of, formats
 
 if TYPE_CHECKING:
-    from thimble.core.task import Arrays, Task
-    from thimble.devices.process import Worker
-    from thimble.engine.build import Building
+    from thimble.engine.build import Builder
     from thimble.engine.process import StepsProcess
 
 
@@ -131,7 +130,7 @@ def checked_runtime(format: str, runtime: str | None, spec: str) -> str:
 
 def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> tuple[Path, Artifact]:
     """A file or a model through the catalog, its exporter and the store; the network itself never enters this process."""
-    from thimble.engine.build import Building, Failed
+    from thimble.engine.build import Builder, Failed
     from thimble.engine.keys import Source
     from thimble.engine.store import Store
     from thimble.models import fingerprint
@@ -140,14 +139,14 @@ def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> 
     model = ModelSpec(spec, opening.weights, None, opening.shapes, opening.size, opening.seed, values=opening.values, named=True)
     model = replace(model, states=opening.states, batch_axes=opening.batch_axes)
     source = Source(model, None, fingerprint(model), {}, features(), seed=opening.seed, threads=opening.threads)
-    building = Building(Store(), process, source)
+    builder = Builder(Store(), process, source)
     if format == "pt2" and opening.runtime in (None, "pytorch"):
-        return _archive(spec, building, folder)
+        return _archive(spec, builder, folder)
     runtime = opening.runtime or "pytorch"
     if format not in (None, "pt2"):
         runtime = checked_runtime(format, opening.runtime, spec)
     try:
-        built = building.build(Recipe(spec, (), runtime))
+        built = builder.build(Recipe(spec, (), runtime))
     except Failed as error:
         raise BadInput(f"{spec} can't be made an artifact: {error}") from error
     if "training_mode" in built.model.notes:
@@ -155,9 +154,9 @@ def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> 
     return built.model.folder, describe(built.model, None, ())
 
 
-def _archive(spec: str, building: Building, folder: Path) -> tuple[Path, Artifact]:
+def _archive(spec: str, builder: Builder, folder: Path) -> tuple[Path, Artifact]:
     """An exported program as it is: only its tensors' names are read from it."""
-    tensors = building.open_source().model
+    tensors = builder.open_source().model
     folder.mkdir(parents=True)
     try:
         os.link(Path(spec).resolve(), folder / "model.pt2")
@@ -166,44 +165,14 @@ def _archive(spec: str, building: Building, folder: Path) -> tuple[Path, Artifac
     return folder, Artifact("pt2", "model.pt2", (File.of(folder / "model.pt2", folder),), tensors.inputs, tensors.outputs)
 
 
-def made_inputs(artifact: Artifact, batch: int, shapes: Mapping[str, tuple[int, ...]] | None, seed: int = 0) -> Arrays:
-    """Inputs of an artifact's shapes: normal noise from the seed for real numbers, zeros for whole ones.
-
-    Raises `BadInput` where a shape is open and ``shapes`` doesn't fill it, or contradicts the artifact.
-    """
-    import numpy as np
-
-    generator = np.random.default_rng(seed)
-    made: dict[str, Any] = {}
-    for spec in artifact.inputs:
-        shape = list(spec.with_batch(batch))
-        given = (shapes or {}).get(spec.name)
-        if given is None and None in spec.shape[1:]:
-            text = ",".join("?" if size is None else str(size) for size in spec.shape)
-            works = ",".join(map(str, spec.with_batch(1))) if spec.sizes else "1,..."
-            raise BadInput(f"input {spec.name} leaves its shape open ({text}): give it, such as --input-shape {spec.name}={works}")
-        if given is not None:
-            if len(given) != len(shape) or any(a != b for a, b in zip(given[1:], spec.shape[1:], strict=True) if b is not None):
-                raise BadInput(f"input {spec.name} has shape {spec.shape}; --input-shape gave {given}")
-            shape[1:] = given[1:]
-        fitting(spec.name, tuple(shape))
-        if spec.value is not None:
-            values = np.full(shape, spec.value)
-        else:
-            values = np.asarray(generator.standard_normal(shape)) if spec.dtype.startswith("float") else np.zeros(shape)
-        made[spec.name] = values.astype(spec.dtype)
-    unknown = set(shapes or {}) - set(made)
-    if unknown:
-        raise BadInput(f"--input-shape names {', '.join(sorted(unknown))}; the inputs are {', '.join(made)}")
-    return made
+def as_given(subject: Subject) -> Candidate:
+    """A candidate that is there already."""
+    folder = str(subject.folder.resolve())
+    return Candidate(subject.name, "as given", subject.runtime, artifact=subject.artifact, folder=folder, status="ok")
 
 
-def judged_by(worker: Worker, task: Task, inputs: Arrays) -> Task:
-    """The task with the metric that suits the outputs of the artifact in the worker, where the data have no labels."""
-    from thimble.data import judged
-    from thimble.formats import ending_of
-
-    subject = worker.subject
-    shapes = {name: (None, *array.shape[1:]) for name, array in worker.run(inputs).items()}
-    end = ending_of(subject.folder, subject.artifact)
-    return judged(task, shapes, {next(iter(shapes)): end} if end else {})
+def placed(candidate: Candidate, folder: Path) -> bool:
+    """Whether a candidate's artifact lies in its study's folder still."""
+    if candidate.artifact is None or candidate.folder is None:
+        return False
+    return (folder / candidate.folder / candidate.artifact.main).is_file()

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from thimble.core.text import line
 
 if TYPE_CHECKING:
-    from thimble.study.workflow import Event
+    from thimble.study.telling import Event
 
 
 class Show:

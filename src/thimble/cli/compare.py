@@ -51,7 +51,7 @@ def _two(things: tuple[str, ...], asked: Compare, as_json: Form | None, strict: 
     from thimble.cli._figures import show_warnings
     from thimble.cli._progress import Show
     from thimble.core.errors import Regression
-    from thimble.study.workflow import Event
+    from thimble.study.telling import Event
 
     with whole_or_nothing(), Show() as show:
         found = compare(things[0], things[1], asked, lambda done, words: show(Event(done, words)))

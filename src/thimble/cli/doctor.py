@@ -38,7 +38,7 @@ def command(artifact: str | None, as_json: Form | None, **given: Any) -> None:
     from thimble.api.doctor import examine
     from thimble.cli._causes import explained
     from thimble.cli._progress import Show
-    from thimble.study.workflow import Event
+    from thimble.study.telling import Event
 
     with Show() as show:
         study = examine(artifact, request_of(Doctor, given), lambda done, words: show(Event(done, words)))

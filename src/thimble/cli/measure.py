@@ -42,7 +42,7 @@ def command(artifacts: tuple[str, ...], as_json: Form | None, **given: Any) -> N
     from thimble.cli._figures import show_figures
     from thimble.cli._progress import Show
     from thimble.core.errors import NotWritten
-    from thimble.study.workflow import Event
+    from thimble.study.telling import Event
 
     asked = request_of(Measure, given)
     try:

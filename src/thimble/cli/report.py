@@ -16,7 +16,7 @@ def command(folder: Path, as_json: Form | None) -> None:
     """Draw every table, picture and page of a study again, from its study.json alone."""
     from thimble.cli._results import show_results
     from thimble.core.study import read_study
-    from thimble.study.workflow import write_reports
+    from thimble.study.folder import write_reports
 
     study = read_study(folder)
     place = folder if folder.is_dir() else folder.parent

@@ -150,10 +150,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SplitInfo:
-    """Number of samples and fingerprint of one split."""
+    """Number of samples and fingerprint of one split; of its beginning where there was no time for more of ``whole``."""
 
     samples: Count
     fingerprint: str
+    whole: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from thimble.core.preprocess import Preprocess
-from thimble.core.values import TensorSpec
+from thimble.core.values import TensorSpec, digest_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,6 +68,11 @@ class Task(Protocol):
     def split(self, name: str) -> Split:
         """One of `SPLITS`; raises `BadInput` where the task has none of that name."""
         ...
+
+
+def beginning_fingerprint(whole: str, samples: int) -> str:
+    """The fingerprint of the first samples of a split whose fingerprint is ``whole``."""
+    return digest_of(whole, samples)
 
 
 def one_sample(task: Task) -> Arrays:

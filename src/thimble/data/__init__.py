@@ -9,14 +9,18 @@ from thimble.core.registry import METRICS, TASKS
 from thimble.core.study import SplitInfo, TaskInfo
 from thimble.core.task import Task, TaskSpec
 from thimble.core.text import is_text
+from thimble.data._beginning import Beginning
 from thimble.data._checks import NEEDED, check_disjoint, check_finite, check_task, fit_to, present_splits
-from thimble.data._metric import judged
+from thimble.data._made import made_inputs
+from thimble.data._metric import UNDECIDED, judged
 from thimble.data._own import array_task, dataset_task
 from thimble.data._preprocess import reading_notes
 from thimble.data._split import SplitTask
 
 __all__ = [
     "NEEDED",
+    "UNDECIDED",
+    "Beginning",
     "TaskSource",
     "array_task",
     "check_disjoint",
@@ -25,6 +29,7 @@ __all__ = [
     "dataset_task",
     "fit_to",
     "judged",
+    "made_inputs",
     "open_task",
     "present_splits",
     "source_name",

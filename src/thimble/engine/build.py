@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from thimble.core.errors import MissingExtra, NotApplicable, OutOfTime, StepFailed
+from thimble.core.artifact import Artifact
+from thimble.core.errors import MissingExtra, NotApplicable, StepFailed, ThimbleError
 from thimble.core.model import Model
 from thimble.core.recipe import Recipe, exports
 from thimble.core.registry import REGISTRIES, STEPS
 from thimble.core.step import Progress, Step, silent, step_fields, step_name, step_text
 from thimble.core.study import Size, StepRecord
-from thimble.core.task import SPLITS
+from thimble.core.task import SPLITS, ModelSpec
 from thimble.engine import keys
 from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
@@ -37,21 +38,20 @@ class Built:
 
 
 class Failed(StepFailed):
-    """A recipe that could not be carried out to its end; ``steps`` are those that were, ``status`` is the candidate's."""
+    """A recipe that could not be carried out to its end, by ``cause``; ``steps`` are those that were."""
 
-    def __init__(self, text: str, steps: tuple[StepRecord, ...], status: str) -> None:
-        super().__init__(text)
-        self.steps, self.status = steps, status
+    def __init__(self, cause: ThimbleError, steps: tuple[StepRecord, ...]) -> None:
+        super().__init__(str(cause))
+        self.cause, self.steps = cause, steps
 
 
-@dataclass
-class Building:
+@dataclass(frozen=True)
+class Builder:
     """Carries out recipes for one source. Nothing is done twice: a common prefix comes from the store."""
 
     store: Store
     process: StepsProcess
     source: Source
-    failures: dict[str, StepFailed] = field(default_factory=dict)
 
     @property
     def teacher_key(self) -> str:
@@ -94,18 +94,11 @@ class Building:
             if built.model.format not in formats:
                 built = self._export(built, formats, recipe.runtime, progress, deadline)
         except (StepFailed, MissingExtra) as error:
-            raise Failed(str(error), built.steps, _status(error)) from error
+            raise Failed(error, built.steps) from error
         return built
-
-    def weigh(self, folder: Path) -> Size:
-        """The size of an artifact's folder, read in the steps' process, which has PyTorch at hand."""
-        told = self.process.ask(replace(self._request(""), weigh=str(folder.resolve())))
-        return msgspec.convert(told["size"], Size)
 
     def _apply(self, built: Built, step: Step, progress: Progress, deadline: float | None) -> Built:
         key = keys.step_key(self.source, built.key, step, self.teacher_key if "teacher" in step.uses else "")
-        if key in self.failures:
-            raise self.failures[key]
         cached = self.store.has(key)
         told = self.told(key)
         if not cached:
@@ -113,11 +106,7 @@ class Building:
             request = replace(
                 self._request(key), step=step_name(step), settings=step_fields(step), parent=built.key, teacher=self.teacher_key
             )
-            try:
-                told = self.process.ask(request, lambda done, text: progress(done, f"{words}: {text}" if text else words), deadline)
-            except StepFailed as error:
-                self.failures[key] = error
-                raise
+            told = self.process.ask(request, lambda done, text: progress(done, f"{words}: {text}" if text else words), deadline)
             self.store.keep_value(f"{key}-told", told)
         model = self.store.describe(key)
         record = StepRecord(
@@ -157,5 +146,7 @@ class Building:
         )
 
 
-def _status(error: Exception) -> str:
-    return "not tried" if isinstance(error, OutOfTime) else "not applicable" if isinstance(error, NotApplicable) else "failed"
+def weigh(process: StepsProcess, folder: Path, artifact: Artifact) -> Size:
+    """The size of an artifact in its folder, read in the steps' process: a format's library may be large, and may crash."""
+    told = process.ask(Request("", "", ModelSpec(""), None, weigh=str(folder.resolve()), artifact=artifact))
+    return msgspec.convert(told["size"], Size)

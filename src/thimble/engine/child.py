@@ -19,7 +19,6 @@ from typing import Any, TextIO
 
 import msgspec
 
-from thimble.core.artifact import read_manifest
 from thimble.core.errors import BadInput, ThimbleError
 from thimble.core.model import TORCH, Model, example_inputs
 from thimble.core.step import Context, make_step, step_name
@@ -48,9 +47,8 @@ class _Bench:
 
     def carry_out(self, request: Request) -> dict[str, Any]:
         """Do what is asked, keep it in the store, and tell what there is to know of it."""
-        if request.weigh is not None:
-            folder = Path(request.weigh)
-            return {"size": msgspec.to_builtins(measure_size(folder, read_manifest(folder)))}
+        if request.weigh is not None and request.artifact is not None:
+            return {"size": msgspec.to_builtins(measure_size(Path(request.weigh), request.artifact))}
         if request.look_through is not None:
             look_through(Path(request.look_through[0]), request.look_through[1])
             return {}

@@ -1,4 +1,4 @@
-"""Addresses of what steps make: each holds everything that the result follows from.
+"""Addresses of what steps make and of what is measured: each holds everything that the result follows from.
 
 What is built for a processor is addressed by the target's, never by the host's. The test split is in no address.
 """
@@ -9,9 +9,14 @@ import importlib.metadata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from thimble.core.artifact import Artifact
 from thimble.core.errors import ThimbleError
+from thimble.core.job import DropProven, Examine, Stop, Time
+from thimble.core.registry import RUNTIMES
 from thimble.core.step import Step, step_fields, step_name
-from thimble.core.task import ModelSpec, TaskSpec
+from thimble.core.study import Environment
+from thimble.core.subject import Subject
+from thimble.core.task import ModelSpec, Task, TaskSpec
 from thimble.core.values import digest_of
 
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert", "torch_pruning": "torch-pruning"}
@@ -85,3 +90,50 @@ def versions(modules: Iterable[str]) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[module] = "absent"
     return found
+
+
+def size_key(artifact: Artifact) -> str:
+    """Address of an artifact's size."""
+    return f"size-{digest_of(_identity(artifact))}"
+
+
+def cold_key(subject: Subject, where: Environment) -> str:
+    """Address of a cold start."""
+    return f"cold-{digest_of(_conditions(subject, where), where.comparable)}"
+
+
+def outputs_key(subject: Subject, seen: object, where: Environment) -> str:
+    """Address of an artifact's outputs on data; ``seen`` is what decides them: the split, the metric, the preprocessing."""
+    return digest_of(_conditions(subject, where), seen)
+
+
+def quality_key(own: str, reference: str | None, stop: Stop | None = None) -> str:
+    """Address of scores, by the addresses of the outputs that they are of, and by where scoring may stop early."""
+    if stop is None:
+        return f"quality-{digest_of(own, reference)}"
+    rule = ("drop", stop.limit) if isinstance(stop, DropProven) else ("budget", stop.budget)
+    return f"part-{digest_of(own, reference, rule)}"
+
+
+def run_key(job: Time, where: Environment) -> str:
+    """Address of a measuring run."""
+    members = [(subject.name, _conditions(subject, where)) for subject in job.subjects]
+    return f"run-{digest_of(members, job.sampling, job.joint, where.comparable)}"
+
+
+def evidence_key(job: Examine, version: int, task: Task | None, where: Environment) -> str:
+    """Address of what an examination finds. ``version`` is the examination's own."""
+    seen = task and (task.metric, [task.split(name).fingerprint() for name in ("calibration", "validation")])
+    original = job.original and _conditions(job.original, where)
+    return f"evidence-{digest_of(version, job.rank, _conditions(job.subject, where), original, seen, where.comparable)}"
+
+
+def _conditions(subject: Subject, where: Environment) -> list[object]:
+    runtime = RUNTIMES.get(subject.runtime)
+    version = where.versions.get(runtime.distribution)
+    return [_identity(subject.artifact), subject.runtime, version, subject.threads, sorted(subject.options.items()), subject.device]
+
+
+def _identity(artifact: Artifact) -> list[object]:
+    """What an artifact is, wherever its folder lies."""
+    return [artifact.format, [(file.path, file.sha256) for file in artifact.files], artifact.inputs, artifact.outputs]

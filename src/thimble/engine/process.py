@@ -28,6 +28,7 @@ class StepsProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the object)
         self._buffer = b""
+        self._failed: dict[str, StepFailed] = {}
 
     def __enter__(self) -> StepsProcess:
         return self
@@ -40,8 +41,20 @@ class StepsProcess:
         """Carry out the request; gives what the child tells of the result.
 
         ``deadline`` is a time of `time.monotonic` after which the child is ended, and so it is where ``progress`` raises
-        `OutOfTime`. Raises the error that the child reported, `StepFailed` where it crashed, `OutOfTime` where it was ended.
+        `OutOfTime`. Raises the error that the child reported, `StepFailed` where it crashed, `OutOfTime` where it was ended; the
+        same error again where the same step is asked for again.
         """
+        if request.step is None:
+            return self._asked(request, progress, deadline)
+        if request.key in self._failed:
+            raise self._failed[request.key]
+        try:
+            return self._asked(request, progress, deadline)
+        except StepFailed as error:
+            self._failed[request.key] = error
+            raise
+
+    def _asked(self, request: Request, progress: Progress, deadline: float | None) -> dict[str, Any]:
         child = self._started()
         assert child.stdin is not None
         try:

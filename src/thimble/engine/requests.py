@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from thimble.core.artifact import Artifact
 from thimble.core.task import ModelSpec, TaskSpec
 
 
@@ -12,7 +13,7 @@ from thimble.core.task import ModelSpec, TaskSpec
 class Request:
     """Open ``model`` (``step`` is ``None``) or apply a step to the stored result ``parent``, and keep it as ``key``.
 
-    Without a ``task`` there are no data. With ``weigh``, an artifact's folder, the answer is its size, and nothing else
+    Without a ``task`` there are no data. With ``weigh``, the folder of an ``artifact``, the answer is its size, and nothing else
     is done. With ``look_through``, a file of an artifact, it is only looked through for code that opening it would run.
     ``features`` are the instruction sets of the target's processor.
     """
@@ -29,4 +30,5 @@ class Request:
     threads: int = 1
     features: tuple[str, ...] = ()
     weigh: str | None = None
+    artifact: Artifact | None = None
     look_through: tuple[str, str] | None = None

@@ -1,86 +1,66 @@
-"""Decide what a study tries next while it looks for the best candidate under limits: `propose` decides, the workflow acts."""
+"""Which candidate a fit tries next, from what is known of the others."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 
-from thimble.core.study import Candidate, Study
-from thimble.core.summary import Row
-from thimble.decide._family import essence, float_sibling, name_of, terms, uses
+from thimble.core.recipe import Recipe, parse_recipe
+from thimble.core.study import Candidate, Origin, Study
+from thimble.decide._family import float_sibling
 from thimble.decide.choose import cost, fits
 from thimble.decide.limits import drop_so_far, limits_of
 from thimble.decide.rows import only_split, row_of
+from thimble.search.actions import Add, Drop
+from thimble.search.candidates import mixed, trained_longer
+from thimble.steps.compress.finetune import Finetune
+from thimble.steps.compress.onnx_quantize_static import OnnxQuantizeStatic
+from thimble.steps.compress.prune_channels import PruneChannels
 
-SHORTLIST = 5
-"""Candidates that the closing joint run measures beside the baseline, at most."""
 FIRST_KEPT = 4
 """How many layers stay in float at the first try of mixed precision."""
 MOST_MIXED = 6
 """Tries of mixed precision, at most."""
-TRAINING = ("finetune", "distill", "train")
-LONGER = "-longer"
-"""How the name of a candidate ends that was trained longer than another one."""
-MIXED, STATIC = "onnx_quantize_mixed", "onnx_quantize_static"
+MIXED, LONGER = "mixed", "trained on"
+"""How the search changes candidates: the words of their `Origin`."""
 
 
-@dataclass(frozen=True)
-class Build:
-    """Build this candidate, score it while that can help, and take a first look at its latency."""
+def following(study: Study) -> str | Add | Drop | None:
+    """Return the name of the candidate to build next, one to add, one that isn't worth trying; ``None`` where nothing is left.
 
-    name: str
-
-
-@dataclass(frozen=True)
-class Mix:
-    """Add a candidate: ``base`` with the ``keep`` layers that suffer most in float."""
-
-    base: str
-    keep: int
-
-
-@dataclass(frozen=True)
-class Lengthen:
-    """Add a candidate: ``base`` trained longer."""
-
-    base: str
-
-
-@dataclass(frozen=True)
-class Skip:
-    """Don't try this candidate: what was found says already that it can't be chosen."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Close:
-    """Nothing is left to try: measure the `shortlist` together, choose, confirm."""
-
-
-def propose(study: Study) -> Build | Mix | Lengthen | Skip | Close:
-    """Return the next thing to do.
-
-    Candidates stand in the study in the order of their prospects. Candidates that train wait until mixed precision, which
-    needs no training, is searched.
+    Candidates stand in the study in the order of their prospects. Those that train wait until mixed precision, which needs no
+    training, is searched.
     """
-    waiting = [c for c in study.candidates if c.status == "not tried" and not c.reason]
+    waiting = [c for c in study.candidates if waits(c)]
     quick = next((c for c in waiting if not trains(c)), None)
     if quick is not None:
-        return Build(quick.name)
+        return quick.name
     if (mix := mixture(study)) is not None:
         return mix
     if not waiting:
-        return lengthened(study) or Close()
+        return lengthened(study)
     reason = pointless(study, waiting[0])
-    return Skip(waiting[0].name, reason) if reason else Build(waiting[0].name)
+    return Drop((waiting[0].name,), "not tried", reason) if reason else waiting[0].name
+
+
+def waits(candidate: Candidate) -> bool:
+    """Return whether a candidate's turn is still to come."""
+    return candidate.status == "not tried" and not candidate.reason
+
+
+def recipe_of(candidate: Candidate) -> Recipe:
+    """Return a candidate's recipe, read back from its text."""
+    steps = parse_recipe(candidate.recipe)
+    return Recipe(candidate.name, steps, candidate.runtime, tuple(candidate.options.items()), candidate.title)
+
+
+def candidate_of(recipe: Recipe, origin: Origin | None = None) -> Candidate:
+    """Return a candidate of a recipe, of which nothing is known yet."""
+    return Candidate(recipe.name, recipe.text, recipe.runtime, recipe.title, dict(recipe.options), origin=origin)
 
 
 def trains(candidate: Candidate) -> bool:
     """Return whether one of its steps learns from the train split."""
-    return any(name_of(term) in TRAINING for term in terms(candidate.recipe))
+    return any("train" in step.effects for step in recipe_of(candidate).steps)
 
 
 def pointless(study: Study, candidate: Candidate) -> str | None:
@@ -100,11 +80,10 @@ def pointless(study: Study, candidate: Candidate) -> str | None:
 
 def _ratio(candidate: Candidate) -> float | None:
     """Return the ratio of a pruned candidate."""
-    pruned = next((term for term in terms(candidate.recipe) if name_of(term) == "prune_channels"), None)
-    return float(pruned.partition("(")[2].rstrip(")").split(",")[0]) if pruned else None
+    return next((step.ratio for step in recipe_of(candidate).steps if isinstance(step, PruneChannels)), None)
 
 
-def lengthened(study: Study) -> Lengthen | None:
+def lengthened(study: Study) -> Add | None:
     """Return the fine-tuned candidate that would win if its drop were proven as small as it looks; the closest to that.
 
     Training on brings it closer to the baseline, and what differs in fewer samples is easier to prove.
@@ -121,14 +100,33 @@ def lengthened(study: Study) -> Lengthen | None:
         and row.drop is not None
         and row.drop.value <= most
         and cost(row, study.limits.minimize) < min(proven, default=math.inf)
-        and "finetune" in row.recipe
-        and not row.name.endswith(LONGER)
-        and all(c.name != row.name + LONGER for c in study.candidates)
+        and _may_be_trained_on(study, study.candidate(row.name))
     ]
-    return Lengthen(min(able, key=lambda row: row.drop.high if row.drop else math.inf).name) if able else None
+    if not able:
+        return None
+    base = study.candidate(min(able, key=lambda row: row.drop.high if row.drop else math.inf).name)
+    recipe = trained_longer(recipe_of(base), _free(study, f"{base.name}-longer"))
+    return Add(candidate_of(recipe, Origin(base.name, LONGER, 1)), base.name)
 
 
-def mixture(study: Study) -> Mix | None:
+def _free(study: Study, name: str) -> str:
+    """Return the name, with a number behind it where another candidate has it."""
+    taken = {candidate.name for candidate in study.candidates}
+    return next(one for one in (name, *(f"{name}-{i}" for i in range(2, len(taken) + 3))) if one not in taken)
+
+
+def _may_be_trained_on(study: Study, candidate: Candidate) -> bool:
+    """Return whether it is fine-tuned, and neither the longer form of another one nor trained on already."""
+    tuned = any(isinstance(step, Finetune) for step in recipe_of(candidate).steps)
+    return tuned and candidate.origin is None and not any(_made_of(candidate, c, LONGER) for c in study.candidates)
+
+
+def _made_of(base: Candidate, candidate: Candidate, how: str) -> bool:
+    """Return whether a candidate is another one, changed so."""
+    return candidate.origin is not None and (candidate.origin.base, candidate.origin.changed) == (base.name, how)
+
+
+def mixture(study: Study) -> Add | None:
     """Return static INT8 with some layers in float, where plain INT8 is not proven to meet the limit and FP32 there is.
 
     Where the validation split is too small to prove it even of FP32, it is enough that the test split could. Bisection (of
@@ -143,9 +141,9 @@ def mixture(study: Study) -> Mix | None:
     suffices = _proves_quality if _proves_quality(study, runtime_alone) else _keeps_quality
     if any(suffices(study, c) for c in static) or _too_slow(study, base):
         return None
-    tried = {kept: c for c in study.candidates if (kept := _kept(base, c)) is not None}
+    tried = {int(c.origin.amount or 0): c for c in study.candidates if c.origin and _made_of(base, c, MIXED)}
     if not tried:
-        return Mix(base.name, FIRST_KEPT)
+        return _mix(study, base, FIRST_KEPT)
     if len(tried) >= MOST_MIXED or any(c.status not in ("ok", "dropped") for c in tried.values()):
         return None
     layers = max(len(c.sensitivity_db) for c in tried.values())
@@ -154,30 +152,20 @@ def mixture(study: Study) -> Mix | None:
     high = min(enough, default=layers)
     keep = max(low + 1, math.isqrt((low + 1) * high))
     slow = any(kept < keep and _too_slow(study, c) for kept, c in tried.items())
-    return None if keep >= high or keep > layers / 2 or slow else Mix(base.name, keep)
+    return None if keep >= high or keep > layers / 2 or slow else _mix(study, base, keep)
 
 
-def mixed_name(base: str, keep: int) -> str:
-    """Return ``onnx-int8-keep3`` for ``onnx-int8`` and 3."""
-    return f"{base}-keep{keep}"
-
-
-def _kept(base: Candidate, candidate: Candidate) -> int | None:
-    """Return how many layers a mixed form of ``base`` keeps in float."""
-    head, found, tail = candidate.name.rpartition("-keep")
-    return int(tail) if found and head == base.name and uses(candidate, MIXED) else None
+def _mix(study: Study, base: Candidate, keep: int) -> Add:
+    """Return ``base`` with the ``keep`` layers that suffer most in float, as a candidate to add."""
+    recipe = mixed(recipe_of(base), keep, _free(study, f"{base.name}-keep{keep}"))
+    return Add(candidate_of(recipe, Origin(base.name, MIXED, keep)), base.name)
 
 
 def _plain_static(candidate: Candidate) -> bool:
     """Return whether this is static INT8 of the network as given, in the types that mixed precision has."""
-    steps = essence(candidate)
-    return (
-        candidate.runtime == "onnxruntime"
-        and len(steps) == 1
-        and name_of(steps[0]) == STATIC
-        and "weights=" not in steps[0]
-        and "'int8'" not in steps[0]
-    )
+    steps = [step for step in recipe_of(candidate).steps if step.effects and "export" not in step.effects]
+    plain = len(steps) == 1 and isinstance(steps[0], OnnxQuantizeStatic)
+    return candidate.runtime == "onnxruntime" and plain and (steps[0].activations, steps[0].weights) == ("uint8", "int8")  # type: ignore[attr-defined]
 
 
 def _keeps_quality(study: Study, candidate: Candidate) -> bool:
@@ -199,36 +187,3 @@ def _too_slow(study: Study, candidate: Candidate) -> bool:
         return False
     others = [row_of(study, c) for c in study.candidates[1:] if c.ok and c is not candidate and fits(study, c.name)]
     return any(other.speedup is not None and other.speedup.low > row.speedup.high for other in others)
-
-
-def shortlist(study: Study, most: int = SHORTLIST) -> list[str]:
-    """Return the candidates of the final run, the baseline first: ordered by limits, then by what is minimized.
-
-    One that a first look shows to be slower than the best of these has nothing to win there, and is left out. FP32 in
-    the same runtime as the best one is among them, so that the runtime's share of a speedup is seen.
-    """
-    first, blind = study.candidates[0].name, only_split(study, "validation")
-    rows = [row_of(blind, c) for c in blind.candidates if c.ok and c.name != first]
-    order = {"met": 0, "not proven": 1, "broken": 2}
-
-    def rank(row: Row) -> tuple[int, float]:
-        verdicts = [order[verdict] for verdict in limits_of(row, study.limits).values()]
-        return max(verdicts, default=0), cost(row, study.limits.minimize)
-
-    ranked = sorted(rows, key=rank)[:most]
-    best = [row.name for row in ranked if not _beaten(study, row, ranked[0])]
-    return [first, *best, *_plain_in_same_runtime(study, best)]
-
-
-def _beaten(study: Study, row: Row, best: Row) -> bool:
-    if study.limits.minimize != "latency" or row.speedup is None or best.speedup is None:
-        return False
-    return row.speedup.high < best.speedup.low
-
-
-def _plain_in_same_runtime(study: Study, best: Sequence[str]) -> list[str]:
-    if not best:
-        return []
-    runtime = study.candidate(best[0]).runtime
-    exported = [c.name for c in study.candidates if c.ok and c.runtime == runtime and all(s.name.startswith("to_") for s in c.steps)]
-    return [name for name in exported if name not in best and name != study.candidates[0].name][:1]

@@ -1,49 +1,97 @@
-"""A study before it is carried out, and what is told while it is."""
+"""A study before it is carried out, and the one way to carry it out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from thimble.core.distribution import version
 from thimble.core.recipe import Recipe
-from thimble.core.sampling import Sampling
 from thimble.core.step import Step
-from thimble.core.study import Limits
-from thimble.core.task import ModelSpec, TaskSpec
+from thimble.core.study import Environment, Limits, Study
+from thimble.core.task import ModelSpec, Task, TaskSpec
+from thimble.data import open_task, task_info
+from thimble.devices import environment_of
+from thimble.engine.bench import Bench, Feeds
+from thimble.engine.keys import Source
+from thimble.engine.local import Local
+from thimble.engine.store import Store
+from thimble.models import fingerprint
+from thimble.search.actions import Policy
+from thimble.search.lab import LabPolicy
+from thimble.search.policy import candidate_of
+from thimble.study.folder import Folder
+from thimble.study.run import Clock, run
+from thimble.study.telling import Listen
 
-
-@dataclass(frozen=True)
-class Event:
-    """What the work tells while it goes on: the share done of the whole (0 to 1), and what is running.
-
-    ``finished`` is a line worth keeping on the screen.
-    """
-
-    done: float
-    what: str
-    finished: str = ""
-
-
-Listen = Callable[[Event], None]
+DISTRIBUTIONS = ("torch", "torchvision", "onnx", "onnxruntime", "torch-pruning", "numpy", "openvino", "nncf")
+"""Packages whose versions every study states, where they are installed."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A study before it is carried out. ``prefix`` are the steps that train the source where its weights aren't given.
+    """A study before it is carried out: a model, data, recipes, and the policy that decides what is done with them.
 
-    ``test_all`` scores every candidate on the test split, once the choice is made, for a study whose table is its
-    purpose; else only the baseline and the chosen one are.
+    ``prefix`` are the steps that train the source where its weights aren't given.
     """
 
     name: str
     model: ModelSpec
     task: TaskSpec
     recipes: tuple[Recipe, ...]
+    policy: Policy = field(default_factory=LabPolicy)
     prefix: tuple[Step, ...] = ()
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
     threads: int = 1
-    sampling: Sampling = field(default_factory=Sampling)
-    test_all: bool = True
     settings: dict[str, Any] = field(default_factory=dict)
+
+
+def carry_out(
+    plan: Plan, folder: Path, listen: Listen = lambda event: None, store: Store | None = None, clock: Clock | None = None
+) -> Study:
+    """Do the plan's work and leave ``study.json``, the artifacts and the reports in ``folder``; gives the study.
+
+    ``clock`` runs already where there is a time budget.
+
+    A candidate that fails is recorded with its reason. Raises what makes the whole impossible: data or a model that can't be
+    used, a baseline that can't be built, a folder that can't be written. `KeyboardInterrupt` passes through after the study and
+    its reports are written: a second start goes on where this one ended.
+    """
+    clock, kept = clock or Clock(), Folder(folder)
+    task, where = open_task(plan.task), environment_of(DISTRIBUTIONS)
+    study = blank_study(plan, task, where)
+    engine = Local(Bench(folder, store or Store(), where, Feeds(task, plan.task.spec), source_of(plan, study)))
+    try:
+        run(study, plan.policy, engine, kept, clock, listen)
+    finally:
+        engine.close()
+        study = kept.finish(study)
+    return study
+
+
+def blank_study(plan: Plan, task: Task, where: Environment) -> Study:
+    """The plan's study before anything is known."""
+    return Study(
+        name=plan.name,
+        model=plan.model.spec,
+        task=task_info(plan.task.spec, task),
+        environment=where,
+        threads=plan.threads,
+        seed=plan.seed,
+        limits=plan.limits,
+        candidates=tuple(map(candidate_of, plan.recipes)),
+        settings=plan.settings,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        thimble=version(),
+    )
+
+
+def source_of(plan: Plan, study: Study) -> Source:
+    """Where the plan's work begins. The test split is not among the data that its steps may use."""
+    how = repr(study.task.preprocess)
+    facts = {name: f"{info.fingerprint} {how}" for name, info in study.task.splits.items() if name != "test"}
+    features = study.environment.features
+    return Source(plan.model, plan.task, fingerprint(plan.model), facts, features, plan.prefix, plan.seed, plan.threads)

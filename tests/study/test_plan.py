@@ -23,9 +23,11 @@ from thimble.core.study import Study
 from thimble.core.subject import Subject
 from thimble.core.task import TaskSpec
 from thimble.data import open_task
+from thimble.devices import environment_of
 from thimble.devices.process import Worker
 from thimble.engine.store import Store
 from thimble.search.named import QUICK
+from thimble.study.plan import blank_study, source_of
 
 HERE = Path(__file__).parent
 TINY = f"{HERE.parent / 'tiny.py'}:network"
@@ -140,13 +142,10 @@ def test_choice_looks_at_validation_only(study: Study) -> None:
     assert choose(blind) == study.chosen
 
 
-def test_no_step_depends_on_test_data(study: Study, place: Path) -> None:
-    from thimble.engine.process import StepsProcess
-    from thimble.study.work import Work
-
-    with StepsProcess() as process:
-        work = Work(plan(options()), place / "facts", lambda event: None, Store(place / "store"), process)
-    assert set(work.building.source.facts) == {"train", "calibration", "validation"}
+def test_no_step_depends_on_test_data() -> None:
+    asked = plan(options())
+    blank = blank_study(asked, open_task(asked.task), environment_of())
+    assert set(source_of(asked, blank).facts) == {"train", "calibration", "validation"}
 
 
 def command(out: Path, *more: str) -> list[str]:

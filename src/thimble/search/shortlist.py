@@ -1,0 +1,47 @@
+"""Which candidates the closing run measures together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from thimble.core.study import Study
+from thimble.core.summary import Row
+from thimble.decide.choose import cost
+from thimble.decide.limits import limits_of
+from thimble.decide.rows import only_split, row_of
+
+SHORTLIST = 5
+"""Candidates that the closing joint run measures beside the baseline, at most."""
+
+
+def shortlist(study: Study, most: int = SHORTLIST) -> list[str]:
+    """Return the candidates of the final run, the baseline first: ordered by limits, then by what is minimized.
+
+    One that a first look shows to be slower than the best of these has nothing to win there, and is left out. FP32 in
+    the same runtime as the best one is among them, so that the runtime's share of a speedup is seen.
+    """
+    first, blind = study.candidates[0].name, only_split(study, "validation")
+    rows = [row_of(blind, c) for c in blind.candidates if c.ok and c.name != first]
+    order = {"met": 0, "not proven": 1, "broken": 2}
+
+    def rank(row: Row) -> tuple[int, float]:
+        verdicts = [order[verdict] for verdict in limits_of(row, study.limits).values()]
+        return max(verdicts, default=0), cost(row, study.limits.minimize)
+
+    ranked = sorted(rows, key=rank)[:most]
+    best = [row.name for row in ranked if not _beaten(study, row, ranked[0])]
+    return [first, *best, *_plain_in_same_runtime(study, best)]
+
+
+def _beaten(study: Study, row: Row, best: Row) -> bool:
+    if study.limits.minimize != "latency" or row.speedup is None or best.speedup is None:
+        return False
+    return row.speedup.high < best.speedup.low
+
+
+def _plain_in_same_runtime(study: Study, best: Sequence[str]) -> list[str]:
+    if not best:
+        return []
+    runtime = study.candidate(best[0]).runtime
+    exported = [c.name for c in study.candidates if c.ok and c.runtime == runtime and all(s.name.startswith("to_") for s in c.steps)]
+    return [name for name in exported if name not in best and name != study.candidates[0].name][:1]

@@ -1,0 +1,143 @@
+"""A study's folder: ``study.json``, the artifacts, ``best``, and the reports; an earlier start's study is gone on with, never lost."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from thimble.core.artifact import write_manifest
+from thimble.core.errors import BadInput
+from thimble.core.job import Built, Outcome
+from thimble.core.registry import REPORTS
+from thimble.core.seen import write_seen
+from thimble.core.study import Study, read_study, write_study
+from thimble.core.summary import Summary
+from thimble.decide.summarize import summarize
+from thimble.engine.store import writing
+
+
+class Folder:
+    """Keeps a study while it is carried out. ``path`` is made where it isn't there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        making(path / "artifacts")
+        self.before = earlier(path)
+        self._latest: Study | None = None
+
+    def placed(self, outcome: Outcome) -> Outcome:
+        """Copy a built artifact out of the store, so that its folder can be taken away and still runs."""
+        built = outcome.result
+        if not isinstance(built, Built):
+            return outcome
+        name = Path("artifacts") / outcome.job.candidate
+        folder, aside = self.path / name, self.path / "artifacts" / f".{outcome.job.candidate}"
+        with writing(folder):
+            for old in (aside, folder):
+                shutil.rmtree(old, ignore_errors=True)
+            shutil.copytree(built.folder, aside)
+            write_manifest(built.artifact, aside)
+            write_seen(built.seen, aside)
+            aside.rename(folder)
+        return replace(outcome, result=replace(built, folder=name))
+
+    def save(self, study: Study) -> None:
+        """Write what is known; while a new start only catches up with an earlier one, that one's stays."""
+        self._latest = study
+        if self.before is None or not behind(study, self.before):
+            write_study(study, self.path)
+            if study.chosen is not None:
+                self._link(study.chosen)
+
+    def finish(self, study: Study) -> Study:
+        """Write what was saved last, and its reports; gives the study that stays. Nothing is written of a ``study`` that never began.
+
+        Where all of it came from the store and says what the folder's study says, that one stays, with the time that the work
+        really took.
+        """
+        study = self._latest or study
+        if not any(candidate.status != "not tried" for candidate in study.candidates):
+            return study
+        known = self.before
+        if known is not None and not behind(study, known) and timeless(known) == timeless(study):
+            write_study(known, self.path)
+        if known is not None and (behind(study, known) or timeless(known) == timeless(study)):
+            if not _reported(self.path):
+                write_reports(known, self.path)
+            return known
+        self.save(study)
+        write_reports(study, self.path)
+        return study
+
+    def _link(self, name: str) -> None:
+        """``best`` leads to the artifact that would be shipped as far as is known."""
+        link, aside = self.path / "best", self.path / f".best.{os.getpid()}"
+        with contextlib.suppress(OSError):  # a file system without links still has the study
+            aside.unlink(missing_ok=True)
+            aside.symlink_to(Path("artifacts") / name, target_is_directory=True)
+            aside.replace(link)
+
+
+class Unkept:
+    """Keeps nothing: the study of artifacts that lie where they are."""
+
+    def placed(self, outcome: Outcome) -> Outcome:
+        """The outcome as it is."""
+        return outcome
+
+    def save(self, study: Study) -> None:
+        """Nothing."""
+
+
+def making(folder: Path) -> None:
+    """Make a folder where it isn't there; raises `CannotWrite`."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_reports(study: Study, folder: Path) -> Summary:
+    """Every registered report of the study, into ``folder``; gives the figures they show."""
+    summary = summarize(study)
+    for report in REPORTS.all().values():
+        if hasattr(report, "write"):
+            report().write(study, summary, folder)
+    return summary
+
+
+def earlier(folder: Path) -> Study | None:
+    """The folder's study, where there is one that can be read."""
+    try:
+        return read_study(folder)
+    except BadInput:
+        return None
+
+
+def timeless(study: Study) -> bytes:
+    """What a study says, whenever and in how many starts it was carried out."""
+    steps = {c.name: tuple(replace(step, cached=True) for step in c.steps) for c in study.candidates}
+    candidates = tuple(replace(c, steps=steps[c.name]) for c in study.candidates)
+    return msgspec.json.encode(replace(study, candidates=candidates, started="", seconds=0.0))
+
+
+def behind(study: Study, before: Study) -> bool:
+    """Whether an earlier study that asked the same knows of more candidates than one that is not complete yet."""
+
+    def asked(one: Study) -> tuple[Any, ...]:
+        settings = {**one.settings, "budget_s": None}
+        return one.model, settings, one.task.spec, one.task.preprocess, one.limits, one.threads, one.seed, one.environment.comparable
+
+    def known(one: Study) -> int:
+        return sum(candidate.status != "not tried" for candidate in one.candidates)
+
+    return not study.complete and asked(study) == asked(before) and known(study) < known(before)
+
+
+def _reported(folder: Path) -> bool:
+    """Whether every report's files are there."""
+    return all((folder / name).exists() for report in REPORTS.all().values() for name in getattr(report, "files", ()))

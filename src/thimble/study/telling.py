@@ -1,0 +1,59 @@
+"""What is told while a study is carried out: how far it is, what is going on, and what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from thimble.core.job import Apply, Examine, Job, Observe, Open, Score, Start, Sustain, Time, Weigh
+from thimble.core.study import Study
+from thimble.decide.summarize import no_better_than_guessing
+
+
+@dataclass(frozen=True)
+class Event:
+    """What the work tells while it goes on: the share done of the whole (0 to 1), and what is running.
+
+    ``finished`` is a line worth keeping on the screen.
+    """
+
+    done: float
+    what: str
+    finished: str = ""
+
+
+Listen = Callable[[Event], None]
+
+_WORDS: dict[type[Job], str] = {
+    Open: "opening the model",
+    Apply: "building",
+    Weigh: "weighing it",
+    Start: "starting it",
+    Sustain: "measuring it without a pause",
+    Observe: "looking at it",
+    Examine: "looking for causes",
+}
+
+
+def doing(job: Job, words: str) -> str:
+    """What is going on, ``words`` being the job's own."""
+    if isinstance(job, Time):
+        return f"latency: {words or 'measuring all together'}"
+    told = f"scoring it on the {job.split} split" if isinstance(job, Score) else _WORDS[type(job)]
+    return f"{job.candidate}: {words or told}"
+
+
+def news(before: Study, after: Study) -> Iterator[str]:
+    """Lines worth keeping: notes on the model and the data, a baseline that guesses, candidates that go no further, together by reason."""
+    yield from after.task.notes[len(before.task.notes) :]
+    if _scored(after) and not _scored(before):
+        yield from (advice.text for advice in no_better_than_guessing(after))
+    was = {candidate.name: candidate.reason for candidate in before.candidates}
+    fresh = [candidate for candidate in after.candidates if candidate.reason and candidate.reason != was.get(candidate.name)]
+    for status, reason in dict.fromkeys((candidate.status, candidate.reason) for candidate in fresh):
+        names = [candidate.name for candidate in fresh if (candidate.status, candidate.reason) == (status, reason)]
+        yield f"{', '.join(names)}: {status}: {reason}"
+
+
+def _scored(study: Study) -> bool:
+    return bool(study.candidates) and "validation" in study.candidates[0].quality
