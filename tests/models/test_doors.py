@@ -146,7 +146,7 @@ OPENERS = {
     ("torch", "load"): {"engine/store.py", "models/_state.py", "steps/compress/_training.py"},
     ("jit", "load"): {"runtimes/pytorch.py", "formats/torchscript.py"},
     ("export", "load"): {"runtimes/pytorch.py", "formats/pt2.py", "models/pt2.py", "steps/export/to_pt2.py"},
-    ("np", "load"): {"data/npz.py", "measure/outputs.py"},
+    ("np", "load"): {"data/npz.py", "data/npy.py", "measure/outputs.py", "deploy/payload/verify.py", "deploy/payload/predict.py"},
     ("numpy", "load"): set(),
     ("pickle", "load"): set(),
     ("pickle", "loads"): set(),

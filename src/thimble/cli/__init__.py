@@ -21,7 +21,10 @@ from thimble.cli._say import say_aside
 from thimble.cli._watch import watched
 from thimble.core.distribution import NAME
 from thimble.core.errors import BadInput, CannotWrite, ThimbleError
-from thimble.core.text import is_text
+from thimble.core.text import brief, is_text
+
+LONGEST = 500
+"""Characters of a line that tells of wrong usage: it quotes what was typed."""
 
 
 class Commands(click.Group):
@@ -95,7 +98,7 @@ def _code(given: list[str], debug: bool) -> int:
     except click.UsageError as error:
         usage = io.StringIO()
         error.show(usage)
-        say_aside(*usage.getvalue().splitlines())
+        say_aside(*(brief(line, LONGEST) for line in usage.getvalue().splitlines()))
         code = 2
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted; what was finished is kept, and the same command goes on from there", debug)

@@ -148,3 +148,22 @@ def _meaning(
     if low == high:
         raise BadInput(f"{path}: every y is {low}; there must be two classes or more")
     return metric, labels
+
+
+def check_header(file: Any, size: int, name: str, path: Path) -> None:
+    """Raise `BadInput` for an array whose header tells of more numbers than its ``size`` in bytes holds.
+
+    Room for them is made before they are read. A file without a header is left to what reads it.
+    """
+    from math import prod
+
+    from numpy.lib import format as npy
+
+    try:
+        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(file))
+        shape, _, dtype = read(file) if read else ((), False, None)
+    except ValueError:
+        return
+    held = size - file.tell()
+    if dtype is not None and not dtype.hasobject and prod(shape) * dtype.itemsize > held:
+        raise BadInput(f"{path}: {name} says that its shape is {shape}, and the file holds {held:,} bytes for it; it is damaged")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from thimble.core.errors import BadInput
-from thimble.core.paths import user_path
+from thimble.core.paths import opened, user_path
 from thimble.core.task import Task, TaskSpec
 from thimble.core.values import listed
-from thimble.data._arrays import Raw, arrays_task, checked_array, place_of
+from thimble.data._arrays import Raw, arrays_task, check_header, checked_array, place_of
 from thimble.fetch.user_file import foreign
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Npy:
             raw, extras = _folder(folder)
             return arrays_task(raw, extras, spec, folder)
         named = [_parted(part) for part in spec.argument.split(",") if part.strip()]
+        if not named:
+            raise BadInput(f"{spec.spec!r} names no file; write npy:X.npy,Y.npy with arrays as numpy.save writes them")
         raw = {}
         for i, (name, given) in enumerate(named):
             path = given if given.exists() else named[0][1].parent / given
@@ -104,7 +106,12 @@ def _read(path: Path) -> NDArray[Any]:
     if not path.is_file():
         raise BadInput(f"there is no file {str(path)!r}; write npy:X.npy,Y.npy with arrays as numpy.save writes them")
     try:
-        array = np.load(path, allow_pickle=False)
+        with opened(path) as file:
+            check_header(file, path.stat().st_size, path.stem, path)
+            file.seek(0)
+            array = np.load(file, allow_pickle=False)
+    except BadInput:
+        raise
     except Exception as error:  # a damaged file fails in as many ways as there are bytes
         why = "it holds Python objects, which are not loaded" if "allow_pickle" in str(error) else foreign(error)
         raise BadInput(f"{path} can't be read: {why}") from error

@@ -9,7 +9,7 @@ from thimble.core.errors import BadInput
 from thimble.core.paths import user_path
 from thimble.core.task import Task, TaskSpec
 from thimble.core.values import listed
-from thimble.data._arrays import Raw, arrays_task, checked_array, place_of
+from thimble.data._arrays import Raw, arrays_task, check_header, checked_array, place_of
 from thimble.fetch.archive import check_archive
 from thimble.fetch.user_file import foreign
 
@@ -66,23 +66,7 @@ def _read(path: Path, argument: str) -> tuple[Raw, dict[str, Any]]:
 
 
 def _check_member(archive: Any, key: str, path: Path) -> None:
-    """Raise `BadInput` for a member whose header tells of more numbers than it holds: room for them is made before they are read."""
-    from math import prod
-
-    from numpy.lib import format as npy
-
     member = next((one for one in archive.zip.infolist() if one.filename == f"{key}.npy"), None)
-    if member is None:
-        return
-    with archive.zip.open(member) as file:
-        try:
-            version = npy.read_magic(file)
-            read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
-            shape, _, dtype = read(file) if read else ((), False, None)
-        except ValueError:  # no header at all: told where the array is missed
-            return
-        held = member.file_size - file.tell()
-    if dtype is not None and not dtype.hasobject and prod(shape) * dtype.itemsize > held:
-        raise BadInput(
-            f"{path}: {key} says that its shape is {shape}, and the file holds {held:,} bytes for it; it is truncated or damaged"
-        )
+    if member is not None:
+        with archive.zip.open(member) as file:
+            check_header(file, member.file_size, key, path)
