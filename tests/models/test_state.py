@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from thimble.core.errors import BadInput
-from thimble.models._state import head_sizes, load_state, load_with_head, read_state
+from thimble.models._state import head_sizes, load_own, load_state, load_with_head, read_state
 
 
 class Bomb:
@@ -151,3 +151,38 @@ def test_a_dictionary_with_long_keys(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as error:
         read_state(tmp_path / "w.pth")
     assert len(str(error.value)) < 800
+
+
+class Backbone(nn.Module):
+    """A part of a published network, with a constant that its checkpoint may hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.encode = nn.Embedding(10, 4), nn.Linear(4, 4)
+        self.register_buffer("scale", torch.full((1,), 3.0))
+
+
+def published(**more: torch.Tensor) -> dict[str, torch.Tensor]:
+    torch.manual_seed(1)
+    own = {f"bert.{name}": torch.rand_like(value) for name, value in Backbone().state_dict().items() if name != "scale"}
+    return {**own, "bert.embed.position_ids": torch.arange(5), "cls.weight": torch.ones(2, 4), **more}
+
+
+def test_heads_and_constants_of_a_published_checkpoint_are_left_out_and_named() -> None:
+    network = Backbone()
+    told = load_own(network, published(), "w")
+    assert told == (
+        "left out embed.position_ids, cls.weight of w, which the network does not have; "
+        "buffers that w lacks keep the network's own values: scale"
+    )
+    assert torch.equal(network.encode.weight, published()["bert.encode.weight"])
+    assert network.scale.item() == 3
+    assert load_own(network, network.state_dict(), "w") is None
+
+
+def test_a_larger_network_of_the_same_modules_is_no_checkpoint_of_a_part() -> None:
+    with pytest.raises(BadInput, match=r"has encode\.extra\.weight, which the model lacks"):
+        load_own(Backbone(), published(**{"bert.encode.extra.weight": torch.ones(2)}), "w")
+    lacking = {name: value for name, value in published().items() if "encode.bias" not in name}
+    with pytest.raises(BadInput, match="does not fit this model: it lacks"):
+        load_own(Backbone(), lacking, "w")

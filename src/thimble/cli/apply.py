@@ -24,7 +24,7 @@ TOLD = ("output_shapes", "endings", "parameters_before", "parameters_after", "we
 HARDLY = 0.95
 """An artifact of more than this share of its source's bytes is said to be hardly smaller."""
 
-SENTENCES = ("training_mode", "batch", "baked", "widened")
+SENTENCES = ("training_mode", "batch", "baked", "widened", "weights_left")
 """Notes that are sentences."""
 
 

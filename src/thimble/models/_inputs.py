@@ -159,7 +159,7 @@ def check_single(inputs: Sequence[TensorSpec], source: str) -> None:
 
 def remarks(notes: Mapping[str, Any]) -> tuple[str, ...]:
     """What a user must hear of a model that was opened, from its notes: it came in training mode, it is quantized, ..."""
-    said = [str(notes[name]) for name in ("training_mode", "batch", "baked", "widened", "unchanged") if name in notes]
+    said = [str(notes[name]) for name in ("training_mode", "batch", "baked", "widened", "weights_left", "unchanged") if name in notes]
     if quantized := notes.get("quantized"):
         said.append("is quantized already: " + listed((f"{count} {name}" for name, count in quantized.items()), 4))
     return tuple(said)

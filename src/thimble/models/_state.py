@@ -151,6 +151,39 @@ def load_state(network: nn.Module, state: dict[str, Tensor], source: Path | str)
     network.load_state_dict(versioned, strict=False)
 
 
+def load_own(network: nn.Module, state: dict[str, Tensor], source: Path | str) -> str | None:
+    """Put a checkpoint of a larger network into the part of it that ``network`` is; gives what was left out, in words.
+
+    Every parameter must be there, under its own name or behind one prefix (``bert.``). Buffers that the file lacks keep the
+    network's own values, batch statistics aside. What the file has more is left out where it is a head or a buffer beside the
+    network; more of a module that the network has is a mistake. Raises `BadInput` as `load_state` does.
+    """
+    state = _of_part(network, state)
+    own, learned = network.state_dict(), {name for name, _ in network.named_parameters()}
+    kept = [name for name in own if name not in state and name not in learned and not name.endswith(_STATISTICS)]
+    modules = {name.partition(".")[0] for name in own}
+    left = [name for name in state if name not in own and (name.partition(".")[0] not in modules or name.endswith(_CONSTANTS))]
+    load_state(network, {name: own[name] for name in kept} | {name: value for name, value in state.items() if name not in left}, source)
+    said = [f"left out {listed(left, 3)} of {source}, which the network does not have"] if left else []
+    said += [f"buffers that {source} lacks keep the network's own values: {listed(kept, 3)}"] if kept else []
+    return "; ".join(said) or None
+
+
+_STATISTICS = ("running_mean", "running_var")
+_CONSTANTS = ("position_ids", "inv_freq", "attn.bias", "attn.masked_bias", "token_type_ids")
+"""How constants are called that checkpoints of Hugging Face's networks keep, which newer networks make themselves."""
+
+
+def _of_part(network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state without the prefix that stands before every parameter of the network, where one does."""
+    learned = [name for name, _ in network.named_parameters()]
+    if not learned or all(name in state for name in learned):
+        return state
+    ends = [name.removesuffix(learned[0]) for name in state if name.endswith(f".{learned[0]}")]
+    prefix = next((one for one in ends if all(f"{one}{name}" in state for name in learned)), None)
+    return state if prefix is None else {name.removeprefix(prefix): value for name, value in state.items()}
+
+
 def load_with_head(
     build: Callable[[int | None], nn.Module], classes: int | None, state: dict[str, Tensor], source: Path | str
 ) -> nn.Module:

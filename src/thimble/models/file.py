@@ -16,7 +16,7 @@ from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, sha256_of
 from thimble.fetch.user_file import called, code_files, foreign, import_user_file, user_function
 from thimble.models._inputs import agreed_inputs, forward_parameters, taken_inputs, torch_model
-from thimble.models._state import load_state, read_state
+from thimble.models._state import load_own, read_state
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,8 +38,9 @@ class File:
 
     def open(self, spec: ModelSpec, folder: Path) -> Model:
         """The network in evaluation mode; a note says where it came in training mode."""
-        network, declared = _network(spec)
+        network, declared, told = _network(spec)
         notes = {"training_mode": "came in training mode and was put into evaluation mode"} if network.training else {}
+        notes |= {"weights_left": told} if told else {}
         network = network.eval()
         if declared:
             free = tuple(replace(one, shape=(None,) * len(one.shape)) for one in declared)
@@ -63,7 +64,7 @@ class File:
         """The inputs that it declares; else an image of as many channels as the first convolution takes."""
         import torch
 
-        network, declared = _network(spec)
+        network, declared, _ = _network(spec)
         first = next((layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)), None)
         return declared or ((TensorSpec("input", (None, first.in_channels, None, None)),) if first else ())
 
@@ -71,7 +72,7 @@ class File:
         """Recurrent layers and attention, by the types of modules."""
         from torch import nn
 
-        network, _ = _network(spec)
+        network, _, _ = _network(spec)
         kinds: dict[str, type | tuple[type, ...]] = {
             "recurrent": nn.RNNBase,
             "attention": (nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoderLayer),
@@ -85,7 +86,7 @@ class File:
         """
         from importlib.metadata import version
 
-        network, _ = _network(spec)
+        network, _, _ = _network(spec)
         code = [sha256_of(file) for file in code_files(_path(spec))]
         return (spec.spec.rpartition(":")[2], code, _digest(network), version("torch"))
 
@@ -94,8 +95,8 @@ def _path(spec: ModelSpec) -> Path:
     return user_path(spec.spec.rpartition(":")[0])
 
 
-def _network(spec: ModelSpec) -> tuple[nn.Module, tuple[TensorSpec, ...]]:
-    """The network with its weights, and the inputs that it or its function declares."""
+def _network(spec: ModelSpec) -> tuple[nn.Module, tuple[TensorSpec, ...], str | None]:
+    """The network with its weights, the inputs that it or its function declares, and what was left out of the weights' file."""
     import torch
 
     function, path = user_function(spec.spec)
@@ -104,14 +105,15 @@ def _network(spec: ModelSpec) -> tuple[nn.Module, tuple[TensorSpec, ...]]:
         network = called(function, spec.spec, path, BUILDING_S)
     if not isinstance(network, torch.nn.Module):
         raise BadInput(f"{spec.spec} returned a {type(network).__name__}, not an nn.Module")
+    told = None
     if spec.weights == "imagenet":
         raise BadInput(f"--weights imagenet is for torchvision and timm; {spec.spec} takes a file")
     if spec.weights:
         source = user_path(spec.weights)
-        load_state(network, read_state(source), source)
+        told = load_own(network, read_state(source), source)
     declared = getattr(function, "inputs", None) or getattr(network, "inputs", None)
     try:
-        return network, _declared(declared) if isinstance(declared, Mapping) else ()
+        return network, _declared(declared) if isinstance(declared, Mapping) else (), told
     except (TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"the inputs of {spec.spec} must be a dictionary from names to shapes or tensors: {foreign(error)}") from error
 
