@@ -27,12 +27,11 @@ def detector(shapes: Shapes) -> str | None:
     (n, boxes) as outputs of their own, as SSD and torchvision's detectors have them. `QUERIES`: boxes (n, candidates, 4) and
     scores of all classes (n, candidates, classes), as DETR and raw SSD have them.
     """
-    rows = [tuple(shape) for shape in shapes.values()]
-    boxes = [shape for shape in rows if len(shape) == 3 and shape[2] == 4]
-    if boxes and len(rows) > 1:
-        n = boxes[0][1]
+    rows, place = [tuple(shape) for shape in shapes.values()], box_output(shapes)
+    if place is not None and len(rows) > 1:
+        n = rows[place][1]
         flat = [shape for shape in rows if len(shape) == 2 and shape[1] == n]
-        wide = [shape for shape in rows if len(shape) == 3 and shape[1] == n and shape not in boxes]
+        wide = [shape for i, shape in enumerate(rows) if len(shape) == 3 and shape[1] == n and i != place]
         return PARTS if len(flat) >= 2 else QUERIES if wide else None
     if len(rows[0]) != 3 or (len(rows) > 1 and len(rows[1]) == 3 and rows[1][1] == rows[0][1]):
         return None
@@ -42,6 +41,13 @@ def detector(shapes: Shapes) -> str | None:
     if rest[1] >= FEWEST_ANCHORS and rest[1] > 4 * rest[0] and rest[0] >= 5:
         return RAW_FIRST
     return RAW_LAST if rest[1] >= 6 and rest[0] >= MOST_KEPT and rest[0] > 4 * rest[1] else None
+
+
+def box_output(shapes: Shapes) -> int | None:
+    """Return the place of the output that holds boxes, four numbers for each: the one called so, where several could be."""
+    able = [i for i, shape in enumerate(shapes.values()) if len(shape) == 3 and shape[2] == 4]
+    named = [i for i, name in enumerate(shapes) if i in able and "box" in name.lower()]
+    return next(iter(named or able), None)
 
 
 def metric_without_labels(shapes: Shapes, endings: Mapping[str, str]) -> str:

@@ -33,7 +33,9 @@ def quality_interval(scores: Any, metric: Metric, seed: int = 0) -> Interval:
     """
     values = _rows(scores)
     scale = _points(metric)
-    found = wilson(round(float(values.sum())), len(values)) if metric.binary else _bootstrap(values, metric.aggregate, seed)
+    found = (
+        wilson(round(float(values.sum())), len(values)) if metric.binary else _bootstrap(values, metric.aggregate, seed, draws_of(metric))
+    )
     return Interval(scale * found.value, scale * found.low, scale * found.high)
 
 
@@ -45,6 +47,7 @@ def drop_interval(baseline_scores: Any, other_scores: Any, metric: Metric, seed:
     differ and the metric is a percentage, no narrower than Tango's interval if each of those had flipped.
     """
     baseline, other = _rows(baseline_scores), _rows(other_scores)
+    baseline, other = _equally_wide(baseline, other)
     if baseline.shape != other.shape:
         raise BadInput(f"scores of shape {baseline.shape} and {other.shape} are not of the same samples")
     if not metric.higher_is_better:
@@ -52,7 +55,7 @@ def drop_interval(baseline_scores: Any, other_scores: Any, metric: Metric, seed:
     if metric.binary:
         found = tango(*flips(baseline, other), len(baseline))
     else:
-        found = _no_narrower(paired_bootstrap(baseline, other, metric.aggregate, seed), baseline, other, metric)
+        found = _no_narrower(paired_bootstrap(baseline, other, metric.aggregate, seed, draws_of(metric)), baseline, other, metric)
     scale = _points(metric)
     return Interval(scale * found.value, scale * found.low, scale * found.high)
 
@@ -74,15 +77,20 @@ def _no_narrower(found: Interval, baseline: NDArray[Any], other: NDArray[Any], m
     return Interval(found.value, min(found.low, possible.low), max(found.high, possible.high))
 
 
-def paired_bootstrap(scores_a: Any, scores_b: Any, aggregate: Aggregate, seed: int = 0) -> Interval:
+def draws_of(metric: Metric) -> int:
+    """How often samples are drawn anew: fewer times for metrics that take long."""
+    return int(getattr(metric, "draws", DRAWS))
+
+
+def paired_bootstrap(scores_a: Any, scores_b: Any, aggregate: Aggregate, seed: int = 0, draws: int = DRAWS) -> Interval:
     """``aggregate(a) - aggregate(b)`` with its 95 % interval: samples are drawn anew, both models' rows together.
 
     The percentile interval with its levels widened for the number of samples (Hesterberg, "What teachers should know about
     the bootstrap", The American Statistician 69, 2015). It knows only what the samples show: where hardly one
     differs between the models it is too narrow, and `drop_interval` widens it.
     """
-    both = np.stack([_rows(scores_a), _rows(scores_b)], axis=1)
-    return _bootstrap(both, lambda rows: aggregate(rows[:, 0]) - aggregate(rows[:, 1]), seed)
+    both = np.stack(_equally_wide(_rows(scores_a), _rows(scores_b)), axis=1)
+    return _bootstrap(both, lambda rows: aggregate(rows[:, 0]) - aggregate(rows[:, 1]), seed, draws)
 
 
 def non_inferiority(drop: Interval, budget: float) -> str:
@@ -124,15 +132,24 @@ def samples_to_decide(drop: Interval, budget: float, samples: int, differing: tu
     return math.ceil(high)
 
 
-def _bootstrap(rows: NDArray[Any], aggregate: Aggregate, seed: int) -> Interval:
+def _bootstrap(rows: NDArray[Any], aggregate: Aggregate, seed: int, draws: int = DRAWS) -> Interval:
     generator = np.random.default_rng(seed)
     n = len(rows)
     if n == 1:
         return Interval(aggregate(rows), -math.inf, math.inf)
-    figures = np.array([aggregate(rows[generator.integers(0, n, n)]) for _ in range(DRAWS)])
+    figures = np.array([aggregate(rows[generator.integers(0, n, n)]) for _ in range(draws)])
     tail = float(ndtr(-stdtrit(n - 1, 0.975) * math.sqrt(n / (n - 1))))
     low, high = np.quantile(figures, (tail, 1 - tail))
     return Interval(aggregate(rows), float(low), float(high))
+
+
+def _equally_wide(ours: NDArray[Any], theirs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Rows of statistics of equal length, filled up with zeros: there may be a different number of boxes."""
+    if ours.ndim != 2 or theirs.ndim != 2:
+        return ours, theirs
+    width = max(ours.shape[1], theirs.shape[1])
+    first, second = (np.pad(one, ((0, 0), (0, width - one.shape[1]))) for one in (ours, theirs))
+    return first, second
 
 
 def _rows(scores: Any) -> NDArray[Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from thimble.core.errors import BadInput
 from thimble.core.summary import Interval
 from thimble.core.task import Metric
+from thimble.stats.quality import _equally_wide
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +35,7 @@ def sequential_drop(baseline_scores: Any, other_scores: Any, metric: Metric) -> 
     for metrics that are no mean, over the jackknife's pseudo-values of groups of samples.
     """
     baseline, other = np.asarray(baseline_scores, dtype=np.float64), np.asarray(other_scores, dtype=np.float64)
+    baseline, other = _equally_wide(baseline, other)
     if baseline.shape != other.shape or len(baseline) == 0:
         raise BadInput(f"scores of shape {baseline.shape} and {other.shape} are not of the same samples, at least one")
     if not metric.higher_is_better:
