@@ -17,13 +17,12 @@ import pytest
 from thimble.api.fit import Fit, confirmed, fit, plan
 from thimble.core.errors import BadInput, LimitsNotMet, OutOfTime
 from thimble.core.step import step_text
-from thimble.core.study import Limits, Study
+from thimble.core.study import Limits, Study, read_study
 from thimble.decide.limits import hopeless
 from thimble.engine.forecast import Forecast
 from thimble.engine.store import Store
 from thimble.search.candidates import Situation, prospects, trained_longer
 from thimble.search.shortlist import shortlist
-from thimble.study.folder import earlier
 
 TINY = f"{Path(__file__).parents[1] / 'tiny.py'}:network"
 BUDGET = 60.0
@@ -81,8 +80,9 @@ def test_killed_then_interrupted_it_tells_what_it_knows(tmp_path: Path) -> None:
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def knows(names: set[str]) -> bool:
-        study = earlier(out)
-        return study is not None and names <= {c.name for c in study.candidates if c.quality}
+        if not (out / "study.json").exists():
+            return False
+        return names <= {c.name for c in read_study(out).candidates if c.quality}
 
     first = started()
     wait_for(lambda: knows({"baseline"}), first)

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from thimble import Fit, fit
+from thimble.api.measure import measure
+from thimble.api.request import Measure
 from thimble.core.errors import BadInput, Busy, CannotWrite
 from thimble.core.study import Limits, Study, read_study, write_study
 from thimble.core.values import File
@@ -74,7 +77,7 @@ def test_other_data_models_and_candidates_are_other_questions(study: Study, fold
     assert "data npz:other.npz, not" in refusal(folder, Question.of(replace(study, task=task)))
     splits = {name: replace(info, fingerprint="other") for name, info in study.task.splits.items()}
     assert "data that have changed" in refusal(folder, Question.of(replace(study, task=replace(study.task, splits=splits))))
-    assert "a model that has changed since" in refusal(folder, Question.of(study, "another source"))
+    assert "a model, or libraries that open it, that have changed since" in refusal(folder, Question.of(study, "another source"))
     fewer = replace(study, candidates=study.candidates[:2])
     assert "no candidate" in refusal(folder, Question.of(fewer))
     shortened = {name: replace(info, samples=3, fingerprint="first three") for name, info in study.task.splits.items()}
@@ -192,3 +195,23 @@ def test_the_second_of_two_commands_is_refused_naming_the_first(study: Study, tm
         held = claim(tmp_path / "out", Question.of(study))  # however the first one ended
         with held, pytest.raises(Busy, match=f"process {os.getpid()}"):
             claim(tmp_path / "out", Question.of(study))
+
+
+TINY = f"{Path(__file__).parents[1] / 'tiny.py'}:network"
+
+
+@pytest.mark.parametrize("what", ["another seed", "a strangers file", "a measurement"])
+def test_commands_keep_to_it(study: Study, what: str, tmp_path: Path, private_store: Path) -> None:
+    """Nothing is lost, and nothing is trained or measured before that is known."""
+    out = tmp_path / "out"
+    out.mkdir()
+    if what == "a strangers file":
+        (out / "report.md").write_text("mine")
+    else:
+        write_study(study, out)
+    kept = {path.name: path.read_bytes() for path in out.iterdir()}
+    attempt = (lambda: measure([TINY], Measure(out=out))) if what == "a measurement" else (lambda: fit(asked, out))
+    asked = Fit(TINY, "digits", size=16, threads=1)
+    with pytest.raises(BadInput, match=f"--out {out}-2"):
+        attempt()
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == kept

@@ -15,6 +15,7 @@ from thimble.core.patience import within
 if TYPE_CHECKING:
     from thimble.core.study import Study
     from thimble.engine.store import Store
+    from thimble.study.ownership import Claim
     from thimble.study.plan import Plan
     from thimble.study.telling import Listen
 
@@ -27,19 +28,20 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
     before anything long begins, and what `thimble.study.plan.carry_out` raises. Whether the limits are met is in
     ``summarize(study).met``.
     """
-    from thimble.api.config import write_config
+    from thimble.api.config import NAME, write_config
     from thimble.models import check_name
-    from thimble.study.folder import making
     from thimble.study.plan import carry_out
     from thimble.study.run import Clock
+
+    def begin(mine: Claim) -> None:
+        if mine.ours(NAME):  # a user's own stays
+            mine.wrote(NAME)
+            write_config(options, mine.folder)
 
     clock = Clock(options.budget)
     try:
         with within(options.budget):
-            asked = plan(options)
-            making(Path(out))
-            write_config(options, Path(out))
-            return carry_out(asked, Path(out), listen or (lambda event: None), store, clock)
+            return carry_out(plan(options), out, listen or (lambda event: None), store, clock, begin)
     except OutOfTime as error:
         check_name(options.model)  # a name is looked up by a large library, which may have had no time to be imported
         raise OutOfTime(f"the time budget of {options.budget:g} s was used up before the baseline was ready; allow more") from error

@@ -24,7 +24,7 @@ def lab(options: Lab | None = None, out: Path | str = "runs/lab", listen: Listen
     """Carry out the lab and leave its results in ``out``; see `thimble.study.plan.carry_out` for what it raises."""
     from thimble.study.plan import carry_out
 
-    return carry_out(plan(options or Lab()), Path(out), listen or (lambda event: None), store)
+    return carry_out(plan(options or Lab()), out, listen or (lambda event: None), store)
 
 
 def plan(options: Lab) -> Plan:

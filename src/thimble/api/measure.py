@@ -44,7 +44,10 @@ def measure(artifacts: Sequence[str], options: Measure | None = None, progress: 
         raise BadInput("nothing to measure: give at least one artifact")
     check(options)
     if options.out:
+        from thimble.study.ownership import check_kind
+
         check_writable(Path(options.out))
+        check_kind(Path(options.out), "measure")
     for name in options.probes:
         PROBES.get(name)
     with temporary_folder() as folder:

@@ -12,23 +12,22 @@ from typing import Any
 import msgspec
 
 from thimble.core.artifact import write_manifest
-from thimble.core.errors import BadInput
 from thimble.core.job import Built, Outcome
 from thimble.core.registry import REPORTS
 from thimble.core.seen import write_seen
-from thimble.core.study import Study, read_study, write_study
+from thimble.core.study import Study, write_study
 from thimble.core.summary import Summary
 from thimble.decide.summarize import summarize
 from thimble.engine.store import writing
+from thimble.study.ownership import ARTIFACTS, Claim
 
 
 class Folder:
-    """Keeps a study while it is carried out. ``path`` is made where it isn't there."""
+    """Keeps a study while it is carried out, in a folder that was claimed for its question."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        making(path / "artifacts")
-        self.before = earlier(path)
+    def __init__(self, claim: Claim) -> None:
+        self.claim, self.path, self.before = claim, claim.folder, claim.before
+        making(self.path / ARTIFACTS)
         self._latest: Study | None = None
 
     def placed(self, outcome: Outcome) -> Outcome:
@@ -36,15 +35,14 @@ class Folder:
         built = outcome.result
         if not isinstance(built, Built):
             return outcome
-        name = Path("artifacts") / outcome.job.candidate
-        folder, aside = self.path / name, self.path / "artifacts" / f".{outcome.job.candidate}"
-        with writing(folder):
-            for old in (aside, folder):
-                shutil.rmtree(old, ignore_errors=True)
+        name = Path(ARTIFACTS) / outcome.job.candidate
+        aside = self.path / ARTIFACTS / f".{outcome.job.candidate}.thimble-new"
+        with writing(self.path / name):
+            shutil.rmtree(aside, ignore_errors=True)
             shutil.copytree(built.folder, aside)
             write_manifest(built.artifact, aside)
             write_seen(built.seen, aside)
-            aside.rename(folder)
+        self.claim.place(aside, name.as_posix())
         return replace(outcome, result=replace(built, folder=name))
 
     def save(self, study: Study) -> None:
@@ -78,6 +76,9 @@ class Folder:
     def _link(self, name: str) -> None:
         """``best`` leads to the artifact that would be shipped as far as is known."""
         link, aside = self.path / "best", self.path / f".best.{os.getpid()}"
+        if not self.claim.ours(link.name):
+            return
+        self.claim.wrote(link.name)
         with contextlib.suppress(OSError):  # a file system without links still has the study
             aside.unlink(missing_ok=True)
             aside.symlink_to(Path("artifacts") / name, target_is_directory=True)
@@ -110,14 +111,6 @@ def write_reports(study: Study, folder: Path) -> Summary:
     return summary
 
 
-def earlier(folder: Path) -> Study | None:
-    """The folder's study, where there is one that can be read."""
-    try:
-        return read_study(folder)
-    except BadInput:
-        return None
-
-
 def timeless(study: Study) -> bytes:
     """What a study says, whenever and in how many starts it was carried out."""
     steps = {c.name: tuple(replace(step, cached=True) for step in c.steps) for c in study.candidates}
@@ -138,6 +131,11 @@ def behind(study: Study, before: Study) -> bool:
     return not study.complete and asked(study) == asked(before) and known(study) < known(before)
 
 
+def report_files() -> tuple[str, ...]:
+    """The names of all reports' files."""
+    return tuple(name for report in REPORTS.all().values() for name in getattr(report, "files", ()))
+
+
 def _reported(folder: Path) -> bool:
     """Whether every report's files are there."""
-    return all((folder / name).exists() for report in REPORTS.all().values() for name in getattr(report, "files", ()))
+    return all((folder / name).exists() for name in report_files())

@@ -77,7 +77,7 @@ class Question:
         if any(self.data[split] != before.data[split] for split in self.data.keys() & before.data.keys()):
             found.append("data that have changed since")
         if self.source and before.source and self.source != before.source:
-            found.append("a model that has changed since")
+            found.append("a model, or libraries that open it, that have changed since")
         if gone := [name for name, recipe in before.recipes.items() if self.recipes.get(name) != recipe]:
             found.append(f"no candidate {listed(gone, 3)} as it has")
         return found
@@ -115,9 +115,7 @@ class Claim:
         """Let another command have the folder; twice is fine."""
         lock, self._lock = self._lock, -1
         if lock >= 0:
-            with contextlib.suppress(OSError):
-                (self.folder / LOCK).unlink()
-            os.close(lock)
+            _unlock(self.folder, lock)
 
     def ours(self, name: str) -> bool:
         """Whether Thimble wrote that file (its path in the folder), or nobody did yet."""
@@ -179,9 +177,20 @@ def claim(folder: Path | str, question: Question, names: Iterable[str] = ()) -> 
         mine.wrote(STUDY, *names)
         _write(folder, record)
     except BaseException:
-        os.close(lock)
+        _unlock(folder, lock)
         raise
     return mine
+
+
+def check_kind(folder: Path, name: str) -> None:
+    """Raise `BadInput` where a folder's study, which would be replaced, is no study of that name, such as ``measure``."""
+    if os.path.lexists(folder / STUDY):
+        try:
+            before = read_study(folder)
+        except BadInput as error:
+            raise BadInput(f"{error}. It would be overwritten: {_elsewhere(folder)}") from error
+        if before.name != name:
+            raise BadInput(f"{folder} holds a study of thimble {before.name}, which would be overwritten. {_elsewhere(folder)}")
 
 
 def _found(folder: Path, question: Question) -> tuple[Study | None, _Record]:
@@ -257,6 +266,12 @@ def _locked(folder: Path) -> int:
             os.pwrite(file, str(os.getpid()).encode(), 0)
             return file
         os.close(file)
+
+
+def _unlock(folder: Path, lock: int) -> None:
+    with contextlib.suppress(OSError):
+        (folder / LOCK).unlink()
+    os.close(lock)
 
 
 def _same(file: int, path: Path) -> bool:

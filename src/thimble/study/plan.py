@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,8 @@ from thimble.models import fingerprint
 from thimble.search.actions import Policy
 from thimble.search.lab import LabPolicy
 from thimble.search.policy import candidate_of
-from thimble.study.folder import Folder
+from thimble.study.folder import Folder, report_files
+from thimble.study.ownership import Claim, Question, claim
 from thimble.study.run import Clock, run
 from thimble.study.telling import Listen
 
@@ -50,25 +52,34 @@ class Plan:
 
 
 def carry_out(
-    plan: Plan, folder: Path, listen: Listen = lambda event: None, store: Store | None = None, clock: Clock | None = None
+    plan: Plan,
+    folder: Path | str,
+    listen: Listen = lambda event: None,
+    store: Store | None = None,
+    clock: Clock | None = None,
+    begin: Callable[[Claim], object] = lambda claim: None,
 ) -> Study:
     """Do the plan's work and leave ``study.json``, the artifacts and the reports in ``folder``; gives the study.
 
-    ``clock`` runs already where there is a time budget.
+    ``clock`` runs already where there is a time budget. ``begin`` is called when the folder is taken for this question.
 
     A candidate that fails is recorded with its reason. Raises what makes the whole impossible: data or a model that can't be
-    used, a baseline that can't be built, a folder that can't be written. `KeyboardInterrupt` passes through after the study and
-    its reports are written: a second start goes on where this one ended.
+    used, a baseline that can't be built, a folder that can't be written or is another study's (`claim`). `KeyboardInterrupt` passes
+    through after the study and its reports are written: a second start goes on where this one ended.
     """
-    clock, kept = clock or Clock(), Folder(folder)
+    clock = clock or Clock()
     task, where = open_task(plan.task), environment_of(DISTRIBUTIONS)
     study = blank_study(plan, task, where)
-    engine = Local(Bench(folder, store or Store(), where, Feeds(task, plan.task.spec), source_of(plan, study)))
-    try:
-        run(study, plan.policy, engine, kept, clock, listen)
-    finally:
-        engine.close()
-        study = kept.finish(study)
+    source = source_of(plan, study)
+    with claim(folder, Question.of(study, source.fingerprint), report_files()) as mine:
+        begin(mine)
+        kept = Folder(mine)
+        engine = Local(Bench(mine.folder, store or Store(), where, Feeds(task, plan.task.spec), source))
+        try:
+            run(study, plan.policy, engine, kept, clock, listen)
+        finally:
+            engine.close()
+            study = kept.finish(study)
     return study
 
 
