@@ -5,6 +5,7 @@
     python benchmarks/zoo/run.py                      # go on with what is not recorded yet
     python benchmarks/zoo/run.py --only magika        # files whose name holds this, again
     python benchmarks/zoo/run.py --without fit        # leave parts out
+    python benchmarks/zoo/run.py --again measure      # what a busy machine gave no speeds for
     python benchmarks/zoo/run.py --table              # print the table of what is recorded
 
 Every part is a command in a process of its own, with a limit of time, so that nothing is kept that a user would not get.
@@ -230,6 +231,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="Files whose name holds this, done again.")
     parser.add_argument("--without", action="append", default=[], choices=PARTS, help="A part to leave out.")
+    parser.add_argument("--again", action="append", default=[], choices=PARTS, help="A part to do again, such as measure.")
     parser.add_argument("--table", action="store_true", help="Print the table of what is recorded, and do nothing else.")
     given = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
@@ -240,7 +242,8 @@ def main() -> None:
     for one in FILES:
         if given.only and not any(text in one.name for text in given.only):
             continue
-        done = {} if given.only else recorded(one)
+        done = {} if given.only and not given.again else recorded(one)
+        done = {part: found for part, found in done.items() if part not in given.again}
         try:
             Run(one, done).all([part for part in PARTS if part not in given.without])
         except (OSError, subprocess.CalledProcessError) as error:

@@ -9,22 +9,35 @@ from files import Shipped
 
 COLUMNS = ("static", "dynamic", "plain", "nncf")
 HEAD = (
-    "| file | kind | MB | static INT8 | dynamic INT8 | quantize_static | NNCF | fit, 2 minutes |",
+    "| file | kind | MB | static INT8 | dynamic INT8 | `quantize_static` | NNCF | fit, 2 minutes |",
     "| --- | --- | --- | --- | --- | --- | --- | --- |",
 )
+REASONS = (
+    ("quantized already", "is INT8 already"),
+    ("no convolution or matrix product", "has nothing to quantize"),
+    ("Incomplete symbolic shape", "pre-process fails"),
+    ("does not open", "does not open"),
+    ("took more than", "took too long"),
+    ("opset version", "refuses the opset"),
+)
+"""What a tool's own words come to in a cell."""
 
 
 def printed(records: dict[str, dict[str, Any]], files: Sequence[Shipped]) -> str:
-    """One row a file: size against the source's, time against the source's, SQNR; or what the tool said."""
-    rows = [_row(one, records[one.name]) for one in files if records.get(one.name)]
-    return "\n".join((*HEAD, *rows))
+    """One row a file: size against the source's, speed against the source's, SQNR; or what the tool said.
+
+    A speed behind ``~`` was measured while other programs used the processor (``busy`` in the record).
+    """
+    rows = [_row(one, records[one.name]) for one in files if records.get(one.name, {}).get("measure")]
+    return "\n".join((*HEAD, *rows, "", *_counts([records[one.name] for one in files if records.get(one.name, {}).get("measure")])))
 
 
 def _row(one: Shipped, done: dict[str, Any]) -> str:
-    figures = done.get("measure", {}).get("figures", {})
+    figures = done["measure"].get("figures", {})
     source = next(iter(figures.values()), {})
     cells = [_cell(done, figures, name, source.get("bytes") or done.get("bytes")) for name in COLUMNS]
-    return "| " + " | ".join((f"{one.package}: {one.path.rpartition('/')[2]}", one.kind, _mb(done.get("bytes")), *cells, _fit(done))) + " |"
+    name = f"{one.package}: {one.path.rpartition('/')[2]}"
+    return "| " + " | ".join((name, one.kind, _mb(done.get("bytes")), *cells, _fit(done))) + " |"
 
 
 def _cell(done: dict[str, Any], figures: dict[str, Any], name: str, whole: int | None) -> str:
@@ -32,16 +45,16 @@ def _cell(done: dict[str, Any], figures: dict[str, Any], name: str, whole: int |
     if part is None:
         return ""
     if "error" in part:
-        return "fails"
+        return next((said for words, said in REASONS if words in part["error"]), "fails")
     found = figures.get(name)
     if not found:
-        return "made"
+        return "made, not measured"
     if found["reason"]:
-        return "fails"
+        return "does not run"
     size = f"{found['bytes'] / whole:.2f}" if whole and found["bytes"] else "?"
-    speed = f"{found['faster'][0]:.2f}x" if found["faster"] else "?"
-    db = f"{found['db']:.0f} dB" if found["db"] is not None else "?"
-    return f"{size}, {speed}, {db}"
+    busy = done.get("busy", {}).get(name)
+    speed = f", {found['faster'][0]:.2f}x" if found["faster"] else f", ~{busy[0]:.2f}x" if busy else ""
+    return f"{size}{speed}" + (f", {found['db']:.0f} dB" if found["db"] is not None else "")
 
 
 def _fit(done: dict[str, Any]) -> str:
@@ -49,9 +62,19 @@ def _fit(done: dict[str, Any]) -> str:
     if not found:
         return ""
     if "error" in found or found.get("chosen") is None:
-        return found.get("error", "none")[:40].replace("|", "/")
+        return found.get("error", "none")[:60].replace("|", "/")
     faster = f", {found['faster']:.2f}x" if found.get("faster") else ""
     return f"{found['chosen']}, {found['mb']:.3g} MB{faster}" + ("" if found["rc"] == 0 else " (not proven)")
+
+
+def _counts(records: list[dict[str, Any]]) -> list[str]:
+    """How many files each tool gave a file that opens and runs for."""
+    measured = sum("error" not in done["measure"] for done in records)
+    told = [f"{len(records)} files; {measured} measured."]
+    for name, title in zip(COLUMNS, ("static INT8", "dynamic INT8", "`quantize_static`", "NNCF"), strict=True):
+        tried = [done for done in records if name in done and "quantized already" not in done[name].get("error", "")]
+        told.append(f"{title}: {sum('error' not in done[name] for done in tried)} of {len(tried)} files.")
+    return [" ".join(told)]
 
 
 def _mb(count: int | None) -> str:

@@ -124,9 +124,6 @@ def test_what_was_seen_is_handed_down(tmp_path: Path) -> None:
     exported = apply(Apply("to_onnx()", TINY, "digits", size=16), tmp_path / "exported", store=store)
     smaller = apply(Apply("onnx_quantize_dynamic()", str(exported.folder / "model.onnx")), tmp_path / "smaller", store=store)
     assert smaller.beside is not None
-    assert (smaller.beside.name, smaller.beside.bytes > smaller.size.bytes, smaller.beside.speedup is not None) == (
-        "model.onnx",
-        True,
-        True,
-    )
+    assert (smaller.beside.name, smaller.beside.bytes > smaller.size.bytes) == ("model.onnx", True)
+    assert smaller.beside.speedup or smaller.beside.reason
     assert read_seen(smaller.folder) == read_seen(exported.folder) != frozenset()

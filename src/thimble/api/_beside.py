@@ -45,7 +45,7 @@ def beside(builder: Builder, built: Built, opened: Built, made: Subject, task: T
         return None
     size = sum(path.stat().st_size for path in source.folder.rglob("*") if path.is_file())
     try:
-        return Beside(name, size, _speedup(source, made, task))
+        return Beside(name, size, *_speedup(source, made, task))
     except ThimbleError as error:
         return Beside(name, size, None, str(error))
 
@@ -61,7 +61,8 @@ def _before(builder: Builder, built: Built, opened: Built) -> tuple[Model | None
     return None, ""
 
 
-def _speedup(source: Model, made: Subject, task: Task | None) -> Interval | None:
+def _speedup(source: Model, made: Subject, task: Task | None) -> tuple[Interval | None, str]:
+    """How many times faster the artifact is; where too few rounds were quiet, why there is no figure."""
     from thimble.core.subject import Subject
     from thimble.core.task import one_sample
     from thimble.data import made_inputs
@@ -74,4 +75,5 @@ def _speedup(source: Model, made: Subject, task: Task | None) -> Interval | None
     inputs = one_sample(task) if task else made_inputs(whole.artifact, 1, None)
     with measuring_lock(WAIT_S):
         run = measure_latency([whole, made], inputs, Sampling(rounds=ROUNDS, warmup_s=WARMUP_S))
-    return speedup_in(run, made.name)
+    found = speedup_in(run, made.name)
+    return found, "" if found else "the machine is busy: other programs held the processor"
