@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +18,7 @@ def test_without_quiet_rounds_the_reason_is_the_busy_machine(tmp_path: Path, mon
     inputs = (TensorSpec("x", (None, 3)),)
     (tmp_path / "model.onnx").write_bytes(b"x")
     made = Subject("after", tmp_path, Artifact("onnx", "model.onnx", (), inputs, ("y",)), "onnxruntime", 1)
-    monkeypatch.setattr("thimble.measure.latency.measure_latency", lambda *given: SimpleNamespace(rounds=(), reference="before", seed=0))
+    monkeypatch.setattr("thimble.measure.latency.measure_latency", lambda *given: None)
+    monkeypatch.setattr("thimble.stats.speedup_in", lambda run, name: None)
     monkeypatch.setattr("thimble.devices.lock.measuring_lock", lambda wait_s: nullcontext())
     assert _speedup(Model("onnx", tmp_path, inputs, ("y",)), made, None) == (None, "the machine is busy: other programs held the processor")
