@@ -45,7 +45,7 @@ BROKEN = {
     "no size at all": (put("candidates/0/size/bytes", 0), "must be `int` >= 1, not 0"),
     "huge count": (put("candidates/0/size/parameters", 10**30), "parameters"),
     "float count": (put("candidates/0/size/bytes", 1e23), "must be `int`, not 1e+23"),
-    "unknown status": (put("candidates/0/status", "great"), "candidates[0].status must be"),
+    "unknown status": (put("candidates/0/status", "great"), "candidates[0].status can't be 'great'"),
     "unknown goal": (put("limits/minimize", "beauty"), "limits.minimize can't be 'beauty'"),
     "huge limit": (put("limits/max_drop", 1e308), "limits.max_drop must be `float` <= 1000000000"),
     "negative limit": (put("limits/max_drop", -3), "limits.max_drop must be `float` >= 0.0, not -3"),

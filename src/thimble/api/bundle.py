@@ -22,6 +22,7 @@ from thimble.core.subject import Subject
 from thimble.core.summary import Row
 from thimble.core.task import TaskSpec
 from thimble.core.temporary import temporary_folder
+from thimble.core.verdict import Proof
 from thimble.deploy.manifest import Manifest
 from thimble.formats import check_main
 
@@ -145,7 +146,7 @@ def _refusal(study: Study, row: Row) -> str:
     """Why a candidate that was named breaks a limit, in the words of the study; nothing where it breaks none."""
     from thimble.decide.limits import breach
 
-    broken = [breach(study, row, name) for name, state in row.limits.items() if state == "broken"]
+    broken = [breach(study, row, name) for name, state in row.limits.items() if state == Proof.BROKEN]
     return f"{row.name} {' and '.join(broken)}" if broken else ""
 
 

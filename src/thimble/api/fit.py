@@ -11,6 +11,7 @@ from thimble.api.request import Fit
 from thimble.api.resolve import matched, trainable
 from thimble.core.errors import LimitsNotMet, OutOfTime
 from thimble.core.patience import within
+from thimble.core.verdict import Proof
 
 if TYPE_CHECKING:
     from thimble.core.study import Study
@@ -84,6 +85,6 @@ def confirmed(study: Study) -> None:
     summary = summarize(study)
     if summary.met:
         return
-    fails = any("broken" in row.limits.values() for row in summary.rows if row.name == summary.chosen)
+    fails = any(Proof.BROKEN in row.limits.values() for row in summary.rows if row.name == summary.chosen)
     near = "; ".join(f"{name}: {why}" for name, why in nearest(study) if name != summary.chosen) if fails or summary.chosen is None else ""
     raise LimitsNotMet(summary.recommendation + (f" Next: {near}." if near else ""))

@@ -20,6 +20,7 @@ from thimble.core.study import Candidate
 from thimble.core.subject import Subject
 from thimble.core.task import ModelSpec
 from thimble.core.values import File
+from thimble.core.verdict import Status
 from thimble.formats import check_main, describe, format_named, format_of, formats
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _archive(spec: str, builder: Builder, folder: Path) -> tuple[Path, Artifact]
 def as_given(subject: Subject) -> Candidate:
     """A candidate that is there already."""
     folder = str(subject.folder.resolve())
-    return Candidate(subject.name, "as given", subject.runtime, artifact=subject.artifact, folder=folder, status="ok")
+    return Candidate(subject.name, "as given", subject.runtime, artifact=subject.artifact, folder=folder, status=Status.OK)
 
 
 def placed(candidate: Candidate, folder: Path) -> bool:

@@ -11,6 +11,7 @@ from thimble.core.study import Candidate, Study
 from thimble.core.summary import Row
 from thimble.core.text import plain
 from thimble.core.values import listed
+from thimble.core.verdict import Status
 
 Lines = list[tuple[str, str]]
 
@@ -33,7 +34,7 @@ def explained(study: Study) -> list[str]:
     summary = summarize(study)
     parts: list[str] = []
     for row, candidate in zip(summary.rows, study.candidates, strict=True):
-        if candidate.status == "failed" and candidate.reason:
+        if candidate.status == Status.FAILED and candidate.reason:
             parts += ["", row.name, *lines([("failed", candidate.reason)], "  ")]
             continue
         evidence = evidence_lines(candidate, row)

@@ -11,6 +11,7 @@ from thimble.cli._say import say, say_aside
 from thimble.core.study import Advice, Candidate, Study
 from thimble.core.summary import Interval, Row
 from thimble.core.text import plain
+from thimble.core.verdict import Speed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -178,7 +179,7 @@ def verdicts(study: Study) -> list[str]:
     for row in summarize(study).rows[1:]:
         if row.speedup:
             said = verdict(row.speedup)
-            against = f"{said} than {baseline}" if said in ("faster", "slower") else said
+            against = f"{said} than {baseline}" if said in (Speed.FASTER, Speed.SLOWER) else said
             lines.append(f"{row.name}: {against}: {middle(row.speedup)} times as fast ({ends(row.speedup)})")
     return lines
 

@@ -9,6 +9,7 @@ from thimble.cli._say import say, say_aside
 from thimble.core.errors import BadInput
 from thimble.core.study import Study, read_study
 from thimble.core.summary import Summary
+from thimble.core.verdict import Status
 
 
 def show_results(study: Study, folder: Path, as_json: Form | None, reasons: bool = False) -> None:
@@ -47,7 +48,7 @@ def _show_reasons(summary: Summary) -> None:
     frontier = [row.name for row in summary.rows if row.on_frontier]
     if frontier:
         say("", f"Frontier (no other candidate is proven better in something and worse in nothing): {', '.join(frontier)}")
-    told = [row for row in summary.rows if row.status == "ok" and row.name != summary.chosen and row.verdict]
+    told = [row for row in summary.rows if row.status == Status.OK and row.name != summary.chosen and row.verdict]
     if told:
         say("", "Why not the others:")
     for row in told:

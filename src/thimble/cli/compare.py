@@ -12,6 +12,7 @@ from thimble.cli._json import Command, Form, json_option, say_answer
 from thimble.cli._options import options, request_of
 from thimble.cli._say import say, say_aside
 from thimble.cli.measure import whole_or_nothing
+from thimble.core.verdict import Speed
 
 if TYPE_CHECKING:
     from thimble.core.study import Study
@@ -69,7 +70,9 @@ def verdict_lines(found: Verdict) -> list[str]:
     """The verdict with its figures, in words."""
     from thimble.cli._figures import ends, middle, number
 
-    against = f"{found.verdict} than {found.first}" if found.verdict in ("faster", "slower") else f"{found.verdict} from {found.first}"
+    against = (
+        f"{found.verdict} than {found.first}" if found.verdict in (Speed.FASTER, Speed.SLOWER) else f"{found.verdict} from {found.first}"
+    )
     lines = [f"{found.second}: {against}: {middle(found.ratio)} times as fast (95 % {ends(found.ratio)}), {found.how}"]
     a, b = found.sizes_mb
     if a and b:

@@ -21,7 +21,5 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 """A part of a whole."""
 Number = Annotated[float, Meta(ge=-1e30, le=1e30)]
 """Any figure whose square is still one."""
-Status = Annotated[str, Meta(pattern="^(ok|not applicable|failed|not tried|dropped)$")]
-"""How far a candidate came."""
 Goal = Literal["latency", "size", "memory"]
 """What is made as small as possible."""

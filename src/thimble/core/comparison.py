@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thimble.core.summary import Interval
-
-VERDICTS = ("better", "worse", "no proven change", "not comparable")
+from thimble.core.verdict import Changed
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Change:
     """One figure of one candidate in every study, in the order of the sides; ``None`` where it was not measured.
 
     ``measure`` is ``speedup``, ``size``, ``quality`` or another figure's name, ``unit`` what stands behind its values.
-    A figure without doubt, such as a size, is an interval whose ends are equal. ``verdicts`` are of `VERDICTS`, each
+    A figure without doubt, such as a size, is an interval whose ends are equal. ``verdicts`` are each
     side against the first one (whose own is empty); ``reasons`` say why two are not comparable.
     """
 
@@ -42,7 +41,7 @@ class Change:
     measure: str
     unit: str
     values: tuple[Interval | None, ...]
-    verdicts: tuple[str, ...]
+    verdicts: tuple[Changed, ...]
     reasons: tuple[str, ...] = ()
 
 
@@ -57,4 +56,4 @@ class Comparison:
     @property
     def regressions(self) -> tuple[Change, ...]:
         """What is proven to have become worse in any later study."""
-        return tuple(change for change in self.changes if "worse" in change.verdicts)
+        return tuple(change for change in self.changes if Changed.WORSE in change.verdicts)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from thimble.core.artifact import Artifact
-from thimble.core.bounds import Amount, Count, Number, Several, Share, Status
+from thimble.core.bounds import Amount, Count, Number, Several, Share
 from thimble.core.errors import BadInput, CannotWrite
 from thimble.core.limit import Limits as Limits
 from thimble.core.preprocess import Preprocess
@@ -23,6 +23,7 @@ from thimble.core.run import Advice as Advice
 from thimble.core.run import Environment as Environment
 from thimble.core.run import Round as Round
 from thimble.core.run import Run as Run
+from thimble.core.verdict import Status
 
 SCHEMA = 1
 
@@ -127,7 +128,7 @@ class Candidate:
     runtime: str
     title: str = ""
     options: dict[str, str] = field(default_factory=dict)
-    status: Status = "not tried"
+    status: Status = Status.NOT_TRIED
     reason: str = ""
     steps: tuple[StepRecord, ...] = ()
     folder: str | None = None
@@ -145,7 +146,7 @@ class Candidate:
     @property
     def ok(self) -> bool:
         """Whether there is an artifact that was measured."""
-        return self.status == "ok"
+        return self.status == Status.OK
 
 
 @dataclass(frozen=True)

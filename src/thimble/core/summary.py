@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from thimble.core.study import Advice, Finding
+from thimble.core.verdict import Proof, Status
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Row:
     title: str
     recipe: str
     runtime: str
-    status: str
+    status: Status
     reason: str = ""
     size_mb: float | None = None
     size_deflated_mb: float | None = None
@@ -70,7 +71,7 @@ class Row:
     efficiency: float | None = None
     probes: dict[str, float] = field(default_factory=dict)
     on_frontier: bool = False
-    limits: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, Proof] = field(default_factory=dict)
     verdict: str = ""
     findings: tuple[Finding, ...] = ()
 

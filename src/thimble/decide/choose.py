@@ -7,6 +7,7 @@ import math
 from thimble.core.limit import Limit, Limits, set_limits
 from thimble.core.study import Study
 from thimble.core.summary import Interval, Row
+from thimble.core.verdict import Proof
 from thimble.decide.limits import figure_of, figures_of, limits_of
 from thimble.decide.pairs import speedup_over
 from thimble.decide.rows import only_split, row_of
@@ -105,9 +106,9 @@ def _growth(study: Study, split: str) -> float:
 
 def _kind(row: Row, limits: Limits, growth: float) -> float:
     verdicts = set(limits_of(row, limits).values())
-    if "broken" in verdicts:
+    if Proof.BROKEN in verdicts:
         return BROKEN
-    if "not proven" not in verdicts:
+    if Proof.NOT_PROVEN not in verdicts:
         return PROVEN
     likely = all(value is not None and _would_meet(limit, value, most, growth) for limit, most, value in figures_of(row, limits))
     return LIKELY if likely else OPEN

@@ -16,6 +16,7 @@ from thimble.core.registry import METRICS
 from thimble.core.study import Advice, Candidate, Run, Study
 from thimble.core.summary import Interval
 from thimble.core.values import MB
+from thimble.core.verdict import Changed, Speed
 from thimble.stats import drop_interval, quality_interval, speedup_in, verdict
 
 NOTICED = 0.01
@@ -34,7 +35,7 @@ class Verdict:
 
     first: str
     second: str
-    verdict: str
+    verdict: Speed
     ratio: Interval
     how: str
     drop: Interval | None = None
@@ -50,7 +51,7 @@ def compare_saved(first: tuple[Study, str], second: tuple[Study, str]) -> Verdic
     ratio, how, runs = _ratio(study_a, a, study_b, b)
     warnings = tuple(dict.fromkeys(advice for run in runs for advice in run.warnings if advice.member in (None, a, b)))
     said, drop = verdict(ratio), _drop(study_a, one, other)
-    worse = (*(["slower"] if said == "slower" else []), *(["less accurate"] if drop and drop.low > 0 else []))
+    worse = (*([Speed.SLOWER] if said == Speed.SLOWER else []), *(["less accurate"] if drop and drop.low > 0 else []))
     return Verdict(a, b, said, ratio, how, drop, (_size(one), _size(other)), warnings, worse)
 
 
@@ -141,7 +142,7 @@ def compare_studies(studies: Sequence[Study], labels: Sequence[str]) -> Comparis
     return Comparison(tuple(map(_side, studies, labels)), tuple(changes), tuple(_notes(studies, labels)))
 
 
-Seen = tuple[Interval | None, str, str]
+Seen = tuple[Interval | None, Changed, str]
 """A figure in one study, its verdict against the first study, and why there is none."""
 
 
@@ -156,18 +157,18 @@ def _speedups(studies: Sequence[Study], name: str) -> Iterator[Seen]:
             run = _run_of(study, name)
             found = _speedup(run, name)
         except BadInput:
-            yield None, "", ""
+            yield None, Changed.ITSELF, ""
             continue
         if i == 0:
             first = (run, found)
         if i == 0 or first is None or name == run.reference:
-            yield found, "", ""
+            yield found, Changed.ITSELF, ""
         elif (first[0].threads, first[0].batch) != (run.threads, run.batch):
             other = f"measured with {first[0].threads} and {run.threads} threads, batch {first[0].batch} and {run.batch}"
-            yield found, "not comparable", other
+            yield found, Changed.NOT_COMPARABLE, other
         else:
-            words = {"faster": "better", "slower": "worse"}
-            yield found, words.get(verdict(_quotient(found, first[1])), "no proven change"), ""
+            words = {Speed.FASTER: Changed.BETTER, Speed.SLOWER: Changed.WORSE}
+            yield found, words.get(verdict(_quotient(found, first[1])), Changed.NO_CHANGE), ""
 
 
 def _sizes(studies: Sequence[Study], name: str) -> Iterator[Seen]:
@@ -177,9 +178,9 @@ def _sizes(studies: Sequence[Study], name: str) -> Iterator[Seen]:
         size = _size(candidate) if candidate else None
         if i == 0:
             first = size
-        said = ""
+        said = Changed.ITSELF
         if i and size is not None and first:
-            said = "no proven change" if abs(size / first - 1) <= NOTICED else "worse" if size > first else "better"
+            said = Changed.NO_CHANGE if abs(size / first - 1) <= NOTICED else Changed.WORSE if size > first else Changed.BETTER
         yield None if size is None else Interval(size, size, size), said, ""
 
 
@@ -189,11 +190,11 @@ def _qualities(studies: Sequence[Study], name: str) -> Iterator[Seen]:
         candidate = _ok(study, name)
         shown = _figure(candidate) if candidate else None
         if shown is None or candidate is None or first is None or i == 0:
-            yield shown, "", ""
+            yield shown, Changed.ITSELF, ""
         elif (drop := _drop(studies[0], first, candidate)) is None:
-            yield shown, "not comparable", "scored on different samples or by a different metric"
+            yield shown, Changed.NOT_COMPARABLE, "scored on different samples or by a different metric"
         else:
-            yield shown, "worse" if drop.low > 0 else "better" if drop.high < 0 else "no proven change", ""
+            yield shown, Changed.WORSE if drop.low > 0 else Changed.BETTER if drop.high < 0 else Changed.NO_CHANGE, ""
 
 
 def _figure(candidate: Candidate) -> Interval | None:

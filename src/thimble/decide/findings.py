@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from thimble.core.study import Candidate, Finding, Study
 from thimble.core.summary import Row
+from thimble.core.verdict import Status
 from thimble.decide import _graph_causes, _quality_causes, _size_causes, _speed_causes, _step_causes
 from thimble.decide._family import essence, float_sibling
 from thimble.decide.rows import row_of
@@ -46,7 +47,7 @@ def findings_of(study: Study, rows: Sequence[Row]) -> dict[str, tuple[Finding, .
     """Return the findings by candidate, without those whose code the candidate already carries with better evidence."""
     found = {}
     for row in rows:
-        if row.status == "ok":
+        if row.status == Status.OK:
             candidate = study.candidate(row.name)
             known = {finding.code for finding in candidate.findings}
             causes = (cause(study, candidate, row) for cause in CAUSES)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from thimble.core.study import Study
 from thimble.core.summary import Row
+from thimble.core.verdict import Status
 from thimble.decide.pairs import loss_against, speedup_over
 
 PACKING = 0.01
@@ -17,7 +18,7 @@ LOOSE_MEMORY = 0.1
 
 def frontier(study: Study, rows: Sequence[Row]) -> set[str]:
     """Return the names of the measured candidates that no other candidate `beats`."""
-    able = [row for row in rows if row.status == "ok"]
+    able = [row for row in rows if row.status == Status.OK]
     found = {row.name for row in able if not any(other is not row and beats(study, other, row) for other in able)}
     return found or {row.name for row in able}
 

@@ -10,6 +10,7 @@ from thimble.core.limit import Limit, Limits, set_limits, table
 from thimble.core.registry import METRICS
 from thimble.core.study import Candidate, Study, TaskInfo
 from thimble.core.summary import Interval, Row
+from thimble.core.verdict import Proof, Status
 from thimble.decide import _words as words
 from thimble.decide.rows import row_of
 from thimble.stats import non_inferiority, sequential_drop
@@ -28,7 +29,7 @@ def figures_of(row: Row, limits: Limits) -> list[tuple[Limit, float, Interval | 
     return [(limit, most, figure_of(limit, row)) for _, limit, most in set_limits(limits)]
 
 
-def limits_of(row: Row, limits: Limits) -> dict[str, str]:
+def limits_of(row: Row, limits: Limits) -> dict[str, Proof]:
     """Return ``met``, ``broken`` or ``not proven`` for each limit that was set: ``drop``, ``size``, ``latency``, ``memory``.
 
     A figure that is missing proves nothing; size and memory are taken as exact.
@@ -36,7 +37,7 @@ def limits_of(row: Row, limits: Limits) -> dict[str, str]:
     found = {}
     for name, limit, most in set_limits(limits):
         value = figure_of(limit, row)
-        found[name] = "not proven" if value is None else non_inferiority(value, most)
+        found[name] = Proof.NOT_PROVEN if value is None else non_inferiority(value, most)
     return found
 
 
@@ -98,7 +99,7 @@ def nearest(study: Study, most: int = 3) -> list[tuple[str, str]]:
     """Return the candidates that come nearest to the limits where none meets them, each with its excess; stopped ones too."""
     found = []
     for candidate in study.candidates:
-        if candidate.status in ("ok", "dropped"):
+        if candidate.status in (Status.OK, Status.DROPPED):
             worst, why = max(_beyond(study, candidate), default=(0.0, ""))
             if why:
                 found.append((worst, candidate.name, why))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from thimble.core.study import Study
 from thimble.core.summary import Interval, Row
+from thimble.core.verdict import Proof, Status
 from thimble.decide import _words as words
 from thimble.decide.choose import choose
 from thimble.decide.limits import asked, breach
@@ -20,9 +21,9 @@ def recommendation(study: Study, rows: list[Row], chosen: Row | None) -> str:
     if chosen is None:
         return _nothing(study, rows)
     states = chosen.limits
-    broken = [breach(study, chosen, name) for name, state in states.items() if state == "broken"]
-    doubts = [doubt(study, chosen, name) for name, state in states.items() if state == "not proven"]
-    if broken and all("broken" in row.limits.values() for row in rows if row.status == "ok"):
+    broken = [breach(study, chosen, name) for name, state in states.items() if state == Proof.BROKEN]
+    doubts = [doubt(study, chosen, name) for name, state in states.items() if state == Proof.NOT_PROVEN]
+    if broken and all(Proof.BROKEN in row.limits.values() for row in rows if row.status == Status.OK):
         return f"No candidate meets every limit; {chosen.name} comes nearest but {words.joined([*broken, *doubts])}."
     if broken:
         reasons = words.joined([*broken, *doubts])
@@ -30,7 +31,7 @@ def recommendation(study: Study, rows: list[Row], chosen: Row | None) -> str:
     if unconfirmed(study, chosen):
         doubts.append("has no score on the test split yet, which alone confirms the choice")
     if doubts:
-        figures = _figures(study, chosen, with_loss="drop" not in states or states["drop"] == "met")
+        figures = _figures(study, chosen, with_loss="drop" not in states or states["drop"] == Proof.MET)
         return f"Not proven: {chosen.name}, chosen on the validation split, {figures}, but {words.joined(doubts)}."
     if chosen.name == study.candidates[0].name:
         return f"Ship the baseline, {chosen.name}: {_why_baseline(study, rows)}."
@@ -75,7 +76,7 @@ def _loss(study: Study, row: Row, drop: Interval) -> str:
 
 
 def _why_baseline(study: Study, rows: list[Row]) -> str:
-    others = [row for row in rows[1:] if row.status == "ok"]
+    others = [row for row in rows[1:] if row.status == Status.OK]
     if not others:
         return "no other candidate could be measured" if len(rows) > 1 else "it is the only candidate"
     some = "the other candidate did not improve" if len(others) == 1 else f"none of the {len(others)} other candidates improved"
@@ -84,12 +85,12 @@ def _why_baseline(study: Study, rows: list[Row]) -> str:
 
 def _nothing(study: Study, rows: list[Row]) -> str:
     """Return the sentence for a study without a choice: all failed, or it did not get that far."""
-    ok = [row for row in rows if row.status == "ok"]
+    ok = [row for row in rows if row.status == Status.OK]
     lost = next((row for row in rows if row.name == study.chosen), None)
     if lost is not None:
         return f"{lost.name} was chosen on the validation split and then failed; {ONE_CANDIDATE}."
     if not ok:
-        tried = any(row.status != "not tried" for row in rows)
+        tried = any(row.status != Status.NOT_TRIED for row in rows)
         return f"Nothing to ship: none of the {words.counted(len(rows), 'candidate')} {'worked' if tried else 'was tried'}."
     begin = "No candidate was chosen" if study.complete else "No candidate was chosen before the study ended"
     leader = next((row for row in rows if row.name == choose(study)), None)

@@ -8,6 +8,7 @@ from statistics import median
 
 from thimble.core.study import Advice, Run, Study
 from thimble.core.summary import Row, Summary
+from thimble.core.verdict import Proof, Status
 from thimble.decide import _words as words
 from thimble.decide.choose import cost
 from thimble.decide.findings import findings_of
@@ -30,16 +31,16 @@ def summarize(study: Study) -> Summary:
     candidate has to be better to beat another one.
     """
     rows = [row_of(study, candidate) for candidate in study.candidates]
-    rows = [replace(row, limits=limits_of(row, study.limits)) if row.status == "ok" else row for row in rows]
+    rows = [replace(row, limits=limits_of(row, study.limits)) if row.status == Status.OK else row for row in rows]
     undominated = frontier(study, rows)
     causes = findings_of(study, rows)
     rows = [replace(row, on_frontier=row.name in undominated, findings=(*row.findings, *causes.get(row.name, ()))) for row in rows]
-    chosen = next((row for row in rows if row.name == study.chosen and row.status == "ok"), None)
+    chosen = next((row for row in rows if row.name == study.chosen and row.status == Status.OK), None)
     told = [replace(row, verdict=verdict_of(study, row, rows, chosen)) for row in rows]
     return Summary(
         rows=tuple(told),
         chosen=study.chosen,
-        met=chosen is not None and set(chosen.limits.values()) <= {"met"} and not unconfirmed(study, chosen),
+        met=chosen is not None and set(chosen.limits.values()) <= {Proof.MET} and not unconfirmed(study, chosen),
         recommendation=recommendation(study, rows, chosen),
         best=_best(rows),
         findings=tuple((row.name, finding) for row in told for finding in row.findings),
@@ -49,7 +50,7 @@ def summarize(study: Study) -> Summary:
 
 def _best(rows: list[Row]) -> dict[str, str]:
     """Return the leader of each measure by its point estimate, proven or not; the baseline first among equals."""
-    ok = [row for row in rows if row.status == "ok"]
+    ok = [row for row in rows if row.status == Status.OK]
     found: dict[str, str] = {}
     if sized := [row for row in ok if row.size_mb is not None]:
         found["smallest"] = min(sized, key=lambda row: row.size_mb or 0).name

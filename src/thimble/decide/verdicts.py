@@ -7,6 +7,7 @@ import math
 from thimble.core.limit import table
 from thimble.core.study import Study
 from thimble.core.summary import Interval, Row
+from thimble.core.verdict import Proof, Status
 from thimble.decide import _words as words
 from thimble.decide.choose import cost, minimized
 from thimble.decide.frontier import PACKING
@@ -20,16 +21,18 @@ SUPERLATIVES = {"latency": "fastest candidate", "size": "smallest candidate", "m
 
 def verdict_of(study: Study, row: Row, rows: list[Row], chosen: Row | None) -> str:
     """Return the sentence for one candidate; empty where nothing was chosen and nothing rules this candidate out."""
-    if row.status != "ok":
+    if row.status != Status.OK:
         return f"{row.status}: {row.reason}" if row.reason else row.status
     if row is chosen:
         return _why(study, row, rows)
-    broken = [breach(study, row, name) for name, state in row.limits.items() if state == "broken"]
+    broken = [breach(study, row, name) for name, state in row.limits.items() if state == Proof.BROKEN]
     if broken:
         return words.joined(broken)
     if chosen is None:
-        return words.joined(doubt(study, row, name) for name, state in row.limits.items() if state == "not proven")
-    doubts = [doubt(study, row, name) for name, state in row.limits.items() if state == "not proven" and chosen.limits.get(name) == "met"]
+        return words.joined(doubt(study, row, name) for name, state in row.limits.items() if state == Proof.NOT_PROVEN)
+    doubts = [
+        doubt(study, row, name) for name, state in row.limits.items() if state == Proof.NOT_PROVEN and chosen.limits.get(name) == Proof.MET
+    ]
     if doubts:
         return words.joined(doubts)
     if study.limits.max_drop is None and row.drop and row.drop.low > 0 and not (chosen.drop and chosen.drop.low > 0):
@@ -78,12 +81,12 @@ def _why(study: Study, row: Row, rows: list[Row]) -> str:
     if row.name == study.candidates[0].name:
         return f"chosen: no other candidate improves {what} without a broken limit or a proven drop"
     states = set(row.limits.values())
-    if "broken" in states:
+    if Proof.BROKEN in states:
         return "chosen as the nearest: no candidate meets every limit"
-    if "not proven" in states:
-        doubts = words.joined(doubt(study, row, name) for name, state in row.limits.items() if state == "not proven")
+    if Proof.NOT_PROVEN in states:
+        doubts = words.joined(doubt(study, row, name) for name, state in row.limits.items() if state == Proof.NOT_PROVEN)
         return f"chosen on the validation split as the likeliest to meet the limits; {doubts}"
-    best = min(rows, key=lambda other: cost(other, what) if other.status == "ok" else math.inf)
+    best = min(rows, key=lambda other: cost(other, what) if other.status == Status.OK else math.inf)
     if best is row:
         return f"chosen: the {SUPERLATIVES[what]}{', proven to meet every limit' if states else ''}"
     return f"chosen on the validation split for its {what}, {'within every limit' if states else 'with no proven drop there'}"
@@ -141,7 +144,7 @@ def _too_late(study: Study, row: Row, chosen: Row, ratio: Interval | None) -> st
     then = row_of(blind, blind.candidate(row.name))
     states = limits_of(then, study.limits)
     where = f"on the validation split, where {chosen.name} was chosen"
-    for state, verb in (("broken", "breaks"), ("not proven", "is not proven to meet")):
+    for state, verb in ((Proof.BROKEN, "breaks"), (Proof.NOT_PROVEN, "is not proven to meet")):
         if limit := next((name for name, verdict in states.items() if verdict == state), None):
             drop = f": it drops {words.points(then.drop, study.task)}" if limit == "drop" and then.drop else ""
             return f"{verb} the limit on {limit} {where}{drop}"

@@ -7,6 +7,7 @@ from typing import Any
 from thimble.core.study import Run, Study
 from thimble.core.summary import Interval, Row, Summary
 from thimble.core.text import plain
+from thimble.core.verdict import Status
 from thimble.report import _words as words
 from thimble.report._palette import BASELINE, looks
 from thimble.report._scatter import floor_of
@@ -19,7 +20,7 @@ MOST_SAMPLES = 40_000
 
 def chart_data(study: Study, summary: Summary) -> dict[str, Any]:
     """Rows in the study's order with their looks, the axes' ends, the limits, the rounds, and the table as text to copy."""
-    measured = [row for row in summary.rows if row.status == "ok" and row.size_mb is not None]
+    measured = [row for row in summary.rows if row.status == Status.OK and row.size_mb is not None]
     style = looks(row.runtime for row in measured)
     sign = 1 if study.task.higher_is_better else -1
     metric = words.metric_title(study.task)
@@ -55,7 +56,7 @@ def _row(i: int, row: Row, study: Study, summary: Summary, style: dict[str, Any]
         "baseline": i == 0,
         "chosen": row.name == summary.chosen,
         "frontier": row.on_frontier,
-        "size": row.size_mb if row.status == "ok" else None,
+        "size": row.size_mb if row.status == Status.OK else None,
         "latency": _ends(row.latency_p50_ms),
         "quality": _ends(row.quality),
         "sizeText": _joined(words.figure(row.size_mb, " MB"), words.times(row.compression)),

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from thimble.core.study import Study
 from thimble.core.summary import Interval, Row, Summary
+from thimble.core.verdict import Status
 from thimble.report import _words as words
 
 
@@ -27,7 +28,7 @@ class Claims:
 
     def __init__(self, study: Study, summary: Summary, voice: Voice) -> None:
         self.study, self.summary, self.voice = study, summary, voice
-        self.rows = [row for row in summary.rows if row.status == "ok" and row.size_mb is not None]
+        self.rows = [row for row in summary.rows if row.status == Status.OK and row.size_mb is not None]
         self.first = self.rows[0] if self.rows else None
         self.others = self.rows[1:]
         self.metric = voice.text(words.metric_title(study.task))

@@ -11,6 +11,7 @@ from thimble.core.summary import Interval
 from thimble.core.text import markdown as escaped
 from thimble.core.text import markdown_code as code
 from thimble.core.text import plain
+from thimble.core.verdict import Changed
 from thimble.report import _words as words
 from thimble.report._files import write_text
 from thimble.report.table import GAP, SHORTEST_NAME, UNLIMITED, folded
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 FILES = ("comparison.md", "comparison.html")
-STYLES = {"better": "green", "worse": "bold red", "no proven change": "dim", "not comparable": "dim"}
+STYLES = {Changed.BETTER: "green", Changed.WORSE: "bold red", Changed.NO_CHANGE: "dim", Changed.NOT_COMPARABLE: "dim"}
 
 
 class SideBySide:
@@ -61,7 +62,7 @@ class SideBySide:
         lines = [f"| {' | '.join(heads)} |", f"| --- | --- | {'---: | ' * len(comparison.sides)}--- |"]
         for change in comparison.changes:
             said = verdict(change)
-            said = f"**{escaped(said)}**" if worst(change) in ("better", "worse") else escaped(said)
+            said = f"**{escaped(said)}**" if worst(change) in (Changed.BETTER, Changed.WORSE) else escaped(said)
             lines.append(f"| {code(change.candidate)} | {escaped(change.measure)} | {' | '.join(map(_figure, texts(change)))} | {said} |")
         found = "\n".join(f"- {escaped(line)}" for line in proven(comparison))
         sides = "\n".join(f"- {escaped(side.label)}: {escaped(about(side))}" for side in comparison.sides)
@@ -128,7 +129,7 @@ def _room(comparison: Comparison, width: int | None) -> int | None:
 
 def _short(change: Change) -> str:
     """The verdicts of the later studies in two words each."""
-    said = ["none proven" if one == "no proven change" else one for one in change.verdicts[1:]]
+    said = ["none proven" if one == Changed.NO_CHANGE else one for one in change.verdicts[1:]]
     return said[0] if len(set(said)) == 1 else "; ".join(said)
 
 
@@ -144,10 +145,10 @@ def reasons(comparison: Comparison) -> list[str]:
     ]
 
 
-def worst(change: Change) -> str:
+def worst(change: Change) -> Changed:
     """The verdict that matters most among the later studies'."""
-    order = ("worse", "better", "not comparable", "no proven change")
-    return next((one for one in order if one in change.verdicts[1:]), "")
+    order = (Changed.WORSE, Changed.BETTER, Changed.NOT_COMPARABLE, Changed.NO_CHANGE)
+    return next((one for one in order if one in change.verdicts[1:]), Changed.ITSELF)
 
 
 def verdict(change: Change) -> str:
@@ -161,7 +162,7 @@ def verdict(change: Change) -> str:
 
 def proven(comparison: Comparison) -> list[str]:
     """A sentence for each proven change, the regressions first; one that says so where nothing is proven."""
-    lines: dict[str, list[str]] = {"worse": [], "better": []}
+    lines: dict[str, list[str]] = {Changed.WORSE: [], Changed.BETTER: []}
     for change in comparison.changes:
         shown = texts(change)
         for i, one in enumerate(change.verdicts):
@@ -169,7 +170,7 @@ def proven(comparison: Comparison) -> list[str]:
                 lines[one].append(
                     f"{change.candidate}: {change.measure} is {one} in {comparison.sides[i].label}, {shown[i]} after {shown[0]}."
                 )
-    return [*lines["worse"], *lines["better"]] or ["Nothing is proven to have changed."]
+    return [*lines[Changed.WORSE], *lines[Changed.BETTER]] or ["Nothing is proven to have changed."]
 
 
 def about(side: Side) -> str:

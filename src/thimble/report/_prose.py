@@ -10,6 +10,7 @@ from typing import Any
 from thimble.core.study import Advice, Finding, Study
 from thimble.core.summary import Row
 from thimble.core.text import plain
+from thimble.core.verdict import Status
 from thimble.report import _words as words
 from thimble.report._claims import Claims, overlap
 
@@ -102,7 +103,7 @@ class Prose(Claims):
         """For every candidate but the chosen one, why it was not; those with the same reason together."""
         groups: dict[str, list[str]] = {}
         for row in self.summary.rows:
-            reason = words.unmeasured(row) if row.status != "ok" else plain(row.verdict)
+            reason = words.unmeasured(row) if row.status != Status.OK else plain(row.verdict)
             if row.name != self.summary.chosen and reason:
                 groups.setdefault(reason, []).append(row.name)
         return [f"{self.listed(names, limit=12)}: {self.voice.text(reason)}" for reason, names in groups.items()]

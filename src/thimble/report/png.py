@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from thimble.core.study import Study
 from thimble.core.summary import Row, Summary
 from thimble.core.text import plain
+from thimble.core.verdict import Status
 from thimble.report import _words as words
 from thimble.report._files import write_with
 from thimble.report._palette import BASELINE, Look, looks
@@ -63,7 +64,7 @@ def draw(study: Study, summary: Summary) -> Figure:
     """The figure, laid out and labelled; its height follows from the number of candidates."""
     from matplotlib.figure import Figure
 
-    rows = [row for row in summary.rows if row.status == "ok" and row.size_mb is not None]
+    rows = [row for row in summary.rows if row.status == Status.OK and row.size_mb is not None]
     style = looks(row.runtime for row in rows)
     figure = Figure(figsize=(16, max(4.6, 1.9 + 0.27 * len(rows))), layout="constrained")
     figure.suptitle(_title(study), fontsize=11.5, x=0.008, ha="left")

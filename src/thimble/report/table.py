@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from thimble.core.study import Study
 from thimble.core.summary import Row, Summary
 from thimble.core.text import plain
+from thimble.core.verdict import Status
 from thimble.report import _words as words
 
 if TYPE_CHECKING:
@@ -76,10 +77,10 @@ class Table:
         from rich.console import Group
         from rich.text import Text
 
-        measured = [row for row in summary.rows if row.status == "ok"]
+        measured = [row for row in summary.rows if row.status == Status.OK]
         parts: list[RenderableType] = [_grid(study, summary, measured, width)] if measured else []
         for row in summary.rows:
-            if row.status != "ok":
+            if row.status != Status.OK:
                 parts.append(Text.assemble((plain(row.name), "bold"), f"  {words.unmeasured(row)}", style="dim"))
         if summary.recommendation:
             parts += ["", Text(plain(summary.recommendation), style="bold" if summary.met else "bold yellow")]

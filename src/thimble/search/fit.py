@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from thimble.core.job import DropProven, Open, Within
 from thimble.core.study import Candidate, Quality, Study
+from thimble.core.verdict import Status
 from thimble.decide.choose import choose
 from thimble.decide.limits import hopeless
 from thimble.search import budget as shares
@@ -111,7 +112,7 @@ def _looked_at(study: Study, candidate: Candidate, budget: Budget) -> Iterator[t
     """What is still to be seen of a candidate, unless it can't meet the limits any more."""
     name, share = candidate.name, TRYING / len(study.candidates)
     if reason := hopeless(study, name):
-        yield (Drop((name,), "dropped", reason),)
+        yield (Drop((name,), Status.DROPPED, reason),)
     if job := jobs.first_look(study, name):
         yield jobs.trying(job, share / 8)
     left = shares.until_closing(study, budget)
@@ -124,14 +125,14 @@ def _looked_at(study: Study, candidate: Candidate, budget: Budget) -> Iterator[t
     timing, pace = jobs.timing(study, [study.candidates[0].name, name], shares.look(study, budget), joint=False), shares.pace(study)
     needed = 0.0 if pace is None or budget.known(timing) else pace.seconds(2, shares.LOOK_ROUNDS)
     if left is not None and left < needed:
-        yield (Drop((name,), "not tried", "the time budget was used up before its latency was measured"),)
+        yield (Drop((name,), Status.NOT_TRIED, "the time budget was used up before its latency was measured"),)
     yield jobs.trying(timing, share / 8)
 
 
 def _closing(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
     """Measure the best ones together, where there is time."""
     late = tuple(candidate.name for candidate in study.candidates if waits(candidate))
-    dropped = (Drop(late, "not tried", "the time budget was used up before its turn"),) if late else ()
+    dropped = (Drop(late, Status.NOT_TRIED, "the time budget was used up before its turn"),) if late else ()
     names = shortlist(study)
     sampling = shares.closing_sampling(study, names, budget)
     closing = jobs.trying(jobs.timing(study, names, sampling, joint=True), CLOSING) if sampling else ()

@@ -6,6 +6,7 @@ import math
 
 from thimble.core.recipe import Recipe, parse_recipe
 from thimble.core.study import Candidate, Origin, Study
+from thimble.core.verdict import Proof, Status
 from thimble.decide._family import float_sibling
 from thimble.decide.choose import cost, fits
 from thimble.decide.limits import drop_so_far, limits_of
@@ -39,12 +40,12 @@ def following(study: Study) -> str | Add | Drop | None:
     if not waiting:
         return lengthened(study)
     reason = pointless(study, waiting[0])
-    return Drop((waiting[0].name,), "not tried", reason) if reason else waiting[0].name
+    return Drop((waiting[0].name,), Status.NOT_TRIED, reason) if reason else waiting[0].name
 
 
 def waits(candidate: Candidate) -> bool:
     """Return whether a candidate's turn is still to come."""
-    return candidate.status == "not tried" and not candidate.reason
+    return candidate.status == Status.NOT_TRIED and not candidate.reason
 
 
 def recipe_of(candidate: Candidate) -> Recipe:
@@ -68,7 +69,7 @@ def pointless(study: Study, candidate: Candidate) -> str | None:
     mine = _ratio(candidate)
     for other in study.candidates:
         theirs = _ratio(other)
-        if mine is None or theirs is None or mine == theirs or other.status not in ("ok", "dropped"):
+        if mine is None or theirs is None or mine == theirs or other.status not in (Status.OK, Status.DROPPED):
             continue
         proven = _proves_quality(study, other)
         if mine > theirs and not proven:
@@ -91,12 +92,12 @@ def lengthened(study: Study) -> Add | None:
     most, blind = study.limits.max_drop, only_split(study, "validation")
     rows = [row_of(blind, candidate) for candidate in blind.candidates[1:] if candidate.ok]
     verdicts = {row.name: limits_of(row, study.limits) for row in rows}
-    proven = [cost(row, study.limits.minimize) for row in rows if set(verdicts[row.name].values()) == {"met"}]
+    proven = [cost(row, study.limits.minimize) for row in rows if set(verdicts[row.name].values()) == {Proof.MET}]
     able = [
         row
         for row in rows
         if most is not None
-        and {what for what, verdict in verdicts[row.name].items() if verdict != "met"} == {"drop"}
+        and {what for what, verdict in verdicts[row.name].items() if verdict != Proof.MET} == {"drop"}
         and row.drop is not None
         and row.drop.value <= most
         and cost(row, study.limits.minimize) < min(proven, default=math.inf)
@@ -133,7 +134,7 @@ def mixture(study: Study) -> Add | None:
     the logarithm) over how many of the ranked layers stay in float. ``None`` where none of that is needed, or can help,
     or is left to try.
     """
-    static = [c for c in study.candidates if _plain_static(c) and c.status in ("ok", "dropped") and c.quality.get("validation")]
+    static = [c for c in study.candidates if _plain_static(c) and c.status in (Status.OK, Status.DROPPED) and c.quality.get("validation")]
     base = min(static, key=lambda c: drop_so_far(study, c), default=None)
     runtime_alone = float_sibling(study, base) if base else None
     if base is None or runtime_alone is None or not _keeps_quality(study, runtime_alone):
@@ -144,7 +145,7 @@ def mixture(study: Study) -> Add | None:
     tried = {int(c.origin.amount or 0): c for c in study.candidates if c.origin and _made_of(base, c, MIXED)}
     if not tried:
         return _mix(study, base, FIRST_KEPT)
-    if len(tried) >= MOST_MIXED or any(c.status not in ("ok", "dropped") for c in tried.values()):
+    if len(tried) >= MOST_MIXED or any(c.status not in (Status.OK, Status.DROPPED) for c in tried.values()):
         return None
     layers = max(len(c.sensitivity_db) for c in tried.values())
     enough = [kept for kept, c in tried.items() if suffices(study, c)]
@@ -177,7 +178,7 @@ def _proves_quality(study: Study, candidate: Candidate) -> bool:
     """Return whether validation proves the limit on drop: only such a candidate is chosen before another one that does."""
     blind = only_split(study, "validation")
     row = row_of(blind, blind.candidate(candidate.name))
-    return _keeps_quality(study, candidate) and limits_of(row, study.limits).get("drop", "met") == "met"
+    return _keeps_quality(study, candidate) and limits_of(row, study.limits).get("drop", Proof.MET) == Proof.MET
 
 
 def _too_slow(study: Study, candidate: Candidate) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from thimble.core.study import Study
 from thimble.core.summary import Row
+from thimble.core.verdict import Proof
 from thimble.decide.choose import cost
 from thimble.decide.limits import limits_of
 from thimble.decide.rows import only_split, row_of
@@ -22,7 +23,7 @@ def shortlist(study: Study, most: int = SHORTLIST) -> list[str]:
     """
     first, blind = study.candidates[0].name, only_split(study, "validation")
     rows = [row_of(blind, c) for c in blind.candidates if c.ok and c.name != first]
-    order = {"met": 0, "not proven": 1, "broken": 2}
+    order = {Proof.MET: 0, Proof.NOT_PROVEN: 1, Proof.BROKEN: 2}
 
     def rank(row: Row) -> tuple[int, float]:
         verdicts = [order[verdict] for verdict in limits_of(row, study.limits).values()]

@@ -12,6 +12,7 @@ from scipy.special import ndtr, stdtrit
 from thimble.core.errors import BadInput
 from thimble.core.summary import Interval
 from thimble.core.task import Metric
+from thimble.core.verdict import Proof
 from thimble.stats.proportions import score_interval, tango, wilson
 
 if TYPE_CHECKING:
@@ -93,11 +94,11 @@ def paired_bootstrap(scores_a: Any, scores_b: Any, aggregate: Aggregate, seed: i
     return _bootstrap(both, lambda rows: aggregate(rows[:, 0]) - aggregate(rows[:, 1]), seed, draws)
 
 
-def non_inferiority(drop: Interval, budget: float) -> str:
+def non_inferiority(drop: Interval, budget: float) -> Proof:
     """``met`` when the whole interval of the drop is within the budget, ``broken`` when all of it is beyond, else ``not proven``."""
     if drop.high <= budget:
-        return "met"
-    return "broken" if drop.low > budget else "not proven"
+        return Proof.MET
+    return Proof.BROKEN if drop.low > budget else Proof.NOT_PROVEN
 
 
 def samples_to_decide(drop: Interval, budget: float, samples: int, differing: tuple[int, int] | None = None) -> int | None:
@@ -108,7 +109,7 @@ def samples_to_decide(drop: Interval, budget: float, samples: int, differing: tu
     shrinks faster than with the square root where hardly a sample differs. ``samples`` itself where it is decided
     already, ``None`` where the drop lies on the budget, so that no number decides.
     """
-    if non_inferiority(drop, budget) != "not proven":
+    if non_inferiority(drop, budget) != Proof.NOT_PROVEN:
         return samples
     gap = budget - drop.value
     if gap == 0:
@@ -119,7 +120,7 @@ def samples_to_decide(drop: Interval, budget: float, samples: int, differing: tu
 
     def decided(n: float) -> bool:
         found = score_interval(differing[0] * n / samples, differing[1] * n / samples, n)
-        return non_inferiority(Interval(100 * found.value, 100 * found.low, 100 * found.high), budget) != "not proven"
+        return non_inferiority(Interval(100 * found.value, 100 * found.low, 100 * found.high), budget) != Proof.NOT_PROVEN
 
     low, high = float(samples), 2.0 * samples
     while not decided(high):

@@ -28,6 +28,7 @@ from scipy.special import stdtrit
 
 from thimble.core.errors import BadInput
 from thimble.core.summary import Interval
+from thimble.core.verdict import Speed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,11 +134,11 @@ def rounds_wanted(
     return look
 
 
-def verdict(interval: Interval) -> str:
+def verdict(interval: Interval) -> Speed:
     """``faster``, ``slower`` or ``no proven difference``, for the interval of a speedup."""
     if interval.low > 1:
-        return "faster"
-    return "slower" if interval.high < 1 else "no proven difference"
+        return Speed.FASTER
+    return Speed.SLOWER if interval.high < 1 else Speed.NO_DIFFERENCE
 
 
 def _log_medians(rounds: Rounds) -> NDArray[np.float64]:

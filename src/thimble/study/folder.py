@@ -17,6 +17,7 @@ from thimble.core.registry import REPORTS
 from thimble.core.seen import write_seen
 from thimble.core.study import Study, write_study
 from thimble.core.summary import Summary
+from thimble.core.verdict import Status
 from thimble.decide.summarize import summarize
 from thimble.engine.store import writing
 from thimble.study.ownership import ARTIFACTS, Claim
@@ -60,7 +61,7 @@ class Folder:
         really took.
         """
         study = self._latest or study
-        if not any(candidate.status != "not tried" for candidate in study.candidates):
+        if not any(candidate.status != Status.NOT_TRIED for candidate in study.candidates):
             return study
         known = self.before
         if known is not None and not behind(study, known) and timeless(known) == timeless(study):
@@ -126,7 +127,7 @@ def behind(study: Study, before: Study) -> bool:
         return one.model, settings, one.task.spec, one.task.preprocess, one.limits, one.threads, one.seed, one.environment.comparable
 
     def known(one: Study) -> int:
-        return sum(candidate.status != "not tried" for candidate in one.candidates)
+        return sum(candidate.status != Status.NOT_TRIED for candidate in one.candidates)
 
     return not study.complete and asked(study) == asked(before) and known(study) < known(before)
 

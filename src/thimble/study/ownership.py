@@ -25,6 +25,7 @@ from thimble.core.seen import SEEN
 from thimble.core.study import Study, read_study
 from thimble.core.text import brief
 from thimble.core.values import listed
+from thimble.core.verdict import Status
 
 try:
     import fcntl
@@ -61,7 +62,7 @@ class Question:
             {
                 one.name: f"{one.recipe} in {one.runtime} {_text(one.options)}"
                 for one in study.candidates
-                if one.origin is None and not (begun and one.status == "not tried")
+                if one.origin is None and not (begun and one.status == Status.NOT_TRIED)
             },
             {f"{name} of {info.samples}": info.fingerprint for name, info in study.task.splits.items()},
             source,

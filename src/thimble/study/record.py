@@ -10,6 +10,7 @@ from thimble.core.errors import MissingExtra, NotApplicable, OutOfTime, RuntimeF
 from thimble.core.job import Built, Examine, Job, Observed, Opened, Outcome, Score, Time
 from thimble.core.study import Candidate, Cold, Quality, Run, Size, SplitInfo, Study
 from thimble.core.task import beginning_fingerprint
+from thimble.core.verdict import Status
 from thimble.search.actions import Add, Choose, Drop, Shorten
 
 RECORDED = (StepFailed, RuntimeFailed, MissingExtra)
@@ -28,7 +29,9 @@ def record(study: Study, outcome: Outcome) -> Study:
         return _looked_at(study, job, Observed({"graph": {"not available": str(error)}}))
     if job.candidate == study.candidates[0].name or isinstance(job, Time) or not isinstance(error, RECORDED):
         raise error
-    status = "not tried" if isinstance(error, OutOfTime) else "not applicable" if isinstance(error, NotApplicable) else "failed"
+    status = (
+        Status.NOT_TRIED if isinstance(error, OutOfTime) else Status.NOT_APPLICABLE if isinstance(error, NotApplicable) else Status.FAILED
+    )
     changed = changing(study, job.candidate, status=status, reason=str(error))
     return changing(changed, job.candidate, steps=outcome.steps) if outcome.steps else changed
 
@@ -72,7 +75,7 @@ def _built(study: Study, job: Job, built: Built) -> Study:
         artifact=built.artifact,
         folder=str(built.folder),
         steps=built.steps,
-        status="ok",
+        status=Status.OK,
         sensitivity_db=ranking,
     )
     return changing(changed, candidate.origin.base, sensitivity_db=ranking) if ranking and candidate.origin else changed
@@ -100,7 +103,7 @@ def _ran(study: Study, job: Job, run: Run) -> Study:
     study = replace(study, runs=(*(old for old in study.runs if old.id != run.id), run), joint_run=joint)
     for advice in run.warnings:
         if advice.code == "member-failed" and advice.member:
-            study = changing(study, advice.member, status="failed", reason=advice.text)
+            study = changing(study, advice.member, status=Status.FAILED, reason=advice.text)
     return study
 
 
