@@ -20,7 +20,8 @@ from thimble.core.sampling import Sampling, Time
 from thimble.core.study import Limits
 
 MODELS = "torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive"
-DATA = "digits, imagefolder:DIR, audiofolder:DIR, npz:FILE, npy:FILE,FILE, csv:FILE, hf:DIR or file.py:function"
+IMAGES = "digits, imagefolder:DIR, masks:DIR, coco:FILE,DIR, yolo:DATA.yaml"
+DATA = f"{IMAGES}, audiofolder:DIR, npz:FILE, npy:FILE,FILE, csv:FILE, hf:DIR or file.py:function"
 CORES = "all available cores"
 
 Model = Annotated[str, Option(f"Model: {MODELS}.", '"torchvision:resnet18"', metavar="MODEL", argument=True, path=in_model)]

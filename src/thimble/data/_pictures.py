@@ -1,0 +1,115 @@
+"""What sources of pictures with boxes or masks share: reading files, boxes in pixels of the input, and splits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thimble.core.errors import BadInput
+from thimble.core.preprocess import Preprocess
+from thimble.core.task import TaskSpec
+from thimble.data._folder import ImageFile
+from thimble.data._preprocess import preprocess_for
+from thimble.data._rules import check_counts, divide
+from thimble.data._split import SplitTask
+from thimble.data.imagefolder import image_splits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SIDE = 640
+"""Pixels each way of a detector's input where nothing else tells."""
+
+
+@dataclass(frozen=True)
+class Boxed:
+    """One picture: its file, the part it came in, width and height, and its boxes.
+
+    A box is class, x1, y1, x2, y2 in pixels of the picture, and 1 where it doesn't count.
+    """
+
+    path: Path
+    part: str
+    width: float
+    height: float
+    boxes: tuple[tuple[float, float, float, float, float, float], ...]
+
+
+def detection_task(name: str, pictures: Sequence[Boxed], labels: tuple[str, ...], spec: TaskSpec) -> SplitTask:
+    """The task, scored by mAP. Pictures are resized straight to the input, without bars, and their boxes with them.
+
+    Raises `BadInput` for no pictures, and for boxes of unknown classes.
+    """
+    if not pictures:
+        raise BadInput(f"{spec.spec} has no pictures")
+    kinds = {int(box[0]) for one in pictures for box in one.boxes}
+    if kinds and (min(kinds) < 0 or max(kinds) >= len(labels)):
+        raise BadInput(f"{spec.spec} has a box of class {max(kinds)}, and there are {len(labels)} classes: 0 to {len(labels) - 1}")
+    preprocess = straight(spec, Preprocess(SIDE, None, mean=(0.0,), std=(1.0,)))
+    width, height = preprocess.width or preprocess.size, preprocess.size
+    targets = _targets(pictures, len(labels), width, height)
+    return pictures_task(name, [(one.path, one.part) for one in pictures], targets, labels, spec, "mean_ap", preprocess)
+
+
+def straight(spec: TaskSpec, default: Preprocess) -> Preprocess:
+    """The transform without a crop: what is cut off would take boxes and masks with it."""
+    return replace(preprocess_for(spec, default), resize=None)
+
+
+def _targets(pictures: Sequence[Boxed], classes: int, width: int, height: int) -> NDArray[Any]:
+    """Targets as `thimble.measure.metrics.mean_ap` has them."""
+    import numpy as np
+
+    most = max((len(one.boxes) for one in pictures), default=0)
+    targets = np.full((len(pictures), 1 + most, 6), -1.0, np.float32)
+    targets[:, 0] = (width, height, classes, 0, 0, 0)
+    for i, one in enumerate(pictures):
+        if one.boxes:
+            scale = np.array([1, width / one.width, height / one.height, width / one.width, height / one.height, 1])
+            targets[i, 1 : 1 + len(one.boxes)] = np.array(one.boxes) * scale
+    return targets
+
+
+def pictures_task(
+    name: str,
+    files: Sequence[tuple[Path, str]],
+    targets: NDArray[Any],
+    labels: tuple[str, ...],
+    spec: TaskSpec,
+    metric: str,
+    preprocess: Preprocess,
+) -> SplitTask:
+    """A task of pictures that came in parts, one part after the other; a part without a name is divided."""
+    images = [ImageFile(str(path), part, digest(path)) for path, part in files]
+    parts = list(dict.fromkeys(part for _, part in files))
+    sizes: Mapping[str, int] = {part: sum(one.label == part for one in images) for part in parts}
+    division = divide(sizes, [0] * len(images), [one.digest for one in images], spec)
+    check_counts(division.rows, (), spec.spec)
+    splits = image_splits(images, [0] * len(images), division, preprocess)
+    for split, rows in division.rows.items():
+        splits[split].targets = targets[rows]
+    return SplitTask(name, metric, labels, splits, preprocess, tuple(division.notes))
+
+
+def digest(path: Path) -> str:
+    """A digest of a file's bytes; raises `BadInput` where it can't be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:24]
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}") from error
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture as it is shown; raises `BadInput` for what is none."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            width, height = image.size
+    except Exception as error:  # decoders fail in as many ways as there are formats
+        raise BadInput(f"{path} can't be decoded; remove or replace it") from error
+    return (height, width) if turned else (width, height)
