@@ -21,8 +21,7 @@ from record import record
 from models import subjects
 from thimble.devices.lock import measuring_lock
 from thimble.devices.process import Worker
-from thimble.devices.processor import cores_for
-from thimble.measure.rounds import wait_until_idle
+from thimble.devices.processor import cores_for, wait_until_idle
 from thimble.stats import ratio_interval
 
 COUNT = 20

@@ -34,7 +34,7 @@ UNLABELLED = TaskInfo("", "", "agreement", "%", True, (), {})
 def measure(artifacts: Sequence[str], options: Measure | None = None, progress: Progress = silent) -> Study:
     """Measure artifacts together in one interleaved run, the first one the baseline; sizes, cold starts and quality too.
 
-    ``artifacts`` are folders, ``.onnx`` or ``.pt2`` files, or models such as ``torchvision:resnet18``; ``@RUNTIME``
+    ``artifacts`` are folders, bundles, ``.onnx`` or ``.pt2`` files, or models such as ``torchvision:resnet18``; ``@RUNTIME``
     behind one says what opens it. Measures always: nothing is taken from an earlier measurement. A member that fails
     is a candidate with its reason; raises what makes the whole impossible. Whether ``out`` can be written is tried first; where it
     can't be any more at the end, `NotWritten` holds the study.
@@ -50,6 +50,8 @@ def measure(artifacts: Sequence[str], options: Measure | None = None, progress: 
         check_kind(Path(options.out), "measure")
     for name in options.probes:
         PROBES.get(name)
+    if options.on != "local" and "energy" in options.probes:
+        raise BadInput(f"--energy reads this machine's counters, which say nothing of {options.on}: leave it out")
     with temporary_folder() as folder:
         study = _measured(artifacts, options, folder, progress)
     if options.out:
@@ -100,8 +102,7 @@ def saved_measurement(text: str) -> tuple[Study, str] | None:
 
 def _measured(artifacts: Sequence[str], options: Measure, folder: Path, progress: Progress) -> Study:
     """The measurement's study, carried out; ``folder`` holds what it needs meanwhile."""
-    from thimble.devices import environment_of, reserve
-    from thimble.devices.processor import available_cores
+    from thimble.devices import environment_of, machine_of, reserve
     from thimble.engine.bench import Bench, Feeds
     from thimble.engine.local import Local
     from thimble.engine.store import Store
@@ -109,13 +110,13 @@ def _measured(artifacts: Sequence[str], options: Measure, folder: Path, progress
     from thimble.study.folder import Unkept
     from thimble.study.run import Clock, run
 
-    clock, threads, remarks = Clock(), options.threads or len(available_cores()), list[str]()
+    clock, threads, remarks = Clock(), options.threads or machine_of(options.on).cores(), list[str]()
     opening = Opening(options.runtime, threads, options.weights, options.shapes, options.size, options.seed, remarks.append, options.values)
     opening = replace(opening, states=options.states, batch_axes=options.batch_axes)
     progress(0.0, "opening")
-    subjects = open_subjects(artifacts, opening, folder)
+    subjects = [replace(subject, device=options.on) for subject in open_subjects(artifacts, opening, folder)]
     task = _task(artifacts, subjects[0].artifact, options)
-    where = environment_of({RUNTIMES.get(subject.runtime).distribution for subject in subjects})
+    where = environment_of({RUNTIMES.get(subject.runtime).distribution for subject in subjects}, options.on)
     feeds = Feeds(task, options.data or "", subjects[0].artifact, "test", options.batch, options.shapes, options.seed)
     feeds.timed()  # what can't be fed is refused before anything is started
     quick = {name for name, probe in PROBES.all().items() if not probe.slow}
@@ -124,7 +125,7 @@ def _measured(artifacts: Sequence[str], options: Measure, folder: Path, progress
     blank = _study(subjects, task, where, options, threads)
     engine = Local(Bench(folder, Store(folder / "store"), where, feeds))
     try:
-        with reserve():  # not while files of strangers are opened, which may take their time
+        with reserve(options.on):  # not while files of strangers are opened, which may take their time
             study = run(blank, policy, engine, Unkept(), clock, lambda event: progress(event.done, event.what))
     finally:
         engine.close()
@@ -167,6 +168,7 @@ def _study(subjects: Sequence[Subject], task: Task | None, where: Environment, o
         candidates=tuple(map(as_given, subjects)),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         opened=task is None or task.metric != UNDECIDED,
+        device=options.on,
         thimble=version(),
     )
 

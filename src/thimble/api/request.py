@@ -106,6 +106,7 @@ BatchAxes = Annotated[
 ]
 Threads = Annotated[int, Meta(ge=1, le=1024), Option("Threads for every candidate.", "2", metavar="N", default=CORES)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1), Option("Seed for splits, training and measurement order.", "0", metavar="N")]
+On = Annotated[str, Option("Device: local, ssh://user@host:port, or a name in devices.toml.", metavar="DEVICE")]
 Folder = Annotated[str | Path, Option("Folder of the results.", '"runs/fit"', metavar="DIR", path=in_file)]
 
 
@@ -198,13 +199,14 @@ class Compare:
     """How two artifacts are measured against each other; its fields are the options of ``thimble compare``.
 
     ``data`` is a task's specification: without one there is no quality, and inputs are noise. ``threads`` defaults
-    to the available cores. ``sampling`` says how long to measure. ``out`` is a folder for ``study.json``, from which
+    to the device's available cores. ``sampling`` says how long to measure. ``out`` is a folder for ``study.json``, from which
     everything can be shown or compared again.
     """
 
     data: Annotated[Data, Option("Score the test split of these data too: digits, imagefolder:DIR, npz:FILE, ...")] | None = None
     runtime: Annotated[Runtime, Option("Runtime that opens the artifacts; FILE@NAME for one of them.")] | None = None
     threads: Annotated[Threads, Option("Threads for every artifact.")] | None = None
+    on: Annotated[On, Option("Device that runs the artifacts: local, ssh://user@host:port, or a name in devices.toml.")] = "local"
     batch: Annotated[int, Meta(ge=1, le=65_536), Option("Samples in each inference.", metavar="N")] = 1
     sampling: Sampling = field(default_factory=Sampling)
     weights: Weights | None = None

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from thimble.engine.process import StepsProcess
 
 
+BUNDLE = "manifest.json"
+"""What a bundle's folder holds beside its files."""
+
+
 @dataclass(frozen=True)
 class Opening:
     """How named artifacts are opened. ``runtime`` takes the place of each format's own; ``shapes`` fill what files leave open,
@@ -64,7 +68,7 @@ def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[
             taken = {other.name for other in subjects}
             wanted = (subject.name, f"{subject.name}@{subject.runtime}", *(f"{subject.name} ({n})" for n in range(2, len(specs) + 2)))
             name = next(name for name in wanted if name not in taken)
-            subjects.append(Subject(name, subject.folder, subject.artifact, subject.runtime, opening.threads))
+            subjects.append(replace(subject, name=name, threads=opening.threads))
     return subjects
 
 
@@ -97,18 +101,45 @@ def split_runtime(spec: str) -> tuple[str, str | None]:
 
 def _open(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> Subject:
     path = user_path(spec)
+    if path.suffix == ".zip" or ((path / BUNDLE).is_file() and not (path / MANIFEST).is_file()):
+        return _of_bundle(path, opening, folder, process)
     if path.is_dir():
         artifact = read_manifest(path)
         check_main(artifact, path)
         look_through(path, artifact, process)
         name = path.resolve().name
     elif ":" not in spec and format_of(path) is None and ".py" not in spec:
-        forms = f"a folder with {MANIFEST}, a file ({known_suffixes()}), or a model such as torchvision:resnet18"
+        forms = f"a folder with {MANIFEST}, a bundle, a file ({known_suffixes()}), or a model such as torchvision:resnet18"
         raise BadInput(f"{spec} is no artifact: give {forms}")
     else:
         path, artifact = _built(spec, opening, folder, process)
         name = Path(spec).stem if format_of(user_path(spec)) else spec.rpartition(":")[2]
     return Subject(name, path, artifact, checked_runtime(artifact.format, opening.runtime, spec))
+
+
+def _of_bundle(path: Path, opening: Opening, folder: Path, process: StepsProcess) -> Subject:
+    """A bundle's artifact with its runtime and options; files that are not those of its manifest are refused."""
+    from thimble.deploy.archive import check_digest, unpack
+    from thimble.deploy.manifest import MODEL, read_manifest
+    from thimble.deploy.payload import verify
+
+    if not path.exists():
+        raise BadInput(f"there is no bundle {path}")
+    check_digest(path)
+    if not path.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        unpack(path, folder)
+    else:
+        folder = path
+    manifest = read_manifest(folder)
+    try:
+        verify.check_files(folder, verify.read_manifest(folder))
+    except verify.Differs as error:
+        raise BadInput(f"{path}: {error}") from error
+    check_main(manifest.artifact, folder / MODEL)
+    look_through(folder / MODEL, manifest.artifact, process)
+    runtime = checked_runtime(manifest.artifact.format, opening.runtime or manifest.runtime.name, str(path))
+    return Subject(manifest.name, folder / MODEL, manifest.artifact, runtime, options=manifest.runtime.options)
 
 
 def checked_runtime(format: str, runtime: str | None, spec: str) -> str:
@@ -169,7 +200,8 @@ def _archive(spec: str, builder: Builder, folder: Path) -> tuple[Path, Artifact]
 def as_given(subject: Subject) -> Candidate:
     """A candidate that is there already."""
     folder = str(subject.folder.resolve())
-    return Candidate(subject.name, "as given", subject.runtime, artifact=subject.artifact, folder=folder, status=Status.OK)
+    made = Candidate(subject.name, "as given", subject.runtime, artifact=subject.artifact, folder=folder, status=Status.OK)
+    return replace(made, options=subject.options)
 
 
 def placed(candidate: Candidate, folder: Path) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +46,39 @@ class Verification:
         """Keep the timing of each inference only with ``rounds``."""
         latency = {name: value for name, value in report.get("latency", {}).items() if rounds or name != "rounds_ms"}
         return cls({**report, "latency": latency} if "latency" in report else report)
+
+
+def verify_on(name: str, place: str | Path, digest: str | None = None, any_version: bool = False, timing: bool = True) -> dict[str, Any]:
+    """Copy a bundle to a device, run its own ``verify.py`` there, and bring the report back; nothing is left there.
+
+    Raises `BadInput` in one line where something differs there, or where the device is of a kind that runs no Python.
+    """
+    from thimble.deploy.payload import verify as script
+    from thimble.devices import device
+    from thimble.devices.remote import Connection, quoted
+
+    connection = getattr(device(name), "connection", None)
+    if not isinstance(connection, Connection):
+        raise BadInput(f"{name} is no device that is reached over a connection; leave out --on to verify here")
+    with opened(place, digest) as folder:
+        try:
+            script.check_files(folder, script.read_manifest(folder))
+        except script.Differs as error:
+            raise BadInput(f"{place}: {error}") from error
+        files = [script.MANIFEST, *(str(entry["path"]) for entry in script.read_manifest(folder)["files"])]
+        for file in files:
+            connection.put_file(folder / file, f"bundle/{file}")
+    words = ["--json", *(["--any-version"] if any_version else []), *([] if timing else ["--no-timing"])]
+    with connection.reserved():
+        command = connection.launch(f"-B {quoted(f'{connection.folder}/bundle/verify.py')} {' '.join(words)}")
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    lines = done.stderr.strip().splitlines() or [""]
+    if done.returncode == 1 and lines[-1].startswith("verify: "):
+        raise BadInput(f"{place} on {name}: {lines[-1].removeprefix('verify: ')}")
+    if done.returncode:
+        raise connection.explain(done.returncode, lines[-1])
+    report: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return report
 
 
 def verify(place: str | Path, digest: str | None = None, any_version: bool = False, timing: bool = True) -> dict[str, Any]:

@@ -104,6 +104,7 @@ def answers() -> dict[str, type]:
     """Return the type of each kind of answer."""
     from thimble.api.apply import Applied
     from thimble.api.bundle import Bundled, Candidates
+    from thimble.api.devices import Devices
     from thimble.api.listing import Listing
     from thimble.api.machine import Machine
     from thimble.api.verify import Verification
@@ -121,6 +122,7 @@ def answers() -> dict[str, type]:
         "bundle candidates": Candidates,
         "verification": Verification,
         "machine": Machine,
+        "devices": Devices,
         "list": Listing,
         "store": Contents,
     }

@@ -36,7 +36,8 @@ def whole_or_nothing() -> Iterator[None]:
 def command(artifacts: tuple[str, ...], as_json: Form | None, **given: Any) -> None:
     """Measure artifacts together; the first one is the baseline.
 
-    ARTIFACT is a folder that Thimble made, a model's file (.onnx, .pt2, .tflite, ...), or a model to export such as torchvision:resnet18.
+    ARTIFACT is a folder that Thimble made, a bundle, a model's file (.onnx, .pt2, .tflite, ...), or a model to export
+    such as torchvision:resnet18. With --on the first to the last are measured on another device, in the same rounds.
     """
     from thimble.api.measure import measure
     from thimble.cli._figures import show_figures

@@ -27,6 +27,10 @@ class Device(Protocol):
         """Bring an artifact's folder to the device; gives where it lies there."""
         ...
 
+    def machine(self) -> Any:
+        """What a measuring run asks of the machine there: load, clock, memory, cores (`thimble.devices.machine.Machine`)."""
+        ...
+
     def start(self, subject: Subject) -> Any:
         """A channel to a worker for the subject, not open yet (`thimble.devices.process.Worker`)."""
         ...

@@ -21,7 +21,7 @@ from thimble.core.registry import RUNTIMES
 from thimble.core.subject import Subject
 from thimble.core.values import first_line
 from thimble.devices import worker
-from thimble.devices.processor import cores_for
+from thimble.devices.machine import THIS, Machine
 
 if TYPE_CHECKING:
     from thimble.core.task import Arrays
@@ -67,6 +67,8 @@ class Worker:
     def __init__(self, subject: Subject, timeout_s: float = TIMEOUT_S) -> None:
         self.subject, self.timeout_s = subject, timeout_s
         self.opened: Opened | None = None
+        self.machine: Machine = THIS
+        self.remote_pid = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -88,12 +90,13 @@ class Worker:
         try:
             self._start()
             runtime = self._ask({"do": "load", "format": self.subject.artifact.format})
-            self._ask({"do": "pin", "cores": cores_for(self.subject.threads)})
+            self.remote_pid = int(runtime.get("pid", 0))
+            self._ask({"do": "pin", "cores": self.machine.cores_for(self.subject.threads)})
             artifact = self.subject.artifact
             loaded = self._ask(
                 {
                     "do": "open",
-                    "path": str((self.subject.folder / artifact.main).resolve()),
+                    "path": self._main(),
                     "inputs": [spec.name for spec in artifact.inputs],
                     "outputs": list(artifact.outputs),
                     "threads": self.subject.threads,
@@ -162,15 +165,23 @@ class Worker:
             raise RuntimeFailed(f"{self.subject.name}: its worker is closed")
         return self._process
 
+    def _main(self) -> str:
+        """The artifact's main file, where the worker finds it."""
+        return str((self.subject.folder / self.subject.artifact.main).resolve())
+
+    def _setup(self, runtime: str) -> str:
+        """What the worker is told at its start; ``runtime`` is the runtime's file where the worker finds it."""
+        name = RUNTIMES.get(self.subject.runtime).__name__
+        return json.dumps({"runtime": runtime, "class": name, "threads": self.subject.threads})
+
+    def _command(self) -> list[str]:
+        """What starts the worker."""
+        return [sys.executable, worker.__file__, self._setup(inspect.getfile(RUNTIMES.get(self.subject.runtime)))]
+
     def _start(self) -> None:
-        setup = {
-            "runtime": inspect.getfile(RUNTIMES.get(self.subject.runtime)),
-            "class": RUNTIMES.get(self.subject.runtime).__name__,
-            "threads": self.subject.threads,
-        }
         self._words = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, worker.__file__, json.dumps(setup)],
+            self._command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
@@ -223,7 +234,7 @@ class Worker:
     def _failure(self, do: str, late: bool) -> RuntimeFailed:
         """What a dead process leaves: its signal or exit status, and the last line it wrote."""
         status = self._running.wait()
-        words = _last_line(self._words)
+        words = last_line(self._words)
         self.close()
         if late:
             return RuntimeFailed(f"{self.subject.name}: no answer to {do!r} within {self.timeout_s:g} s; its process was ended")
@@ -246,7 +257,8 @@ def named_inputs(inputs: Arrays, artifact: Artifact) -> Arrays:
     }
 
 
-def _last_line(file: BinaryIO | Any) -> str:
+def last_line(file: BinaryIO | Any) -> str:
+    """The last line with words in a file that a process wrote to; at most 300 characters."""
     size = file.seek(0, 2)
     file.seek(max(0, size - 4096))
     lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]

@@ -1,12 +1,19 @@
-"""What the operating system tells about processor cores, their load and their clock; ``None`` where it doesn't."""
+"""What the operating system tells about processor cores, their load and their clock; ``None`` where it doesn't.
+
+This file travels alone: it imports the standard library only.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 _CPU = Path("/sys/devices/system/cpu")
+QUIET_WINDOW_S = 0.002
+QUIET_SHARE = 0.1
+QUIET_LIMIT_S = 0.5
 TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
@@ -111,6 +118,28 @@ def available_memory_mb() -> float | None:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024 / 1e6
     return None
+
+
+def wait_until_idle(pid: int) -> None:
+    """Wait until a process that has just answered uses no processor: its idle threads may spin for a while.
+
+    Gives up after half a second; what still spins then is part of how that runtime behaves.
+    """
+    until = time.monotonic() + QUIET_LIMIT_S
+    used, then = process_seconds(pid), time.monotonic()
+    while then < until:
+        time.sleep(QUIET_WINDOW_S)
+        used_before, used = used, process_seconds(pid)
+        then_before, then = then, time.monotonic()
+        if used - used_before <= QUIET_SHARE * (then - then_before):
+            return
+
+
+def celsius() -> float | None:
+    """The temperature of the hottest thermal zone in degrees Celsius."""
+    texts = [_read(path) for path in Path("/sys/class/thermal").glob("thermal_zone*/temp")]
+    degrees = [int(text) / 1000 for text in texts if text.lstrip("-").isdigit()]
+    return max(degrees, default=None)
 
 
 def _read(path: Path) -> str:

@@ -8,7 +8,7 @@ board over ssh and inside a bundle. Start it as ``python worker.py SETUP`` with 
 It then answers requests, one line of JSON each, optionally followed by raw tensors (C order, as many bytes as
 their ``dtype`` and ``shape`` in the line's ``tensors`` say). Requests and their answers:
 
-``load {format}``                                  ``{ms, rss_mb}``: the runtime imported, nothing opened
+``load {format}``                                  ``{ms, rss_mb, pid}``: the runtime imported, nothing opened
 ``pin {cores}``                                    ``{}``: keep to these cores
 ``open {path, inputs, outputs, threads, options}`` ``{ms, precision}``: the floating-point type it computes in, where it tells
 ``run {tensors}``                                  ``{tensors, ms}``
@@ -147,7 +147,7 @@ class Service:
         ms = timed_ms(lambda: self.runtime.load(format))[0]
         gc.collect()
         reset_peak()
-        return {"ms": ms, "rss_mb": memory_mb()[0]}, {}
+        return {"ms": ms, "rss_mb": memory_mb()[0], "pid": os.getpid()}, {}
 
     def _pin(self, tensors: Tensors, cores: list[int]) -> Answer:
         pin(cores)

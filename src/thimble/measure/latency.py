@@ -17,11 +17,11 @@ from thimble.core.step import Progress, silent
 from thimble.core.study import Advice, Environment, Round, Run
 from thimble.core.subject import Subject
 from thimble.core.values import digest_of
-from thimble.devices import environment_of, processor, reserve, start
+from thimble.devices import environment_of, machine_of, reserve, start
 from thimble.devices.placement import small_pieces_held
 from thimble.devices.process import Worker
 from thimble.measure.conditions import condition_warnings
-from thimble.measure.rounds import Member, Record, take_round, wait_until_idle
+from thimble.measure.rounds import Member, Record, take_round
 
 if TYPE_CHECKING:
     from thimble.core.task import Arrays
@@ -81,6 +81,7 @@ class _Running:
         self.record, self.done, self.told, self.wanted = Record(), 0.0, 0.0, 0
         self.random = random.Random(sampling.seed)
         self.workers: dict[str, Worker] = {}
+        self.machine = machine_of(subjects[0].device)
 
     def measure_group(self) -> None:
         """Open some of those who wait and measure them, until there are enough rounds; opened anew on the way where that is asked."""
@@ -88,7 +89,7 @@ class _Running:
         while part < 1:
             with ExitStack() as stack:
                 opening = time.monotonic()
-                with nullcontext() if self.workers else small_pieces_held():
+                with nullcontext() if self.workers or not self.machine.local else small_pieces_held():
                     group = self._open_anew(subjects, stack) if subjects else self._open_group(stack)
                 self.record.openings += 1
                 began = time.monotonic()
@@ -99,8 +100,8 @@ class _Running:
 
     def _open_group(self, stack: ExitStack) -> list[Member]:
         """The reference and as many waiting subjects as memory allows, at least one; opened, warm and quiet."""
-        cores = len(processor.available_cores())
-        before_mb = processor.available_memory_mb()
+        cores = self.machine.cores()
+        before_mb = self.machine.available_memory_mb()
         group = self._open([self.reference], stack)
         self._raise_if_gone()
         while self.waiting and (len(group) == 1 or _room(group, cores, before_mb)):
@@ -111,7 +112,7 @@ class _Running:
     def _open_anew(self, subjects: list[Subject], stack: ExitStack) -> list[Member]:
         """Those that are left of a group, in fresh processes, opened in a random order: who comes first is no longer always the same."""
         alive = [subject for subject in subjects if subject.name not in self.record.failed]
-        drawn, cores = self.random.sample(alive, len(alive)), len(processor.available_cores())
+        drawn, cores = self.random.sample(alive, len(alive)), self.machine.cores()
         found = [member for start in range(0, len(drawn), cores) for member in self._open(drawn[start : start + cores], stack)]
         self._raise_if_gone()
         return sorted(found, key=lambda member: alive.index(member.subject))
@@ -155,7 +156,7 @@ class _Running:
             self.record.warn(Advice("not-steady", text, member.name))
         member.fit_slice(_usual(samples[-20:], calm[-20:]))
         self.record.warmup_ms.setdefault(member.name, tuple(samples))
-        wait_until_idle(member.worker.pid)
+        self.machine.wait_until_idle(member.worker.pid)
 
     def _measure(self, group: list[Member], first: int, started: float, opening_s: float) -> float:
         """Rounds, each in a new random order, until there are enough or it is time to open anew; says what part is done.
@@ -223,7 +224,7 @@ def _together(rounds: Sequence[Round], name: str, reference: str) -> list[dict[s
 
 def _room(group: list[Member], more: int, before_mb: float | None) -> bool:
     """Whether so many more members, each as large as the largest now, leave the reserve free."""
-    free_mb = processor.available_memory_mb()
+    free_mb = group[0].worker.machine.available_memory_mb()
     if free_mb is None or before_mb is None:
         return True
     largest_mb = max(member.worker.memory()[1] for member in group)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from thimble.core.errors import ThimbleError
 from thimble.core.study import Advice, Round
 from thimble.core.subject import Subject
-from thimble.devices import processor
+from thimble.devices.machine import Machine
 from thimble.devices.process import Slice, Worker
 
 SLICE_MS = 60.0
@@ -31,10 +30,6 @@ STOLEN = 0.05
 
 SETTLE_MS = 5.0
 """Untimed inferences that open a slice: the neighbours took the caches."""
-
-QUIET_WINDOW_S = 0.002
-QUIET_SHARE = 0.1
-QUIET_LIMIT_S = 0.5
 
 
 @dataclass
@@ -81,12 +76,13 @@ class Record:
 def take_round(order: Sequence[Member], record: Record) -> None:
     """Measure one slice of every member in this order, and append the round to the record, without what others disturbed."""
     at_s = time.monotonic() - record.started_s
-    load = LoadOfOthers([member.worker.pid for member in order], processor.cores_for(max(m.subject.threads for m in order)))
+    machine = order[0].worker.machine
+    load = LoadOfOthers(machine, [member.worker.pid for member in order], max(member.subject.threads for member in order))
     slices: dict[str, Slice] = {}
     for member in order:
         try:
             slices[member.name] = member.worker.time_told(member.count, SETTLE_MS)
-            wait_until_idle(member.worker.pid)
+            machine.wait_until_idle(member.worker.pid)
         except ThimbleError as error:
             record.fail(member.name, error)
     share, stolen = load.share(), load.stolen()
@@ -94,7 +90,7 @@ def take_round(order: Sequence[Member], record: Record) -> None:
     left = {name: len(one.samples_ms) - len(samples.get(name, ())) for name, one in slices.items()}
     disturbed = {name: count for name, count in left.items() if count}
     cores = {name: one.cores for name, one in slices.items() if one.cores}
-    clock = processor.clock_mhz()
+    clock = machine.clock_mhz()
     record.rounds.append(Round(tuple(samples), samples, at_s, share, clock, record.openings - 1, disturbed, stolen, cores))
 
 
@@ -110,43 +106,27 @@ def undisturbed(taken: Slice, others_load: float | None, stolen: float | None) -
     return kept if len(kept) >= min(FEWEST, len(taken.samples_ms)) else ()
 
 
-def wait_until_idle(pid: int) -> None:
-    """Wait until a process that has just answered uses no processor: its idle threads may spin for a while.
-
-    Gives up after half a second; what still spins then is part of how that runtime behaves.
-    """
-    until = time.monotonic() + QUIET_LIMIT_S
-    used, then = processor.process_seconds(pid), time.monotonic()
-    while then < until:
-        time.sleep(QUIET_WINDOW_S)
-        used_before, used = used, processor.process_seconds(pid)
-        then_before, then = then, time.monotonic()
-        if used - used_before <= QUIET_SHARE * (then - then_before):
-            return
-
-
 class LoadOfOthers:
-    """The share of some cores and their neighbours that processes other than ours use, from its making to `share`."""
+    """The share of some cores and their neighbours that processes other than ours use, from its making to `share`.
 
-    def __init__(self, pids: Sequence[int], cores: Sequence[int] | None = None) -> None:
-        self.pids, self.cores = pids, processor.neighbours(processor.available_cores() if cores is None else cores)
-        self.started_s, self.busy_s, self.ours_s = time.monotonic(), processor.busy_seconds(self.cores), self._ours()
-        self.stolen_s = processor.stolen_seconds()
+    ``threads`` says which cores: those that so many threads are pinned to, else all.
+    """
 
-    def _ours(self) -> float:
-        return sum(map(processor.process_seconds, self.pids)) + processor.process_seconds(os.getpid())
+    def __init__(self, machine: Machine, pids: Sequence[int], threads: int | None = None) -> None:
+        self.machine, self.pids, self.cores = machine, pids, machine.watched(threads)
+        self.started_s, self.before = time.monotonic(), machine.load(pids, self.cores)
 
     def stolen(self) -> float | None:
         """The share that other virtual machines took, from 0 to 1; ``None`` where the system doesn't tell."""
-        now = processor.stolen_seconds()
-        if now is None or self.stolen_s is None:
+        now, seconds = self.machine.load(self.pids, self.cores), time.monotonic() - self.started_s
+        if now.stolen is None or self.before.stolen is None:
             return None
-        return round(min(1.0, (now - self.stolen_s) / (os.cpu_count() or 1) / (time.monotonic() - self.started_s)), 4)
+        return round(min(1.0, (now.stolen - self.before.stolen) / now.all_cores / seconds), 4)
 
     def share(self) -> float | None:
         """From 0 to 1; ``None`` where the system doesn't tell."""
-        busy = processor.busy_seconds(self.cores)
-        if busy is None or self.busy_s is None:
+        now, seconds = self.machine.load(self.pids, self.cores), time.monotonic() - self.started_s
+        if now.busy is None or self.before.busy is None:
             return None
-        others = (busy - self.busy_s) - (self._ours() - self.ours_s)
-        return round(min(1.0, max(0.0, others / len(self.cores) / (time.monotonic() - self.started_s))), 4)
+        others = (now.busy - self.before.busy) - (now.ours - self.before.ours)
+        return round(min(1.0, max(0.0, others / len(self.cores) / seconds)), 4)

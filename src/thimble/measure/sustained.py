@@ -14,7 +14,7 @@ from thimble.core.step import Progress, silent
 from thimble.core.study import Round, Run
 from thimble.core.subject import Subject
 from thimble.core.values import digest_of
-from thimble.devices import environment_of, processor, reserve, start
+from thimble.devices import environment_of, reserve, start
 from thimble.measure.conditions import condition_warnings
 from thimble.measure.rounds import LoadOfOthers
 
@@ -57,10 +57,10 @@ def measure_sustained(subject: Subject, inputs: Arrays, seconds: float, progress
         usual_ms = statistics.fmean(worker.time(3))
         began = time.monotonic()
         while (at_s := time.monotonic() - began) < seconds:
-            load = LoadOfOthers([worker.pid])
+            load = LoadOfOthers(worker.machine, [worker.pid])
             kept = tuple(worker.time(max(1, round(ROUND_S * 1000 / max(usual_ms, 1e-3))), keep=KEPT))
             usual_ms = statistics.fmean(kept)  # the mean, since a disturbed machine's median would make rounds of many seconds
-            rounds.append(Round((subject.name,), {subject.name: kept}, at_s, load.share(), processor.clock_mhz()))
+            rounds.append(Round((subject.name,), {subject.name: kept}, at_s, load.share(), worker.machine.clock_mhz()))
             progress(min(1.0, at_s / seconds), f"{subject.name}: without a pause")
     found = environment_of([RUNTIMES.get(subject.runtime).distribution], subject.device)
     odd = diagnose([turn.samples_ms[subject.name] for turn in rounds], subject.name)

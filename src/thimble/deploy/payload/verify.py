@@ -83,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, metavar="N", help="threads to measure with (default: the study's)")
     parser.add_argument("--any-version", action="store_true", help="accept another version of the runtime")
     parser.add_argument("--no-timing", action="store_true", help="check files and outputs only")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON instead")
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"where the result is written (default: {RESULT} beside this script)")
     given = parser.parse_args(arguments)
     if given.threads is not None and not 1 <= given.threads <= 1024:
@@ -96,7 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"verify: {error}", file=sys.stderr)
         return 1
     write_result(report, given.out or folder / RESULT)
-    for line in told(report):
+    if given.json:
+        print(json.dumps(report))
+    for line in told(report) if not given.json else []:
         print(line)
     return 0
 

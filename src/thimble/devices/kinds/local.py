@@ -10,6 +10,7 @@ from thimble.core.study import Environment
 from thimble.core.subject import Subject
 from thimble.devices import lock
 from thimble.devices.environment import environment
+from thimble.devices.machine import THIS, Machine
 from thimble.devices.process import Worker
 
 
@@ -27,6 +28,10 @@ class Local:
     def place(self, folder: Path) -> Path:
         """The folder itself."""
         return folder
+
+    def machine(self) -> Machine:
+        """This machine."""
+        return THIS
 
     def start(self, subject: Subject) -> Worker:
         """A worker in a process of its own, not open yet."""
