@@ -17,23 +17,23 @@ from typing import Any
 os.environ.setdefault("NNCF_CI", "1")
 
 
-def calibration(data: str) -> dict[str, Any]:
-    """The samples that Thimble calibrates on, by the inputs' names, so that all tools see the same ones."""
+def split_of(data: str, name: str) -> dict[str, Any]:
+    """The samples of one of Thimble's splits, by the inputs' names: all tools calibrate on the same ones."""
     from thimble.core.task import TaskSpec
     from thimble.data import open_task
 
-    split = open_task(TaskSpec(f"npz:{data}", weights_given=True)).split("calibration")
+    split = open_task(TaskSpec(f"npz:{data}", weights_given=True)).split(name)
     return next(iter(split.batches(len(split)))).inputs
 
 
-def samples(model: str, data: str, values: dict[str, float]) -> Iterator[dict[str, Any]]:
+def samples(model: str, data: str, values: dict[str, float], split: str = "calibration") -> Iterator[dict[str, Any]]:
     """Single samples as the file takes them, inputs that ``values`` give filled with those."""
     import numpy as np
     import onnxruntime
 
     kinds = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(int32)": "int32", "tensor(float16)": "float16"}
     inputs = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).get_inputs()
-    arrays = calibration(data)
+    arrays = split_of(data, split)
     for i in range(min(map(len, arrays.values()))):
         feed = {}
         for one in inputs:

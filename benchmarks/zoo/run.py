@@ -31,7 +31,8 @@ from table import printed
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-PARTS = ("doctor", "static", "dynamic", "plain", "nncf", "measure", "fit")
+PARTS = ("doctor", "static", "dynamic", "plain", "nncf", "alike", "measure", "fit")
+MADE = ("static", "dynamic", "plain", "nncf")
 LIMIT_S = 600
 FIT = "2m"
 THREADS = "1"
@@ -77,6 +78,19 @@ class Run:
 
     def nncf(self) -> dict[str, Any]:
         return self._by("nncf", "nncf.onnx")
+
+    def alike(self) -> dict[str, Any]:
+        """Bytes of everything that was made, and its SQNR on samples that no tool has seen; no time is taken."""
+        made = {name: path for name in MADE if (path := self._made(name)).exists()}
+        ran = run([str(HERE / "alike.py"), str(self.source), str(self.data), json.dumps(self.one.values), *map(str, made.values())])
+        if ran.returncode:
+            return outcome(ran)
+        found = json.loads(ran.stdout)
+        return {"rc": 0, "files": {name: found[str(path)] for name, path in made.items()}}
+
+    def _made(self, name: str) -> Path:
+        """The file that a part leaves."""
+        return self.place / (f"{name}/model.onnx" if name in ("static", "dynamic") else f"{name}.onnx")
 
     def measure(self) -> dict[str, Any]:
         """Everything that was made beside the source, in one interleaved run, on the samples of the test split."""

@@ -28,33 +28,31 @@ def printed(records: dict[str, dict[str, Any]], files: Sequence[Shipped]) -> str
 
     A speed behind ``~`` was measured while other programs used the processor (``busy`` in the record).
     """
-    rows = [_row(one, records[one.name]) for one in files if records.get(one.name, {}).get("measure")]
-    return "\n".join((*HEAD, *rows, "", *_counts([records[one.name] for one in files if records.get(one.name, {}).get("measure")])))
+    rows = [_row(one, records[one.name]) for one in files if "alike" in records.get(one.name, {})]
+    return "\n".join((*HEAD, *rows, "", *_counts([records[one.name] for one in files if "alike" in records.get(one.name, {})])))
 
 
 def _row(one: Shipped, done: dict[str, Any]) -> str:
-    figures = done["measure"].get("figures", {})
-    source = next(iter(figures.values()), {})
-    cells = [_cell(done, figures, name, source.get("bytes") or done.get("bytes")) for name in COLUMNS]
+    cells = [_cell(done, name) for name in COLUMNS]
     name = f"{one.package}: {one.path.rpartition('/')[2]}"
     return "| " + " | ".join((name, one.kind, _mb(done.get("bytes")), *cells, _fit(done))) + " |"
 
 
-def _cell(done: dict[str, Any], figures: dict[str, Any], name: str, whole: int | None) -> str:
+def _cell(done: dict[str, Any], name: str) -> str:
     part = done.get(name)
     if part is None:
         return ""
     if "error" in part:
         return next((said for words, said in REASONS if words in part["error"]), "fails")
-    found = figures.get(name)
+    found = done["alike"].get("files", {}).get(name)
     if not found:
-        return "made, not measured"
-    if found["reason"]:
+        return "made"
+    if "error" in found:
         return "does not run"
-    size = f"{found['bytes'] / whole:.2f}" if whole and found["bytes"] else "?"
+    timed = done.get("measure", {}).get("figures", {}).get(name) or {}
     busy = done.get("busy", {}).get(name)
-    speed = f", {found['faster'][0]:.2f}x" if found["faster"] else f", ~{busy[0]:.2f}x" if busy else ""
-    return f"{size}{speed}" + (f", {found['db']:.0f} dB" if found["db"] is not None else "")
+    speed = f", {timed['faster'][0]:.2f}x" if timed.get("faster") else f", ~{busy[0]:.2f}x" if busy else ""
+    return f"{found['bytes'] / done['bytes']:.2f}{speed}" + (f", {found['db']:.0f} dB" if found["db"] is not None else "")
 
 
 def _fit(done: dict[str, Any]) -> str:
@@ -68,12 +66,12 @@ def _fit(done: dict[str, Any]) -> str:
 
 
 def _counts(records: list[dict[str, Any]]) -> list[str]:
-    """How many files each tool gave a file that opens and runs for."""
-    measured = sum("error" not in done["measure"] for done in records)
-    told = [f"{len(records)} files; {measured} measured."]
+    """How many files each tool gave a file that opens and runs for, of those that are no INT8 already."""
+    told = [f"{len(records)} ONNX files."]
     for name, title in zip(COLUMNS, ("static INT8", "dynamic INT8", "`quantize_static`", "NNCF"), strict=True):
-        tried = [done for done in records if name in done and "quantized already" not in done[name].get("error", "")]
-        told.append(f"{title}: {sum('error' not in done[name] for done in tried)} of {len(tried)} files.")
+        tried = [done for done in records if name in done and "quantized already" not in done.get("static", {}).get("error", "")]
+        good = [done for done in tried if "error" not in done[name] and "error" not in done["alike"].get("files", {}).get(name, {})]
+        told.append(f"{title} opens and runs: {len(good)} of {len(tried)}.")
     return [" ".join(told)]
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROUNDS = 8
 WARMUP_S = 2.0
+PATIENCE, LONGEST_S = 2.0, 20.0
+"""Rounds that a busy machine may spoil, in multiples of `ROUNDS`, and the seconds after which the look ends."""
 WAIT_S = 5.0
 """Seconds that another measurement is waited for; the look is left out then."""
 SMALLER = ("quantize", "store")
@@ -74,6 +76,6 @@ def _speedup(source: Model, made: Subject, task: Task | None) -> tuple[Interval 
     whole = Subject("before", source.folder, describe(source, None, ()), made.runtime, made.threads)
     inputs = one_sample(task) if task else made_inputs(whole.artifact, 1, None)
     with measuring_lock(WAIT_S):
-        run = measure_latency([whole, made], inputs, Sampling(rounds=ROUNDS, warmup_s=WARMUP_S))
+        run = measure_latency([whole, made], inputs, Sampling(rounds=ROUNDS, warmup_s=WARMUP_S, patience=PATIENCE, longest_s=LONGEST_S))
     found = speedup_in(run, made.name)
     return found, "" if found else "the machine is busy: other programs held the processor"
