@@ -85,3 +85,13 @@ METRICS = Registry("metrics", "metric", ("thimble.measure.metrics",))
 REPORTS = Registry("reports", "report", ("thimble.report",))
 DEVICES = Registry("devices", "device", ("thimble.devices.kinds",))
 REGISTRIES = {r.kind: r for r in (STEPS, RUNTIMES, PROBES, MODELS, TASKS, METRICS, REPORTS, DEVICES)}
+
+
+def runtime_title(name: str) -> str:
+    """A runtime's name as its makers write it; one that isn't registered here is shown under its registered name."""
+    return str(RUNTIMES.get(name).title) if name in RUNTIMES.names() else name
+
+
+def on_phones(name: str) -> bool:
+    """Whether a runtime's makers ship it for Android and iOS."""
+    return name in RUNTIMES.names() and bool(getattr(RUNTIMES.get(name), "phones", False))

@@ -48,7 +48,8 @@ class Runtime(Protocol):
     library, so that it travels with the worker script to a board or into a bundle.
 
     ``title`` is for people; ``formats`` what it opens, its native one first; ``needs`` the modules it imports,
-    ``extra`` the extra that brings them (``None``: always there); ``distribution`` names the version's package.
+    ``extra`` the extra that brings them (``None``: always there); ``distribution`` names the version's package. One that its makers
+    ship for Android and iOS also has ``phones = True``.
     """
 
     title: ClassVar[str]

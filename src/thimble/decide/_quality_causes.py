@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from thimble.core.processor import int8_support
+from thimble.core.registry import runtime_title
 from thimble.core.study import Candidate, Finding, Quality, Study
 from thimble.core.summary import Interval, Row
 from thimble.decide import _words as words
@@ -53,7 +54,7 @@ def reduced_precision(study: Study, candidate: Candidate, row: Row) -> Finding |
     """Find a runtime that computes real numbers in fewer than 32 bits."""
     if row.precision in ("", "float32", "float64"):
         return None
-    runtime, asked = words.runtime_title(candidate.runtime), words.joined(f"{name}={value}" for name, value in candidate.options.items())
+    runtime, asked = runtime_title(candidate.runtime), words.joined(f"{name}={value}" for name, value in candidate.options.items())
     why = f"as {asked} asks" if asked else "though nothing asked for it: its figures are not those of FP32"
     return Finding("reduced-precision", f"{runtime} computes in {row.precision}, {why}.", {"precision": row.precision})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from thimble.core.processor import int8_support
+from thimble.core.registry import runtime_title
 from thimble.core.study import Candidate, Finding, Study
 from thimble.core.summary import Interval, Row
 from thimble.decide import _graph_causes as graphs
@@ -124,7 +125,7 @@ def runtime_share(study: Study, candidate: Candidate, row: Row) -> Finding | Non
     own = speedup_over(study, candidate.name, other.name) if other else None
     if other is None or ratio is None or own is None or ratio.low <= 1.1:
         return None
-    runtime = words.runtime_title(candidate.runtime)
+    runtime = runtime_title(candidate.runtime)
     rest = f"the changes to the network make it {words.times(own)} as fast as {other.name}" if own.low > 1 else (
         f"the changed network is {words.speed(own, other.name)}"
     )  # fmt: skip

@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from thimble.core.study import TaskInfo
 from thimble.core.summary import Interval
 
-RUNTIMES = {"pytorch": "PyTorch", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "litert": "LiteRT", "executorch": "ExecuTorch"}
-
 
 def figure(value: float) -> str:
     """Return a figure with three significant digits, whole numbers from 100 on.
@@ -70,11 +68,6 @@ def unit_of(task: TaskInfo) -> str:
 def allowed(limit: float, task: TaskInfo) -> str:
     """Return a limit on the drop with its unit: ``1 point``, ``2 points``, ``0.05``."""
     return f"{limit:g}{' point' if task.unit == '%' and limit == 1 else unit_of(task)}"
-
-
-def runtime_title(name: str) -> str:
-    """Return a runtime's name as its makers write it."""
-    return RUNTIMES.get(name, name)
 
 
 def joined(words: Iterable[str], last: str = "and") -> str:

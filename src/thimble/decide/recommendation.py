@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from thimble.core.registry import runtime_title
 from thimble.core.study import Study
 from thimble.core.summary import Interval, Row
 from thimble.core.verdict import Proof, Status
@@ -37,7 +38,7 @@ def recommendation(study: Study, rows: list[Row], chosen: Row | None) -> str:
         return f"Ship the baseline, {chosen.name}: {_why_baseline(study, rows)}."
     kept = [asked(study, name) for name in states]
     proof = f"; proven: {words.joined(kept)}" if kept else ""
-    return f"Ship {chosen.name} ({words.runtime_title(chosen.runtime)}): it {_figures(study, chosen)}{proof}."
+    return f"Ship {chosen.name} ({runtime_title(chosen.runtime)}): it {_figures(study, chosen)}{proof}."
 
 
 def _figures(study: Study, row: Row, with_loss: bool = True) -> str:

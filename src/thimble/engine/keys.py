@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from thimble.core.artifact import Artifact
 from thimble.core.errors import ThimbleError
 from thimble.core.job import DropProven, Examine, Stop, Time
-from thimble.core.registry import RUNTIMES
+from thimble.core.registry import MODELS, RUNTIMES, STEPS
 from thimble.core.step import Step, step_fields, step_name
 from thimble.core.study import Environment
 from thimble.core.subject import Subject
@@ -79,6 +79,12 @@ def network_fingerprint(source: Source, spec: str) -> str:
         return fingerprint(replace(source.model, spec=spec, weights=None))
     except ThimbleError:
         return spec
+
+
+def packages() -> set[str]:
+    """Distributions whose versions every study states, where they are installed: what models, steps and runtimes need."""
+    modules = {module for kind in (MODELS, STEPS) for cls in kind.all().values() for module in cls.needs}
+    return {DISTRIBUTIONS.get(module, module) for module in modules} | {cls.distribution for cls in RUNTIMES.all().values()}
 
 
 def versions(modules: Iterable[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from thimble.core.registry import on_phones
 from thimble.core.study import Advice, Finding, Study
 from thimble.core.summary import Row
 from thimble.core.text import plain
@@ -14,8 +15,6 @@ from thimble.core.verdict import Status
 from thimble.report import _words as words
 from thimble.report._claims import Claims, overlap
 
-PHONE_RUNTIMES = ("onnxruntime", "litert", "executorch", "ncnn")
-"""Runtimes that their makers ship for Android and iOS."""
 PHONE_DROP = 1.0
 """Points that a candidate for a phone may lose where the study sets no limit of its own."""
 PHONE_ALIKE = 0.05
@@ -44,7 +43,7 @@ class Prose(Claims):
 
     def phone(self) -> list[str]:
         """Which one to take to a phone, and what of its figures carries over."""
-        able = [row for row in self.rows if row.runtime in PHONE_RUNTIMES]
+        able = [row for row in self.rows if on_phones(row.runtime)]
         if not able:
             return ["For a phone: none of the measured candidates runs in a runtime that is made for phones; export one and measure it."]
         row, why = self._phone_choice(able)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from thimble.core import registry
 from thimble.core.text import plain
 
 if TYPE_CHECKING:
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
     from thimble.core.study import Study, TaskInfo
     from thimble.core.summary import Interval, Row
 
-RUNTIMES = {
-    "pytorch": "PyTorch",
-    "onnxruntime": "ONNX Runtime",
-    "openvino": "OpenVINO",
-    "litert": "LiteRT",
-    "executorch": "ExecuTorch",
-    "ncnn": "ncnn",
-}
-"""Spellings of runtimes as their makers write them; any other runtime is shown under its registered name."""
 WIDE = 2.0
 """An interval whose ends differ by more than this factor."""
 
@@ -162,11 +154,6 @@ def short_names(names: Iterable[str], length: int) -> dict[str, str]:
     return short
 
 
-def runtime_title(name: str) -> str:
-    """``onnxruntime`` as people write it: ``ONNX Runtime``."""
-    return RUNTIMES.get(name, plain(name))
-
-
 def metric_title(task: TaskInfo) -> str:
     """The metric in words: ``top_1`` is ``top 1``."""
     return plain(task.metric).replace("_", " ")
@@ -223,3 +210,8 @@ def conditions(study: Study) -> Mapping[str, str]:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def runtime_title(name: str) -> str:
+    """A runtime's name as its makers write it."""
+    return plain(registry.runtime_title(name))

@@ -25,6 +25,7 @@ class Litert:
     needs: ClassVar[tuple[str, ...]] = ("ai_edge_litert",)
     extra: ClassVar[str | None] = "litert"
     distribution: ClassVar[str] = "ai-edge-litert"
+    phones: ClassVar[bool] = True
 
     def load(self, format: str = "tflite") -> None:
         """Import the interpreter."""

@@ -25,6 +25,7 @@ class Ncnn:
     needs: ClassVar[tuple[str, ...]] = ("ncnn",)
     extra: ClassVar[str | None] = "ncnn"
     distribution: ClassVar[str] = "ncnn"
+    phones: ClassVar[bool] = True
 
     def load(self, format: str = "ncnn") -> None:
         """Import ncnn."""

@@ -26,6 +26,7 @@ class Onnxruntime:
     needs: ClassVar[tuple[str, ...]] = ("onnxruntime",)
     extra: ClassVar[str | None] = None
     distribution: ClassVar[str] = "onnxruntime"
+    phones: ClassVar[bool] = True
 
     def load(self, format: str = "onnx") -> None:
         """Import onnxruntime."""

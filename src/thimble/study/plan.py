@@ -16,7 +16,7 @@ from thimble.core.task import ModelSpec, Task, TaskSpec
 from thimble.data import open_task, task_info
 from thimble.devices import environment_of
 from thimble.engine.bench import Bench, Feeds
-from thimble.engine.keys import Source
+from thimble.engine.keys import Source, packages
 from thimble.engine.local import Local
 from thimble.engine.store import Store
 from thimble.models import fingerprint
@@ -27,9 +27,6 @@ from thimble.study.folder import Folder, report_files
 from thimble.study.ownership import Claim, Question, claim
 from thimble.study.run import Clock, run
 from thimble.study.telling import Listen
-
-DISTRIBUTIONS = ("torch", "torchvision", "onnx", "onnxruntime", "torch-pruning", "numpy", "openvino", "nncf")
-"""Packages whose versions every study states, where they are installed."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def carry_out(
     through after the study and its reports are written: a second start goes on where this one ended.
     """
     clock = clock or Clock()
-    task, where = open_task(plan.task), environment_of(DISTRIBUTIONS)
+    task, where = open_task(plan.task), environment_of(packages())
     study = blank_study(plan, task, where)
     source = source_of(plan, study)
     with claim(folder, Question.of(study, source.fingerprint), report_files()) as mine:
