@@ -15,13 +15,13 @@ from thimble.data import check_task, open_task, present_splits
 RNG = np.random.default_rng(0)
 
 
-def drawn(folder: Path, count: int = 40) -> list[list[tuple[int, int, int]]]:
-    """Pictures of 64 x 48 with squares of 8 x 8, red or green; class, column and row of each."""
+def drawn(folder: Path, count: int = 40, rows: int = 6) -> list[list[tuple[int, int, int]]]:
+    """Pictures of 64 pixels by eight for each row, with squares of 8 x 8, red or green; class, column and row of each."""
     folder.mkdir(parents=True)
     found = []
     for i in range(count):
-        pixels = RNG.integers(0, 40, (48, 64, 3)).astype(np.uint8)
-        boxes = [(int(RNG.integers(2)), int(c % 8), int(c // 8)) for c in RNG.choice(48, i % 3 + 1, replace=False)]
+        pixels = RNG.integers(0, 40, (8 * rows, 64, 3)).astype(np.uint8)
+        boxes = [(int(RNG.integers(2)), int(c % 8), int(c // 8)) for c in RNG.choice(8 * rows, i % 3 + 1, replace=False)]
         for kind, column, row in boxes:
             pixels[8 * row : 8 * row + 8, 8 * column : 8 * column + 8, kind] = 250
         Image.fromarray(pixels).save(folder / f"{i:03}.png")
@@ -29,10 +29,10 @@ def drawn(folder: Path, count: int = 40) -> list[list[tuple[int, int, int]]]:
     return found
 
 
-def coco(folder: Path) -> str:
-    boxes = drawn(folder / "images")
+def coco(folder: Path, rows: int = 6) -> str:
+    boxes = drawn(folder / "images", rows=rows)
     data: dict[str, Any] = {
-        "images": [{"id": 10 + i, "file_name": f"{i:03}.png", "width": 64, "height": 48} for i in range(len(boxes))],
+        "images": [{"id": 10 + i, "file_name": f"{i:03}.png", "width": 64, "height": 8 * rows} for i in range(len(boxes))],
         "categories": [{"id": 7, "name": "green"}, {"id": 3, "name": "red"}],
         "annotations": [],
     }

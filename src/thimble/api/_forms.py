@@ -65,6 +65,11 @@ def in_weights(text: str) -> Parts:
     return (text, "", "") if text == "imagenet" else in_file(text)
 
 
+def in_metric(text: str) -> Parts:
+    """Part ``quality.py:score``; a registered name holds no path."""
+    return _in_python(text) if ".py:" in text else (text, "", "")
+
+
 def in_model(text: str) -> Parts:
     """Part ``net.py:network`` or ``model.onnx``; a name in a library, such as ``torchvision:resnet18``, holds no path."""
     from thimble.core.registry import MODELS

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from thimble.api._forms import duration_text, in_data, in_file, in_model, in_weights, not_channels, not_deviations, not_shapes
+from thimble.api._forms import duration_text, in_data, in_file, in_metric, in_model, in_weights, not_channels, not_deviations, not_shapes
 from thimble.core.option import Option
 from thimble.core.sampling import Sampling, Time
 from thimble.core.study import Limits
@@ -63,6 +63,16 @@ Features = Annotated[
     str,
     Option(
         "What networks get of sounds: wave, or mel (log-mel spectrum; mel:40 for 40 bands).", '"mel:64"', metavar="NAME", default="wave"
+    ),
+]
+Metric = Annotated[
+    str,
+    Option(
+        "Metric that scores outputs: see thimble list metrics; or file.py:function.",
+        '"f1"',
+        metavar="NAME",
+        default="what suits the labels",
+        path=in_metric,
     ),
 ]
 Shapes = Annotated[
@@ -132,6 +142,7 @@ class Fit:
     scale: Scale | None = None
     rate: Rate | None = None
     features: Features | None = None
+    metric: Metric | None = None
     shapes: Shapes | None = None
     values: Values | None = None
     states: States | None = None
@@ -186,6 +197,7 @@ class Apply:
     scale: Scale | None = None
     rate: Rate | None = None
     features: Features | None = None
+    metric: Metric | None = None
     shapes: Shapes | None = None
     values: Values | None = None
     states: States | None = None
@@ -221,6 +233,7 @@ class Compare:
     scale: Scale | None = None
     rate: Rate | None = None
     features: Features | None = None
+    metric: Metric | None = None
     seed: Annotated[Seed, Option("Seed for splits, made inputs and the order of rounds.")] = 0
     out: Annotated[Folder, Option("Keep the measurement in DIR/study.json.")] | None = None
 
@@ -263,6 +276,7 @@ class Doctor:
     scale: Scale | None = None
     rate: Rate | None = None
     features: Features | None = None
+    metric: Metric | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from thimble.core.errors import BadInput
 from thimble.core.task import Arrays, ModelSpec, Task, TaskSpec, one_sample
 from thimble.core.values import listed
 
-READING = ("channels", "scale", "rate", "features")
+READING = ("channels", "scale", "rate", "features", "metric")
 """Options that say how data are read, by the names that a request and a task's specification share."""
 
 

@@ -24,12 +24,14 @@ from thimble.core.errors import UnknownName
 class Registry:
     """Everything of one kind, found by name.
 
-    ``kind`` is the plural that users type (``steps``), ``singular`` the word for messages.
+    ``kind`` is the plural that users type (``steps``), ``singular`` the word for messages. ``written`` is a module whose ``own(text)``
+    makes one out of ``file.py:function``.
     """
 
     kind: str
     singular: str
     packages: tuple[str, ...]
+    written: str = ""
 
     @cached_property
     def _modules(self) -> dict[str, str]:
@@ -53,6 +55,8 @@ class Registry:
             return getattr(self.module(name), camel_case(name))
         if name in self._plugins:
             return self._plugins[name].load()
+        if self.written and ".py:" in name:
+            return importlib.import_module(self.written).own(name)
         raise UnknownName(self.singular, name, self.names())
 
     def module(self, name: str) -> ModuleType:
@@ -81,7 +85,7 @@ RUNTIMES = Registry("runtimes", "runtime", ("thimble.runtimes",))
 PROBES = Registry("probes", "probe", ("thimble.measure.probes",))
 MODELS = Registry("models", "model source", ("thimble.models",))
 TASKS = Registry("tasks", "task", ("thimble.data",))
-METRICS = Registry("metrics", "metric", ("thimble.measure.metrics",))
+METRICS = Registry("metrics", "metric", ("thimble.measure.metrics",), "thimble.measure.metrics._own")
 REPORTS = Registry("reports", "report", ("thimble.report",))
 DEVICES = Registry("devices", "device", ("thimble.devices.kinds",))
 REGISTRIES = {r.kind: r for r in (STEPS, RUNTIMES, PROBES, MODELS, TASKS, METRICS, REPORTS, DEVICES)}

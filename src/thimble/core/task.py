@@ -115,6 +115,7 @@ class TaskSpec:
 
     ``spec`` is ``NAME`` or ``NAME:ARGUMENT``. ``size``, ``mean``, ``std``, ``channels`` and ``scale`` override the model's own
     preprocessing; ``takes`` are its inputs, as far as they are known before it runs. ``rate`` and ``features`` say how sounds are read.
+    ``metric`` scores in place of the data's own: a registered name, or ``file.py:function``.
     ``classes_of_head`` is known where given weights fix the number of outputs; ``weights_given`` says that the
     weights may have seen the task's training data.
     """
@@ -132,6 +133,7 @@ class TaskSpec:
     rate: int | None = None
     features: str | None = None
     takes: tuple[TensorSpec, ...] = ()
+    metric: str | None = None
 
     @property
     def source(self) -> str:

@@ -12,7 +12,7 @@ from thimble.core.text import is_text
 from thimble.data._beginning import Beginning
 from thimble.data._checks import NEEDED, check_disjoint, check_finite, check_task, fit_to, present_splits
 from thimble.data._made import made_inputs
-from thimble.data._metric import UNDECIDED, judged
+from thimble.data._metric import UNDECIDED, WithMetric, judged
 from thimble.data._own import array_task, dataset_task
 from thimble.data._preprocess import reading_notes
 from thimble.data._split import SplitTask
@@ -61,6 +61,9 @@ def open_task(spec: TaskSpec) -> Task:
     task = source.open(spec)
     if task.preprocess is not None and isinstance(task, SplitTask):
         task.notes = (*reading_notes(spec, task.preprocess), *task.notes)
+    if spec.metric is not None:
+        METRICS.get(spec.metric)
+        task = WithMetric(task, spec.metric, (f"scored by {spec.metric}, as asked for",))
     for text in (task.name, *task.labels):
         if not is_text(str(text)):
             raise BadInput(f"{spec.spec} holds the name {text!r}, which is no UTF-8 text; rename it")

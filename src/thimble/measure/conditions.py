@@ -35,7 +35,7 @@ def _disturbed(rounds: Sequence[Round], members: Sequence[str], threads: int) ->
         quiet = sum(name in turn.samples_ms for turn in turns)
         if turns and quiet < ENOUGH_QUIET:
             text = (
-                f"the speed of {name} is not measured: the machine is busy. Other programs held the processor in {len(turns) - quiet} of "
+                f"its speed is not measured: the machine is busy. Other programs held the processor in {len(turns) - quiet} of "
                 f"{len(turns)} rounds, and {ENOUGH_QUIET} quiet rounds are needed: close them{fewer}, and measure again"
             )
             found.append(Advice("not-measured", text, name))

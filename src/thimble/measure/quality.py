@@ -131,7 +131,7 @@ class Scoring:
         return Quality(
             split=self.split,
             fingerprint=self.fingerprint,
-            metric=snake_case(type(tally.metric).__name__),
+            metric=getattr(tally.metric, "name", snake_case(type(tally.metric).__name__)),
             scores=tally.scores(),
             agreement=tuple(tally.agreement),
             sqnr_db=tally.sqnr_db(),
