@@ -78,6 +78,8 @@ def test_other_data_models_and_candidates_are_other_questions(study: Study, fold
     splits = {name: replace(info, fingerprint="other") for name, info in study.task.splits.items()}
     assert "data that have changed" in refusal(folder, Question.of(replace(study, task=replace(study.task, splits=splits))))
     assert "a model, or libraries that open it, that have changed since" in refusal(folder, Question.of(study, "another source"))
+    said = refusal(folder, Question.of(replace(study, seed=7, task=replace(study.task, splits=splits)), "another source"))
+    assert ("seed 7, not 0" in said, "have changed" in said) == (True, False)
     fewer = replace(study, candidates=study.candidates[:2])
     assert "no candidate" in refusal(folder, Question.of(fewer))
     shortened = {name: replace(info, samples=3, fingerprint="first three") for name, info in study.task.splits.items()}

@@ -75,6 +75,8 @@ class Question:
             for name in dict.fromkeys((*self.asked, *before.asked))
             if self.asked.get(name) != before.asked.get(name)
         ]
+        if found:  # the rest follows from it
+            return found
         if any(self.data[split] != before.data[split] for split in self.data.keys() & before.data.keys()):
             found.append("data that have changed since")
         if self.source and before.source and self.source != before.source:
