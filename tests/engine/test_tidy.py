@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,28 @@ def test_the_command_says_the_limit(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["--max", "5GB"], env={"THIMBLE_STORE": str(tmp_path / "store")})
     assert "0 entries, 0.0 MB of at most 5,000.0" in done.output
     assert "of at most" not in CliRunner().invoke(command, ["--max", "none"], env={"THIMBLE_STORE": str(tmp_path / "store")}).output
+
+
+def test_two_that_make_the_same_result_take_turns_and_keep_the_first(tmp_path: Path) -> None:
+    at_once: list[int] = []
+    most: list[int] = []
+
+    def work(output: Path, scratch: Path) -> Model:
+        at_once.append(1)
+        most.append(len(at_once))
+        (scratch / "checkpoint").write_text("state")
+        time.sleep(0.3)
+        assert (scratch / "checkpoint").exists()
+        (output / "model.onnx").write_bytes(b"bytes")
+        at_once.pop()
+        return Model("onnx", output, *SPECS)
+
+    Store(tmp_path / "store")
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(lambda _: Store(tmp_path / "store").make("key", work), range(2)))
+    assert max(most) == 1
+    assert made[0] == made[1]
+    file = made[0].folder / "model.onnx"
+    inode = file.stat().st_ino
+    Store(tmp_path / "store").make("key", of_bytes(3))  # type: ignore[arg-type]
+    assert (file.stat().st_ino, file.read_bytes()) == (inode, b"bytes")

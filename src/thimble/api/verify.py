@@ -23,7 +23,7 @@ def opened(place: str | Path, digest: str | None = None) -> Iterator[Path]:
     """A bundle as a folder: a .zip file is unpacked with care. Raises `BadInput` for another digest of the whole."""
     from thimble.deploy.archive import check_digest, unpack
 
-    path = user_path(place)
+    path = user_path(place).absolute()
     if not path.exists():
         raise BadInput(f"there is no bundle {path}")
     check_digest(path, digest)

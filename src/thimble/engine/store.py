@@ -25,7 +25,7 @@ import msgspec
 from thimble.core.errors import BadInput, Busy, CannotWrite
 from thimble.core.model import TORCH, Model
 from thimble.core.values import MB, TensorSpec
-from thimble.engine.tidy import Entry, Use, beyond, entries, limit_of, removed, set_limit
+from thimble.engine.tidy import Entry, Use, beyond, entries, limit_of, making, removed, set_limit
 from thimble.fetch.cache import store_root
 
 T = TypeVar("T")
@@ -102,13 +102,15 @@ class Store:
     def make(self, key: str, work: Callable[[Path, Path], Model]) -> Model:
         """Do the work and keep its result. ``work(output, scratch)`` writes files into ``output`` where its format has any.
 
-        ``scratch`` is kept while the work is unfinished, and removed with its end.
+        ``scratch`` is kept while the work is unfinished, and removed with its end. Two processes that make the same result do so one
+        after the other, since they share it; the first one's result stays, which may be in use by then.
         """
         scratch = self.root / "scratch" / key
-        with self._aside("steps", key) as aside:
+        with making(self.root, key), self._aside("steps", key) as aside:
             output = aside / "files"
-            output.mkdir()
-            scratch.mkdir(parents=True, exist_ok=True)
+            with writing(scratch):
+                output.mkdir()
+                scratch.mkdir(parents=True, exist_ok=True)
             with self._room():
                 model = work(output, scratch)
             if model.format == TORCH:
@@ -119,7 +121,7 @@ class Store:
                 shutil.copytree(model.folder, output, dirs_exist_ok=True)
             kept = _Kept(model.format, model.inputs, model.outputs, dict(model.notes))
             (aside / "model.json").write_bytes(msgspec.json.encode(kept))
-        shutil.rmtree(scratch, ignore_errors=True)
+            shutil.rmtree(scratch, ignore_errors=True)
         return model if model.format == TORCH else replace(model, payload=self._step(key) / "files")
 
     def value(self, key: str, type: type[T]) -> T | None:
@@ -207,9 +209,9 @@ class Store:
         try:
             yield aside
             with writing(final):
-                if final.exists():
-                    shutil.rmtree(final)
-                aside.rename(final)
+                if not (final / "model.json").exists():
+                    shutil.rmtree(final, ignore_errors=True)
+                    aside.rename(final)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 

@@ -6,6 +6,7 @@ nothing disappears under a run, and what looks unfinished while nobody else is t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -75,6 +76,23 @@ class Use:
         return True
 
 
+@contextmanager
+def making(root: Path, key: str) -> Iterator[None]:
+    """Wait until no other process makes the result of this key, and keep others from it inside the block."""
+    place = root / "locks"
+    file = -1
+    with contextlib.suppress(OSError):  # what can't be written is told where the work is kept
+        place.mkdir(exist_ok=True)
+        file = os.open(place / key, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if file >= 0:
+            os.close(file)
+
+
 def entries(root: Path) -> Iterator[Entry]:
     """Everything that is finished or under way in a store."""
     for kind in KINDS:
@@ -105,6 +123,8 @@ def sweep(root: Path) -> None:
     now, there = time.time(), list(entries(root))
     dead = [entry for entry in there if _half_written(entry) or (entry.kind == "scratch" and entry.used < now - UNFINISHED_DAYS * _DAY_S)]
     removed(root, dead)
+    for lock in (root / "locks").glob("*"):
+        lock.unlink(missing_ok=True)
     limit = limit_of(root)
     if limit is not None:
         removed(root, beyond([entry for entry in there if entry not in dead], limit))
