@@ -37,7 +37,7 @@ def command(artifacts: tuple[str, ...], as_json: Form | None, **given: Any) -> N
     """Measure artifacts together; the first one is the baseline.
 
     ARTIFACT is a folder that Thimble made, a bundle, a model's file (.onnx, .pt2, .tflite, ...), or a model to export
-    such as torchvision:resnet18. With --on the first to the last are measured on another device, in the same rounds.
+    such as torchvision:resnet18. With --on another device runs all of them.
     """
     from thimble.api.measure import measure
     from thimble.cli._figures import show_figures
