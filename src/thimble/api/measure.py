@@ -20,7 +20,7 @@ from thimble.core.registry import PROBES, RUNTIMES
 from thimble.core.step import Progress, silent
 from thimble.core.study import Advice, Limits, Study, TaskInfo, read_study, write_study
 from thimble.core.subject import Subject
-from thimble.core.task import ModelSpec, Task, TaskSpec
+from thimble.core.task import ModelSpec, Task, TaskSpec, one_sample
 from thimble.core.temporary import temporary_folder
 from thimble.decide.compare import Verdict, compare_saved
 
@@ -112,7 +112,7 @@ def _measured(artifacts: Sequence[str], options: Measure, folder: Path, progress
 
     clock, threads, remarks = Clock(), options.threads or machine_of(options.on).cores(), list[str]()
     opening = Opening(options.runtime, threads, options.weights, options.shapes, options.size, options.seed, remarks.append, options.values)
-    opening = replace(opening, states=options.states, batch_axes=options.batch_axes)
+    opening = replace(opening, states=options.states, batch_axes=options.batch_axes, sample=_sample(artifacts, options))
     progress(0.0, "opening")
     subjects = [replace(subject, device=options.on) for subject in open_subjects(artifacts, opening, folder)]
     task = _task(artifacts, subjects[0].artifact, options)
@@ -130,6 +130,17 @@ def _measured(artifacts: Sequence[str], options: Measure, folder: Path, progress
     finally:
         engine.close()
     return _warned(study, remarks)
+
+
+def _sample(specs: Sequence[str], options: Measure) -> tuple[dict[str, tuple[int, ...]], dict[str, str]] | None:
+    """Shapes and types of a sample of the data, for networks in Python that don't say what they take; ``None`` where none is there."""
+    from thimble.data import open_task
+
+    if options.data is None or not any(".py:" in spec for spec in specs):
+        return None
+    asked = TaskSpec(options.data, options.size, options.mean, options.std, options.seed, True)
+    sample = one_sample(open_task(replace(asked, **{name: getattr(options, name) for name in READING})))
+    return {name: array.shape for name, array in sample.items()}, {name: str(array.dtype) for name, array in sample.items()}
 
 
 def _task(specs: Sequence[str], artifact: Artifact, options: Measure) -> Task | None:

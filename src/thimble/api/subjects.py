@@ -37,7 +37,8 @@ class Opening:
     """How named artifacts are opened. ``runtime`` takes the place of each format's own; ``shapes`` fill what files leave open,
     ``values`` whole inputs with one number, ``states`` and ``batch_axes`` as a model's specification has them.
 
-    ``remark`` is told, in a line, of a network that came in training mode.
+    ``remark`` is told, in a line, of a network that came in training mode. ``sample`` has shapes and types of the data, for networks in
+    Python that don't say what they take.
     """
 
     runtime: str | None = None
@@ -50,6 +51,7 @@ class Opening:
     values: Mapping[str, float] | None = None
     states: Mapping[str, str] | None = None
     batch_axes: Mapping[str, int] | None = None
+    sample: tuple[Mapping[str, tuple[int, ...]], Mapping[str, str]] | None = None
 
 
 def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[Subject]:
@@ -170,6 +172,9 @@ def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> 
     format = format_of(user_path(spec))
     model = ModelSpec(spec, opening.weights, None, opening.shapes, opening.size, opening.seed, values=opening.values, named=True)
     model = replace(model, states=opening.states, batch_axes=opening.batch_axes)
+    if opening.sample is not None and opening.shapes is None and ".py:" in spec:
+        shapes, types = opening.sample
+        model = replace(model, shapes=shapes, dtypes=types, named=False)
     source = Source(model, None, fingerprint(model), {}, features(), seed=opening.seed, threads=opening.threads)
     builder = Builder(Store(), process, source)
     if format == "pt2" and opening.runtime in (None, "pytorch"):
