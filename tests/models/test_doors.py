@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,14 @@ def test_arrays_and_weights_are_never_unpickled(tmp_path: Path) -> None:
 def unsafe_advice(text: str) -> bool:
     """Whether a message says how to load what was refused."""
     return any(word in text for word in ("weights_only", "allow_pickle", "add_safe_globals", "safe_globals", "arbitrary code"))
+
+
+def test_no_warning_says_it_either(tmp_path: Path) -> None:
+    (tmp_path / "w.pth").write_bytes(b"\x80\x02\x80\t\x9a")
+    with warnings.catch_warnings(record=True) as told, pytest.raises(BadInput):
+        warnings.simplefilter("always")
+        read_state(tmp_path / "w.pth")
+    assert not told
 
 
 def test_no_message_says_how_to_load_unsafely(folder: Path, tmp_path: Path) -> None:
