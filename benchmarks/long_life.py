@@ -135,7 +135,7 @@ def judged(turns: list[Seen], limit: int) -> int:
             grown.append(name)
     most = max(one.store_mb for one in turns)
     print(f"store: {most:.1f} MB at most, limit {limit / 1e6:g} MB; entries {turns[0].entries} to {turns[-1].entries}")
-    if most > limit / 1e6 * 1.1:
+    if most > limit / 1e6 + max(b.store_mb - a.store_mb for a, b in zip(turns, turns[1:] or turns, strict=False)):  # a study comes on top
         grown.append("store")
     print(f"grown: {', '.join(grown) or 'nothing'}, in {len(turns)} turns")
     return 1 if grown else 0
