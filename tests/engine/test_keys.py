@@ -10,10 +10,11 @@ import pytest
 
 from thimble.core.task import ModelSpec
 from thimble.engine import keys
-from thimble.engine.keys import Source, source_key, step_key, teacher_key
+from thimble.engine.keys import Source, source_key, step_key, teacher_key, trail_key
 from thimble.steps.compress.distill import Distill
 from thimble.steps.compress.finetune import Finetune
 from thimble.steps.compress.onnx_quantize_static import OnnxQuantizeStatic
+from thimble.steps.compress.prune_channels import PruneChannels
 from thimble.steps.compress.train import Train
 
 FACTS = {"train": "a", "calibration": "b", "validation": "c"}
@@ -85,3 +86,13 @@ def test_a_students_own_source_is(tmp_path: Path) -> None:
 def test_the_teacher_is_the_source_with_its_training() -> None:
     assert teacher_key(SOURCE) == source_key(SOURCE)
     assert teacher_key(replace(SOURCE, prefix=(Train(1),))) != teacher_key(replace(SOURCE, prefix=(Train(2),)))
+
+
+def test_trainings_that_differ_in_their_length_only_share_a_trail() -> None:
+    def trail(step: Any) -> str | None:
+        return trail_key(SOURCE, "parent", step, "teacher")
+
+    assert trail(Finetune(2)) == trail(Finetune(5)) == trail(Finetune(samples=100))
+    assert trail(Finetune(2)) != trail(Finetune(2, learning_rate=1e-4))
+    assert trail(Finetune(2)) != trail_key(replace(SOURCE, seed=5), "parent", Finetune(2), "teacher")
+    assert trail(PruneChannels(0.5)) is None

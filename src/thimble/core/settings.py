@@ -30,6 +30,8 @@ Multiple = Annotated[int, Meta(ge=1, le=4096)]
 """What a number of channels is rounded to."""
 Samples = Annotated[int, Meta(ge=1, le=1_000_000)]
 """Samples of a split."""
+Seen = Annotated[int, Meta(ge=1, le=10**12)]
+"""Samples that training sees in all, each as often as it comes."""
 Number = Annotated[int, Meta(ge=1, le=1_000_000)]
 """How many of something."""
 Opset = Annotated[int, Meta(ge=7, le=99)]

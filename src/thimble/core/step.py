@@ -29,7 +29,8 @@ class Context:
 
     ``task`` gives the train, calibration and validation splits; a step that asks it for the test split gets
     an error. ``teacher`` is the study's FP32 source model. ``output`` is an empty folder for a step that makes
-    files; ``scratch`` outlives an interruption, so that training goes on from its last checkpoint.
+    files; ``scratch`` outlives an interruption, so that training goes on from its last state. ``trail`` is a folder that trainings
+    share which differ in their length only: a longer one goes on from a shorter one's state (``None``: there is none).
     ``open_model`` builds another network for the same task, such as a student, from its specification. ``features`` are the
     instruction sets of the processor that the result is for, which need not be this one.
     """
@@ -43,6 +44,7 @@ class Context:
     threads: int = 1
     features: tuple[str, ...] = field(default_factory=features)
     progress: Progress = silent
+    trail: Path | None = None
 
 
 @runtime_checkable
@@ -55,6 +57,7 @@ class Step(Protocol):
     ``effects`` says what it does to a network, among ``train``, ``prune``, ``quantize``, ``store`` and ``export``; a step that
     does nothing to it has none. A step may also have ``networks``: the names of settings that specify another network, whose
     source is then part of the address, too.
+    ``lengths`` names settings that only say how long it goes on: steps that differ in nothing else share a trail.
     ``needs`` are the importable modules that `apply` imports, ``extra`` the extra that brings them
     (``None``: they are always there). A step may also have ``choices``: the values of a setting, by its name, where they
     are few.

@@ -98,14 +98,14 @@ class Builder:
         return built
 
     def _apply(self, built: Built, step: Step, progress: Progress, deadline: float | None) -> Built:
-        key = keys.step_key(self.source, built.key, step, self.teacher_key if "teacher" in step.uses else "")
+        facts = (self.source, built.key, step, self.teacher_key if "teacher" in step.uses else "")
+        key = keys.step_key(*facts)
         cached = self.store.has(key)
         told = self.told(key)
         if not cached:
             words = step_text(step)
-            request = replace(
-                self._request(key), step=step_name(step), settings=step_fields(step), parent=built.key, teacher=self.teacher_key
-            )
+            asked = replace(self._request(key), step=step_name(step), settings=step_fields(step), parent=built.key)
+            request = replace(asked, teacher=self.teacher_key, trail=keys.trail_key(*facts))
             told = self.process.ask(request, lambda done, text: progress(done, f"{words}: {text}" if text else words), deadline)
             self.store.keep_value(f"{key}-told", told)
         model = self.store.describe(key)

@@ -78,6 +78,7 @@ class _Bench:
             threads=request.threads,
             features=request.features,
             progress=self._tell,
+            trail=store.root / "scratch" / request.trail if request.trail else None,
         )
         made = step.apply(model, context)
         if made.payload is not model.payload:

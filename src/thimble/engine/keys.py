@@ -68,6 +68,14 @@ def step_key(source: Source, parent: str, step: Step, teacher: str) -> str:
     return digest_of("step", parent, step_name(step), step.version, step_fields(step), used, networks, versions(step.needs))
 
 
+def trail_key(source: Source, parent: str, step: Step, teacher: str) -> str | None:
+    """Address of what trainings share that differ in their length only; `None` for a step that has no length."""
+    lengths = getattr(step, "lengths", ())
+    if not lengths:
+        return None
+    return f"trail-{step_key(source, parent, replace(step, **dict.fromkeys(lengths)), teacher)}"  # type: ignore[type-var]
+
+
 def network_fingerprint(source: Source, spec: str) -> str:
     """A digest of another network's source: its file, or its library's version.
 

@@ -15,7 +15,7 @@ class Request:
 
     Without a ``task`` there are no data. With ``weigh``, the folder of an ``artifact``, the answer is its size, and nothing else
     is done. With ``look_through``, a file of an artifact, it is only looked through for code that opening it would run.
-    ``features`` are the instruction sets of the target's processor.
+    ``features`` are the instruction sets of the target's processor. ``trail`` names what trainings share that differ in their length.
     """
 
     store: str
@@ -32,3 +32,4 @@ class Request:
     weigh: str | None = None
     artifact: Artifact | None = None
     look_through: tuple[str, str] | None = None
+    trail: str | None = None

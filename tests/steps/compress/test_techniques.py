@@ -104,7 +104,7 @@ def test_training_goes_on_from_its_checkpoint_and_ends_the_same(tiny: Model, con
     interrupted = replace(context, scratch=tmp_path / "cut", progress=cut)
     with pytest.raises(Cut):
         Train(2, batch_size=64).apply(tiny, interrupted)
-    assert (tmp_path / "cut" / "checkpoint.pt").exists()
+    assert (tmp_path / "cut" / "state.pt").exists()
     resumed = Train(2, batch_size=64).apply(tiny, replace(interrupted, progress=context.progress))
     for one, other in zip(whole.payload.parameters(), resumed.payload.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-6)
