@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup lab test check rooms clean
+.PHONY: setup lab test check rooms mutate clean
 
 setup: .venv/ready
 
@@ -23,6 +23,9 @@ check: setup
 
 rooms: setup
 	$(BIN)/python tools/rooms.py
+
+mutate: setup
+	$(BIN)/python tools/mutate.py
 
 test: check
 	$(BIN)/pytest

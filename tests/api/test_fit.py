@@ -23,17 +23,21 @@ from thimble.engine.forecast import Forecast
 from thimble.engine.store import Store
 from thimble.search.candidates import Situation, prospects, trained_longer
 from thimble.search.shortlist import shortlist
+from thimble.study.run import stretch
 
 TINY = f"{Path(__file__).parents[1] / 'tiny.py'}:network"
 BUDGET = 60.0
+LIMITS = Limits(max_drop=60.0, max_size=0.04)
+"""The network takes 0.0415 MB as FP32 ONNX file, which is the first candidate."""
 
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, float, Path]:
     place = tmp_path_factory.mktemp("fit")
     begun = time.monotonic()
-    options = Fit(TINY, "digits", Limits(max_drop=60.0, max_size=0.06), size=16, threads=1, budget=BUDGET)
-    return fit(options, place / "out", store=Store(place / "store")), time.monotonic() - begun, place
+    slow = stretch()
+    study = fit(Fit(TINY, "digits", LIMITS, size=16, threads=1, budget=BUDGET), place / "out", store=Store(place / "store"))
+    return study, (time.monotonic() - begun) / max(slow, stretch()), place
 
 
 def test_one_candidate_is_chosen_and_only_it_sees_the_test_split(fitted: tuple[Study, float, Path]) -> None:
@@ -45,30 +49,41 @@ def test_one_candidate_is_chosen_and_only_it_sees_the_test_split(fitted: tuple[S
 
 
 def test_the_budget_is_kept(fitted: tuple[Study, float, Path]) -> None:
-    assert fitted[1] < 3 * BUDGET  # loose: a shared machine may stall; benchmarks hold it to 10 %
+    """In seconds of a machine of one's own: where others use it, all takes as many times as long as a loop does there."""
+    assert fitted[1] < 1.15 * BUDGET
 
 
 def test_what_is_too_large_is_dropped_before_it_is_measured(fitted: tuple[Study, float, Path]) -> None:
     study, _, _ = fitted
-    for candidate in study.candidates:
-        if candidate.status == "dropped" and candidate.size and candidate.size.bytes > 60_000:
-            assert "above the limit" in candidate.reason
-            assert candidate.cold is None
-            return
-    assert any(c.status in ("not tried", "failed") for c in study.candidates)
+    large = study.candidate("onnx")
+    assert large.size
+    assert large.size.bytes > 40_000
+    assert (large.status, large.cold, large.quality) == ("dropped", None, {})
+    assert "the limit is 0.04 MB" in large.reason
+    assert not any("onnx" in run.members for run in study.runs)
 
 
 def test_the_best_is_at_hand_and_a_second_start_does_nothing_twice(fitted: tuple[Study, float, Path]) -> None:
     study, _, place = fitted
     assert (place / "out" / "best").resolve() == (place / "out" / "artifacts" / str(study.chosen)).resolve()
-    options = Fit(TINY, "digits", Limits(max_drop=60.0, max_size=0.06), size=16, threads=1, budget=BUDGET)
-    again = fit(options, place / "out", store=Store(place / "store"))
-    assert {c.name for c in study.candidates if c.ok} <= {c.name for c in again.candidates if c.ok}
+    options, store = Fit(TINY, "digits", LIMITS, size=16, threads=1, budget=BUDGET), place / "store"
+    made = results(store)
+    again = fit(options, place / "out", store=Store(store))
+    assert made.items() <= results(store).items(), "no step is carried out a second time"
+    for known in (candidate for candidate in study.candidates if candidate.status in ("ok", "dropped")):
+        after = again.candidate(known.name)
+        assert (after.status, after.size, after.cold) == (known.status, known.size, known.cold)
+        assert after.quality.get("validation") == known.quality.get("validation")
     if not any("budget" in c.reason for c in study.candidates):
         assert (again.chosen, again.runs) == (study.chosen, study.runs)  # a second start may find time to look for more causes
         before = (place / "out" / "report.html").stat().st_mtime_ns
         assert fit(options, place / "out", store=Store(place / "store")) == again
         assert (place / "out" / "report.html").stat().st_mtime_ns == before
+
+
+def results(store: Path) -> dict[str, int]:
+    """When each finished step was written."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in store.glob("steps/[!.]*/model.json")}
 
 
 def test_killed_then_interrupted_it_tells_what_it_knows(tmp_path: Path) -> None:

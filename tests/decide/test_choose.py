@@ -7,6 +7,7 @@ import pytest
 from thimble.core.study import Limits
 from thimble.core.summary import Interval, Row
 from thimble.decide.choose import choose, limits_of
+from thimble.decide.pairs import speedup_over
 
 
 def test_the_fastest_that_is_proven_within_the_limits(make) -> None:
@@ -54,6 +55,28 @@ def test_a_difference_in_latency_that_is_not_proven_is_decided_by_size(make) -> 
     assert choose(study) == "static"
     proven = replace(make.static, name="big", mb=12.0, ms=3.5)
     assert choose(make(make.baseline, proven, make.static, limits=Limits(max_drop=3))) == "big"
+
+
+@pytest.mark.parametrize(("slower", "chosen"), [(1.03, "small"), (1.1, "quick")])
+def test_a_smaller_one_is_preferred_only_while_it_is_nearly_as_fast(make, slower: float, chosen: str) -> None:
+    """Neither difference in latency is proven: the rounds scatter too much for that."""
+    quick, small = replace(make.static, name="quick", mb=12.0), replace(make.static, name="small", mb=6.0)
+    study = make(make.baseline, quick, small, rounds=9, limits=Limits(max_drop=3))
+    scatter = [1, 1.3, 0.75, 1, 0.8, 1.3, 1, 1.2, 0.8]
+    times = [{"baseline": (20.0,), "quick": (4.0,), "small": (4.0 * slower * factor,)} for factor in scatter]
+    rounds = tuple(replace(turn, samples_ms=samples) for turn, samples in zip(study.runs[0].rounds, times, strict=True))
+    study = replace(study, runs=(replace(study.runs[0], rounds=rounds),))
+    ratio = speedup_over(study, "quick", "small")
+    assert ratio.value == pytest.approx(slower)
+    assert ratio.low < 1 < ratio.high
+    assert choose(study) == chosen
+
+
+@pytest.mark.parametrize(("smaller", "chosen"), [(0.005, "baseline"), (0.03, "small")])
+def test_a_difference_in_size_of_less_than_a_hundredth_is_none(make, smaller: float, chosen: str) -> None:
+    small = make.Made("small", mb=make.baseline.mb * (1 - smaller))
+    assert choose(make(make.baseline, small, limits=Limits(max_drop=2))) == chosen
+    assert choose(make(make.baseline, small, limits=Limits(max_drop=2, minimize="size"))) == chosen
 
 
 def test_unproven_on_validation_but_likely_on_the_larger_test_split(make) -> None:

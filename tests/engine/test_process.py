@@ -62,12 +62,40 @@ def test_a_model_that_cannot_be_opened_is_the_users_error(tmp_path: Path) -> Non
         process.ask(Request(str(tmp_path), "source", ModelSpec("torchvision:resnet81"), TaskSpec("digits", 16)))
 
 
-def test_no_step_can_read_the_test_split() -> None:
-    from thimble.data import open_task
-    from thimble.engine.child import _Blinded
+PEEK = """
+from dataclasses import dataclass
+from typing import ClassVar
 
-    blinded = _Blinded(open_task(TaskSpec("digits", 16)))
-    assert len(blinded.split("train")) == 797
-    assert blinded.metric == "accuracy"
-    with pytest.raises(BadInput, match="test split"):
-        blinded.split("test")
+
+@dataclass(frozen=True)
+class Peek:
+    split: str = "test"
+    consumes: ClassVar[str] = "torch"
+    produces: ClassVar[str] = "torch"
+    version: ClassVar[int] = 1
+    effects: ClassVar[tuple] = ()
+    uses: ClassVar[tuple] = ()
+    needs: ClassVar[tuple] = ()
+    extra: ClassVar[None] = None
+
+    def apply(self, model, context):
+        next(iter(context.task.split(self.split).batches(8)))
+        return model
+"""
+
+
+def test_no_step_can_read_the_test_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A third party's step that asks for it gets an error; other splits it may read."""
+    place, store = tmp_path / "installed", tmp_path / "store"
+    (place / "peek-1.dist-info").mkdir(parents=True)
+    (place / "peek.py").write_text(PEEK)
+    (place / "peek-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: peek\nVersion: 1\n")
+    (place / "peek-1.dist-info" / "entry_points.txt").write_text("[thimble.steps]\npeek = peek:Peek\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    Store(store)
+    with StepsProcess() as process:
+        process.ask(request(store, "source"))
+        for split in ("train", "calibration", "validation"):
+            process.ask(request(store, split, step="peek", settings={"split": split}, parent="source"))
+        with pytest.raises(BadInput, match="asked for the test split"):
+            process.ask(request(store, "test", step="peek", parent="source"))

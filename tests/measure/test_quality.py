@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from thimble.core.errors import BadInput, RuntimeFailed
+from thimble.core.seen import digests_of, write_seen
 from thimble.core.task import Batch
 from thimble.core.values import TensorSpec
+from thimble.data import array_task
 from thimble.measure.metrics.accuracy import Accuracy
 from thimble.measure.metrics.agreement import Agreement
 from thimble.measure.outputs import sqnr_db
-from thimble.measure.quality import measure_quality
+from thimble.measure.quality import check_not_learned, measure_quality
 
 
 class Noise:
@@ -144,6 +146,17 @@ def test_a_reference_of_other_outputs_is_refused(onnx_subject: Any, scripted: An
         measure_quality(onnx_subject, Noise(10), "test", Accuracy(), reference=tmp_path / "kept")
     with pytest.raises(BadInput, match="no outputs"):
         measure_quality(onnx_subject, Noise(10), "test", Accuracy(), reference=tmp_path / "nowhere")
+
+
+def test_samples_that_an_artifact_has_learned_from_are_refused(tmp_path: Path) -> None:
+    rows = np.arange(40, dtype=np.float32).reshape(20, 2)
+    task = array_task({"train": (rows[:10], np.arange(10) % 2), "test": (rows[10:], np.arange(10) % 2)})
+    check_not_learned(task, "test", str(tmp_path))
+    write_seen(digests_of(task, ["train"]), tmp_path)
+    check_not_learned(task, "test", str(tmp_path))
+    write_seen(digests_of(task, ["train"]) | set(sorted(digests_of(task, ["test"]))[:3]), tmp_path)
+    with pytest.raises(BadInput, match="has seen 3 of the 10 test samples"):
+        check_not_learned(task, "test", str(tmp_path))
 
 
 def test_sqnr_in_decibels() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from thimble.core.study import Candidate, Limits, Origin, Study
 from thimble.decide.limits import hopeless, nearest
+from thimble.decide.rows import row_of
 from thimble.search.actions import Add, Drop
 from thimble.search.policy import LONGER, following
 from thimble.search.shortlist import shortlist
@@ -138,6 +139,24 @@ def test_given_up_after_the_first_portion_or_the_first_look(make) -> None:
     slow = replace(study, limits=Limits(max_latency=6))
     assert "in a quick check; the limit is 6 ms" in (hopeless(slow, "onnx") or "")
     assert hopeless(slow, "static") is None
+    taken = row_of(study, study.candidate("onnx")).latency_p50_ms
+    assert hopeless(replace(study, limits=Limits(max_latency=0.999 * taken.value)), "onnx") is None, "the interval holds the limit"
+    assert hopeless(replace(study, limits=Limits(max_latency=0.999 * taken.low)), "onnx")
+
+
+@pytest.mark.parametrize(("memory", "limit", "said"), [(60.0, 50.0, "needs 60.0 MB of memory"), (40.0, 50.0, None), (60.0, None, None)])
+def test_too_much_memory_is_given_up_after_the_first_start(make, memory: float, limit: float | None, said: str | None) -> None:
+    study = make(make.baseline, replace(make.onnx, memory=memory), limits=Limits(max_memory=limit))
+    reason = hopeless(study, "onnx")
+    assert reason is None if said is None else said in (reason or "")
+
+
+def test_the_closing_run_has_the_best_five_beside_the_baseline(make) -> None:
+    many = [make.Made(f"int8-{i}", "to_onnx() + onnx_quantize_static()", "onnxruntime", mb=10.0, ms=4.0, scatter=0.3) for i in range(7)]
+    names = shortlist(make(make.baseline, *many, limits=LIMITS))
+    assert names[0] == "baseline"
+    assert len(names) == 1 + 5
+    assert shortlist(make(make.baseline, *many, limits=LIMITS), most=2) == names[:3]
 
 
 def test_what_is_certainly_slower_needs_no_closing_run(make) -> None:

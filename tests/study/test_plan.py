@@ -116,8 +116,20 @@ def test_a_second_run_does_nothing_twice(study: Study, place: Path) -> None:
 
 
 def test_a_common_prefix_is_computed_once(study: Study) -> None:
-    keys = {step.key: step.cached for c in study.candidates for step in c.steps if step.name == "train"}
-    assert len(keys) == 1
+    trainings = [step for c in study.candidates for step in c.steps if step.name == "train"]
+    assert len(trainings) == len(study.candidates), "each candidate begins with it"
+    assert sum(not step.cached for step in trainings) == 1, "one trained; the others took its result"
+    assert len({step.key for step in trainings}) == 1
+
+
+def results(store: Path) -> dict[str, int]:
+    """When each finished step was written."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in store.glob("steps/[!.]*/model.json")}
+
+
+def trains(store: Path) -> bool:
+    """Whether a training has left its first checkpoint, and is not done."""
+    return any(path.is_file() for path in store.glob("scratch/*/*"))
 
 
 def test_a_step_that_does_not_apply_is_a_row_with_its_reason(place: Path) -> None:
@@ -167,17 +179,29 @@ def command(out: Path, *more: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("after", [3.0, 9.0])
-def test_a_run_killed_at_any_moment_goes_on(tmp_path: Path, after: float) -> None:
-    env = {**os.environ, "THIMBLE_STORE": str(tmp_path / "store")}
-    first = subprocess.Popen(command(tmp_path / "out", "--only", "onnx"), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(after)
+@pytest.mark.parametrize("moment", ["a training was at work", "it was trained"])
+def test_a_run_killed_at_any_moment_goes_on(tmp_path: Path, moment: str) -> None:
+    store, out = tmp_path / "store", tmp_path / "out"
+    env = {**os.environ, "THIMBLE_STORE": str(store)}
+    first = subprocess.Popen(command(out, "--only", "onnx"), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 240
+    while not (trains(store) if moment == "a training was at work" else len(results(store)) > 1):
+        assert first.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     first.kill()
     first.wait()
-    done = subprocess.run(command(tmp_path / "out", "--only", "onnx"), env=env, capture_output=True, text=True, check=False)
+    before, begun = results(store), {path.name for path in store.glob("scratch/*")}
+    done = subprocess.run(command(out, "--only", "onnx"), env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert read_study(tmp_path / "out").complete
-    assert not list((tmp_path / "store" / "scratch").iterdir())
+    assert before.items() <= results(store).items(), "nothing that was finished is made again"
+    study = read_study(out)
+    assert study.complete
+    steps_by_key = {step.key: step for candidate in study.candidates for step in candidate.steps}
+    assert all(steps_by_key[key].cached for key in before if key in steps_by_key)
+    if moment == "a training was at work":
+        assert begun & set(results(store)), "the training that was cut off is the one that was finished"
+    assert not list((store / "scratch").iterdir())
 
 
 def test_interruption_says_so_and_keeps_what_is_known(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ class Made:
     ms: float = 10.0
     mb: float = 1.0
     wrong: int = 0
+    wrong_on_test: int | None = None
     error: ThimbleError | None = None
     fails_at: type[Job] = Apply
 
@@ -104,8 +105,9 @@ class Fake:
 
     def quality(self, job: Score, made: Made) -> Quality:
         whole, scores = SPLITS[job.split], []
+        wrong = made.wrong if job.split != "test" or made.wrong_on_test is None else made.wrong_on_test
         for i in range(job.samples or whole):
-            scores.append(float(i % 100 >= made.wrong))
+            scores.append(float(i % 100 >= wrong))
             so_far = Quality(job.split, job.split, "accuracy", tuple(scores), seconds=self.per_sample * len(scores))
             if job.stop and len(scores) in (128, 256, 512) and enough(job.stop, so_far):
                 break
@@ -199,6 +201,14 @@ def test_the_test_split_is_opened_after_the_choice_and_for_one_only() -> None:
     assert [job.candidate for job in tests] == ["baseline", "pruned"]
     timed = [i for i, job in enumerate(engine.done) if isinstance(job, Time)]
     assert engine.done.index(tests[0]) > timed[-1]
+
+
+def test_a_choice_that_the_test_split_does_not_confirm_is_not_replaced() -> None:
+    made = {**GOOD, "pruned": replace(GOOD["pruned"], wrong_on_test=30)}
+    study, _ = carried_out(FitPolicy(), engine := Fake(made), blank())
+    assert study.complete
+    assert study.chosen == "pruned"
+    assert {job.candidate for job in engine.done if isinstance(job, Score) and job.split == "test"} == {"baseline", "pruned"}
 
 
 def test_what_can_not_win_is_given_up_before_it_costs_more() -> None:
