@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from thimble import Apply, Fit, Store, ThimbleError, apply, fit
-from thimble.api.apply import Applied, check_replaceable, check_route
+from thimble.api.apply import Applied, _check_data, check_replaceable, check_route
 from thimble.api.measure import Measure, measure
 from thimble.cli.apply import command, told
 from thimble.core.artifact import read_manifest
@@ -98,6 +98,12 @@ def test_a_named_recipe_without_its_data_says_so(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["onnx-int8", TINY, "--out", str(tmp_path / "out")])
     assert isinstance(done.exception, ThimbleError)
     assert "needs calibration data" in str(done.exception)
+
+
+def test_data_that_only_help_are_not_asked_for() -> None:
+    _check_data(parse_recipe("prune_channels(0.5) + to_onnx()"), None)
+    with pytest.raises(BadInput, match="needs calibration data"):
+        _check_data(parse_recipe("prune_blocks(1)"), None)
 
 
 def test_routes_are_known_beforehand() -> None:

@@ -194,7 +194,8 @@ def _check_data(steps: tuple[Step, ...], found: Matched | None) -> None:
 
     there = present_splits(found.task) if found else {}
     for step in steps:
-        missing = [name for name in step.uses if name in SPLITS and name not in there]
+        needed = set(SPLITS) - set(getattr(step, "helpful", ()))
+        missing = [name for name in step.uses if name in needed and name not in there]
         if missing and found is None:
             raise BadInput(
                 f"{step_text(step)} needs {missing[0]} data: give them with --data, such as --data digits or --data imagefolder:DIR"

@@ -57,6 +57,7 @@ class Step(Protocol):
     ``effects`` says what it does to a network, among ``train``, ``prune``, ``quantize``, ``store`` and ``export``; a step that
     does nothing to it has none. A step may also have ``networks``: the names of settings that specify another network, whose
     source is then part of the address, too.
+    ``helpful`` names what of ``uses`` it can do without.
     ``lengths`` names settings that only say how long it goes on: steps that differ in nothing else share a trail.
     ``needs`` are the importable modules that `apply` imports, ``extra`` the extra that brings them
     (``None``: they are always there). A step may also have ``choices``: the values of a setting, by its name, where they

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -72,3 +74,42 @@ def test_a_network_of_such_groups_only_says_which(context: Context) -> None:
     model = Model("torch", Only().eval(), (TensorSpec("x", (None, 3, 16, 16)),), ("output",))
     with pytest.raises(NotApplicable, match=r"no layer of this model has channels that can be removed: stem can't \(shape"):
         PruneChannels(0.5).apply(model, context)
+
+
+def test_channels_are_ranked_by_what_the_loss_needs_where_that_is_asked(context: Context) -> None:
+    class Half(nn.Module):
+        """The channels with the largest weights reach nothing: only gradients tell."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.head = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3), nn.Linear(4, 10)
+            with torch.no_grad():
+                self.first.weight[:4] *= 10
+                self.second.weight[:, :4] = 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(torch.relu(self.second(torch.relu(self.first(x)))).mean((2, 3)))
+
+    torch.manual_seed(0)
+    model = Model("torch", Half().eval(), (TensorSpec("x", (None, 3, 16, 16)),), ("output",))
+    made = PruneChannels(0.5, importance="taylor").apply(model, context)
+    assert made.notes["importance"] == "taylor"
+    assert torch.equal(made.payload.first.weight, model.payload.first.weight[4:]), "what nothing reads was kept"
+    assert all(parameter.grad is None for parameter in made.payload.parameters())
+    without_data = PruneChannels(0.5).apply(model, replace(context, task=None))
+    assert without_data.notes["importance"] == "magnitude"
+    assert torch.equal(without_data.payload.first.weight, model.payload.first.weight[:4])
+    with pytest.raises(NotApplicable, match="needs calibration data"):
+        PruneChannels(0.5, importance="taylor").apply(model, replace(context, task=None))
+
+
+def test_groups_compete_where_they_are_asked_to(tiny: Model, context: Context) -> None:
+    def widths(made: Model) -> list[float]:
+        layers = [module for module in made.payload.modules() if isinstance(module, nn.Conv2d)]
+        before = [module for module in tiny.payload.modules() if isinstance(module, nn.Conv2d)]
+        return [one.out_channels / other.out_channels for one, other in zip(layers, before, strict=True)]
+
+    uniform, together = (PruneChannels(0.5, allocation=how).apply(tiny, context) for how in ("uniform", "global"))
+    assert set(widths(uniform)) == {0.5}
+    assert len(set(widths(together))) > 1
+    assert min(widths(together)) >= 0.18

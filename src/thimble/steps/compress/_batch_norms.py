@@ -8,6 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from thimble.core.model import Model
+from thimble.core.step import Context
+from thimble.steps.compress._calibration import calibration_batches
+
+TOGETHER = 128
+"""Samples whose statistics are taken at once."""
 REMEMBERED = 1e-5
 """Share of its first value in a running statistic, from which on it is taken anew: a variance that begins at 1 may have to end
 at a thousandth."""
@@ -41,3 +47,11 @@ def settle(network: nn.Module, norms: Sequence[_BatchNorm], batches: Iterable[tu
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.eval()
+
+
+def settle_again(network: nn.Module, model: Model, context: Context) -> None:
+    """Take all statistics again on the calibration split, as `settle` does; nothing without data."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    if norms and context.task is not None:
+        batches = calibration_batches(model, context, "data", batch_size=TOGETHER)
+        settle(network, norms, (tuple(torch.from_numpy(batch[spec.name]) for spec in model.inputs) for batch in batches))

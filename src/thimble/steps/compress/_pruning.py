@@ -21,6 +21,9 @@ from thimble.core.values import first_line
 MOST_LEFT = 60
 """Groups that may be left alone before the search ends: each costs another try."""
 
+MOST_OF_A_GROUP = 0.8
+"""Share of a group's channels that may go where groups compete."""
+
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
 """Layers at which groups begin."""
 
@@ -63,13 +66,26 @@ class _Groups:
         return [self.names[module] for module in dict.fromkeys([root, *outs]) if module in self.names]
 
 
-def pruned(
-    source: nn.Module, example: tuple[Any, ...], kept: Callable[[nn.Module], Collection[Any]], ratio: float, to: int | None
-) -> Pruned:
-    """A copy of the network with ``ratio`` of the channels of each group removed, where the group allows it.
+@dataclass(frozen=True)
+class Asked:
+    """How much to remove: ``ratio`` of the channels of each group, or of all where groups compete (``together``).
 
-    ``kept`` gives the layers of a copy that must stay; ``to`` is what channel counts stay a multiple of. The outputs keep
-    their shapes. Raises `NotApplicable` where too many groups fail, and what the network raises as it came.
+    ``to`` is what channel counts stay a multiple of. ``learn`` gives a copy's parameters their gradients, by which channels are
+    then ranked; without it their norms rank them.
+    """
+
+    ratio: float
+    to: int | None = None
+    together: bool = False
+    learn: Callable[[nn.Module], None] | None = None
+
+
+def pruned(source: nn.Module, example: tuple[Any, ...], kept: Callable[[nn.Module], Collection[Any]], asked: Asked) -> Pruned:
+    """A copy of the network with channels of each group removed, where the group allows it.
+
+    ``kept`` gives the layers of a copy that must stay. The outputs keep their shapes.
+
+    Raises `NotApplicable` where too many groups fail, and what the network raises as it came.
     """
     with torch.no_grad():
         wanted = _shapes(source, example)
@@ -81,9 +97,12 @@ def pruned(
         for parameter in network.parameters():
             parameter.requires_grad_(True)
         groups = _Groups({module: name for name, module in network.named_modules()}, left, reasons)
+        if asked.learn:
+            asked.learn(network)
+            groups.importance = torch_pruning.importance.GroupTaylorImportance()
         layers = [*kept(network), *(module for module, name in groups.names.items() if name in left)]
         try:
-            pruner = _pruner(network, example, groups, layers, ratio, to)
+            pruner = _pruner(network, example, groups, layers, asked)
             failed = _step(pruner, groups, lambda network=network: _differs(network, example, wanted), checked)  # type: ignore[misc]
         except Exception as error:  # torch-pruning raises all kinds on graphs that it can't follow
             lost = _unfollowed(copy.deepcopy(source), example, left)
@@ -93,21 +112,24 @@ def pruned(
             failed = first_line(error)
             reasons.append(failed)
         if failed is None:
+            network.zero_grad(set_to_none=True)
             network.eval()
             return Pruned(network, tuple(left), reasons[0] if reasons else "")
         checked = True
     raise NotApplicable(f"channels can't be removed from this model: {len(left)} groups of layers fail, the first with: {reasons[0]}")
 
 
-def _pruner(network: nn.Module, example: tuple[Any, ...], groups: _Groups, layers: list[Any], ratio: float, to: int | None) -> Any:
+def _pruner(network: nn.Module, example: tuple[Any, ...], groups: _Groups, layers: list[Any], asked: Asked) -> Any:
     """torch-pruning's pruner, which scores groups by ``groups`` and leaves out those that begin at one of ``layers``."""
     return torch_pruning.pruner.BasePruner(
         network,
         example if len(example) > 1 else example[0],
         importance=groups,
-        pruning_ratio=ratio,
+        pruning_ratio=asked.ratio,
+        max_pruning_ratio=max(asked.ratio, MOST_OF_A_GROUP) if asked.together else 1.0,
+        global_pruning=asked.together,
         ignored_layers=layers,
-        round_to=to,
+        round_to=asked.to,
     )
 
 

@@ -42,6 +42,7 @@ class PruneBlocks:
 
         import torch
 
+        from thimble.steps.compress._batch_norms import settle_again
         from thimble.steps.compress._blocks import blocks, traced, without
         from thimble.steps.compress._removal import least_missed, outputs
 
@@ -60,7 +61,7 @@ class PruneBlocks:
             graph, samples, wanted, self.count, lambda done: context.progress(done / self.count, f"block {done + 1} of {self.count}")
         )
         network = copy.deepcopy(without(graph, [block for block, _ in chosen]))
-        _settle(network, model, context)
+        settle_again(network, model, context)
         before, after = (sum(p.numel() for p in one.parameters()) for one in (model.payload, network))
         notes: dict[str, Any] = {
             "removed_blocks": [*model.notes.get("removed_blocks", []), *(block.name for block, _ in chosen)],
@@ -81,17 +82,3 @@ def _together(model: Model, context: Context, count: int) -> tuple[Any, ...]:
     if not parts:
         raise NotApplicable("the calibration split has too few samples for the model's batch size")
     return tuple(torch.from_numpy(np.concatenate([part[spec.name] for part in parts])) for spec in model.inputs)
-
-
-def _settle(network: Any, model: Model, context: Context) -> None:
-    """Take all batch-norm statistics again on the calibration split."""
-    import torch
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    from thimble.steps.compress._batch_norms import settle
-    from thimble.steps.compress._calibration import calibration_batches
-
-    norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
-    if norms:
-        batches = calibration_batches(model, context, "data", batch_size=128)
-        settle(network, norms, (tuple(torch.from_numpy(batch[spec.name]) for spec in model.inputs) for batch in batches))

@@ -38,6 +38,7 @@ class ToOnnx:
     version: ClassVar[int] = 3
     effects: ClassVar[tuple[str, ...]] = ("export",)
     uses: ClassVar[tuple[str, ...]] = ("calibration",)
+    helpful: ClassVar[tuple[str, ...]] = ("calibration",)
     needs: ClassVar[tuple[str, ...]] = ("torch", "onnx", "onnxscript", "onnxruntime")
     extra: ClassVar[str | None] = None
 
