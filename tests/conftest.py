@@ -29,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Two that share their cores wait for each other at every layer of a network; two that share the folder share the lock
     by which studies on one machine take turns at measuring.
     """
+    os.environ[rounds.ANY_LOAD] = "1"
     worker, count = os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if not worker:
         return
@@ -47,8 +48,8 @@ def _little_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _every_round_counts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests look at no times, and beside other tests no round would be quiet; those of busy machines are marked ``busy``."""
-    if not request.node.get_closest_marker("busy"):
-        monkeypatch.setattr(rounds, "undisturbed", lambda taken, others_load, stolen: tuple(taken.samples_ms))
+    if request.node.get_closest_marker("busy"):
+        monkeypatch.delenv(rounds.ANY_LOAD)
 
 
 @pytest.fixture
