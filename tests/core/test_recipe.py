@@ -44,7 +44,7 @@ def test_the_empty_recipe_is_the_model_as_given() -> None:
         ("os.system('x')", "is not a step"),
         ("finetune(-1)", "finetune: epochs must be a whole number from 1 to 10000, not -1"),
         ("finetune(1e9)", "epochs must be a whole number from 1 to 10000, not 1000000000.0"),
-        ("finetune(1, 1, 1, 1, 1, 1, 1)", "its settings are epochs, learning_rate, batch_size, taught, temperature"),
+        ("onnx_quantize_mixed(1, 'minmax', 1)", "its settings are keep, method"),
         ("finetune(True)", "not True"),
         ("finetune({})", "not {}"),
         ("finetune(learning_rate=1e400)", "learning_rate must be a number above 0, at most 10, not inf"),

@@ -75,13 +75,25 @@ def parse_recipe(text: str) -> tuple[Step, ...]:
     >>> [type(step).__name__ for step in parse_recipe("prune_channels(0.3) + to_onnx()")]
     ['PruneChannels', 'ToOnnx']
     """
+    return tuple(_step_of(node, brief(text)) for node in _nodes(text))
+
+
+def split_recipe(text: str) -> tuple[str, ...]:
+    """The texts of a recipe's steps, whether these are known here or not; raises `BadInput` where the text is no recipe.
+
+    >>> split_recipe("student('a + b') + to_onnx()")
+    ("student('a + b')", 'to_onnx()')
+    """
+    return tuple(map(ast.unparse, _nodes(text)))
+
+
+def _nodes(text: str) -> list[ast.expr]:
     if text.strip() in ("", "as given"):
-        return ()
+        return []
     if len(text) > LONGEST:
         raise BadInput(f"recipe {brief(repr(text))} has {len(text)} characters; {LONGEST} is the most")
     try:
-        tree = ast.parse(text, mode="eval").body
-        return tuple(_step_of(node, brief(text)) for node in _terms(tree))
+        return _terms(ast.parse(text, mode="eval").body)
     except SyntaxError as error:
         raise BadInput(f"recipe {brief(text)!r} can't be read: {error.msg} at column {error.offset}; {_FORM}") from error
     except (ValueError, RecursionError, MemoryError) as error:  # a zero byte; brackets in brackets

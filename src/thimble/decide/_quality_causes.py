@@ -6,10 +6,11 @@ from typing import Any
 
 from thimble.core.processor import int8_support
 from thimble.core.registry import runtime_title
+from thimble.core.step import Step, step_fields
 from thimble.core.study import Candidate, Finding, Quality, Study
 from thimble.core.summary import Interval, Row
 from thimble.decide import _words as words
-from thimble.decide._family import essence, name_of, uses
+from thimble.decide._family import Unknown, does, essence, is_step, on_noise
 from thimble.decide.pairs import loss_against
 from thimble.decide.rows import metric_of
 from thimble.stats import drop_interval, quality_interval
@@ -29,7 +30,7 @@ NOTABLE_DB = 1.0
 
 def noise_calibration(study: Study, candidate: Candidate, row: Row) -> Finding | None:
     """Find a calibration on random noise, and its cost against the same calibrated on data."""
-    if not any("'noise'" in term for term in essence(candidate)):
+    if not any(map(on_noise, essence(candidate))):
         return None
     others = [c for c in study.candidates if c.ok and c.runtime == candidate.runtime and _calibrated_twin(candidate, c)]
     if not others:
@@ -62,29 +63,23 @@ def reduced_precision(study: Study, candidate: Candidate, row: Row) -> Finding |
 def _calibrated_twin(candidate: Candidate, other: Candidate) -> bool:
     """Return whether two candidates differ only in the calibration data."""
     ours, theirs = essence(candidate), essence(other)
-    return (
-        len(ours) == len(theirs)
-        and ours[:-1] == theirs[:-1]
-        and name_of(ours[-1]) == name_of(theirs[-1])
-        and "'noise'" not in theirs[-1]
-        and _other_settings(ours[-1]) == _other_settings(theirs[-1])
-    )
+    if len(ours) != len(theirs) or ours[:-1] != theirs[:-1] or on_noise(theirs[-1]):
+        return False
+    return type(ours[-1]) is type(theirs[-1]) and _other_settings(ours[-1]) == _other_settings(theirs[-1])
 
 
-def _other_settings(term: str) -> list[str]:
+def _other_settings(step: Step | Unknown) -> dict[str, Any]:
     """Return a step's settings apart from its calibration data."""
-    inner = term.partition("(")[2].removesuffix(")")
-    parts = [part.strip() for part in inner.split(",") if part.strip()]
-    ignored = ("'noise'", "'data'", "calibration='noise'", "calibration='data'")
-    return [part for part in parts if part not in ignored]
+    settings = {"text": step.text} if isinstance(step, Unknown) else step_fields(step)
+    return {name: value for name, value in settings.items() if name != "calibration"}
 
 
 def untrained_pruning(study: Study, candidate: Candidate, row: Row) -> Finding | None:
     """Find removed channels without training afterwards, beside the same with fine-tuning."""
     steps = essence(candidate)
-    if not steps or name_of(steps[-1]) != "prune_channels" or row.drop is None or row.drop.low <= 0:
+    if not steps or not is_step(steps[-1], "prune_channels") or row.drop is None or row.drop.low <= 0:
         return None
-    same = (c for c in study.candidates if c.ok and essence(c)[:-1] == steps and name_of(essence(c)[-1]) == "finetune")
+    same = (c for c in study.candidates if c.ok and essence(c)[:-1] == steps and is_step(essence(c)[-1], "finetune"))
     tuned = next(same, None)
     regained = loss_against(study, candidate.name, tuned.name) if tuned else None
     text = f"Removing channels alone costs {words.points(row.drop, study.task)}: the remaining layers were not trained for it"
@@ -215,7 +210,7 @@ def narrow_ranges(study: Study, candidate: Candidate, row: Row) -> Finding | Non
 
 def sensitive_layers(study: Study, candidate: Candidate, row: Row) -> Finding | None:
     """Find the most sensitive layers of a quantized network with a proven drop, where they were measured."""
-    if not candidate.sensitivity_db or row.drop is None or row.drop.low <= 0 or not uses(candidate, "quantize"):
+    if not candidate.sensitivity_db or row.drop is None or row.drop.low <= 0 or not does(candidate, "quantize"):
         return None
     worst = sorted(candidate.sensitivity_db.items(), key=lambda item: item[1])[:3]
     layers = words.joined(f"{name} ({value:.1f} dB)" for name, value in worst)

@@ -6,7 +6,7 @@ from thimble.core.study import Candidate, Finding, Study
 from thimble.core.summary import Row
 from thimble.core.values import MB
 from thimble.decide import _words as words
-from thimble.decide._family import untouched, uses
+from thimble.decide._family import does, untouched, uses
 from thimble.decide.pairs import speedup_over
 
 FLOATS = ("float64", "float32")
@@ -17,7 +17,7 @@ GIVEN_ZEROS = 20.0
 def float_weights(study: Study, candidate: Candidate, row: Row) -> Finding | None:
     """Find a quantized candidate whose bytes are mostly float."""
     size = candidate.size
-    if size is None or not uses(candidate, "quantize") or not size.bytes_by_type:
+    if size is None or not does(candidate, "quantize") or not size.bytes_by_type:
         return None
     floats = sum(size.bytes_by_type.get(dtype, 0) for dtype in FLOATS)
     if 2 * floats <= sum(size.bytes_by_type.values()):
@@ -62,7 +62,7 @@ def zeros_stored(study: Study, candidate: Candidate, row: Row) -> Finding | None
     size = candidate.size
     if candidate is study.candidates[0]:
         return _zeros_given(candidate, row)
-    zeroed = uses(candidate, "prune") or candidate.recipe == "as given"
+    zeroed = does(candidate, "prune") or candidate.recipe == "as given"
     if not zeroed or size is None or before is None or row.sparsity is None or row.compression is None:
         return None
     dense = 100 * (1 - (before.nonzero_parameters or 0) / before.parameters) if before.parameters else 0.0

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from thimble.core.processor import int8_support
 from thimble.core.registry import runtime_title
+from thimble.core.step import Step
 from thimble.core.study import Candidate, Finding, Study
 from thimble.core.summary import Interval, Row
 from thimble.decide import _graph_causes as graphs
 from thimble.decide import _words as words
-from thimble.decide._family import essence, float_sibling, name_of, untouched, uses
+from thimble.decide._family import Unknown, does, essence, float_sibling, is_step, on_noise, untouched, uses
 from thimble.decide.pairs import speedup_over
+
+DYNAMIC = ("onnx_quantize_dynamic", "torch_quantize_dynamic")
+"""The steps that quantize activations at every inference."""
 
 HARDLY = 1.2
 """A speedup that INT8 usually exceeds; where it may still be above that, nothing is known and nothing is said."""
@@ -20,7 +24,7 @@ SMALL_MACS = 20_000_000
 
 def dynamic_slower(study: Study, candidate: Candidate, row: Row) -> Finding | None:
     """Find dynamic INT8 that is slower than FP32 in the same runtime."""
-    if not uses(candidate, "quantize_dynamic"):
+    if not uses(candidate, *DYNAMIC):
         return None
     other, ratio = _against(study, candidate, float_sibling(study, candidate))
     if other is None or ratio is None or ratio.high >= 1:
@@ -39,8 +43,8 @@ def dynamic_slower(study: Study, candidate: Candidate, row: Row) -> Finding | No
 
 def signed_activations(study: Study, candidate: Candidate, row: Row) -> Finding | None:
     """Find signed activations, which ONNX Runtime on x86 fuses worse than unsigned ones."""
-    static = next((term for term in essence(candidate) if name_of(term) == "onnx_quantize_static"), None)
-    if static is None or not static.startswith("onnx_quantize_static('int8'") or candidate.runtime != "onnxruntime":
+    signed = any(_static(step, signed=True) for step in essence(candidate))
+    if not signed or candidate.runtime != "onnxruntime":
         return None
     other = next((c for c in study.candidates if c.ok and c.runtime == "onnxruntime" and _unsigned_twin(candidate, c)), None)
     other, ratio = _against(study, candidate, other)
@@ -56,18 +60,17 @@ def signed_activations(study: Study, candidate: Candidate, row: Row) -> Finding 
 
 def _unsigned_twin(candidate: Candidate, other: Candidate) -> bool:
     ours, theirs = essence(candidate), essence(other)
-    return (
-        ours[:-1] == theirs[:-1]
-        and bool(theirs)
-        and name_of(theirs[-1]) == "onnx_quantize_static"
-        and not theirs[-1].startswith("onnx_quantize_static('int8'")
-        and "noise" not in theirs[-1]
-    )
+    return bool(theirs) and ours[:-1] == theirs[:-1] and _static(theirs[-1], signed=False) and not on_noise(theirs[-1])
+
+
+def _static(step: Step | Unknown, signed: bool) -> bool:
+    """Return whether a step is ONNX Runtime's static quantization, with signed or unsigned activations."""
+    return is_step(step, "onnx_quantize_static") and (getattr(step, "activations", "") == "int8") == signed
 
 
 def int8_not_faster(study: Study, candidate: Candidate, row: Row) -> Finding | None:
     """Find static INT8 that is hardly faster than FP32 in the same runtime, with possible causes."""
-    if not integers(candidate) or uses(candidate, "quantize_dynamic"):
+    if not integers(candidate) or uses(candidate, *DYNAMIC):
         return None
     other, ratio = _against(study, candidate, float_sibling(study, candidate) or float_baseline(study, candidate))
     if other is None or ratio is None or ratio.high > HARDLY:
@@ -138,7 +141,7 @@ def runtime_share(study: Study, candidate: Candidate, row: Row) -> Finding | Non
 
 def integers(candidate: Candidate) -> bool:
     """Return whether a candidate is quantized: by its recipe, or, as given, by its own graph."""
-    return uses(candidate, "quantize") or (candidate.recipe == "as given" and bool(graphs.graph_of(candidate).get("quantized")))
+    return does(candidate, "quantize") or (candidate.recipe == "as given" and bool(graphs.graph_of(candidate).get("quantized")))
 
 
 def float_baseline(study: Study, candidate: Candidate) -> Candidate | None:
