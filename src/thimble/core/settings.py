@@ -32,6 +32,8 @@ Samples = Annotated[int, Meta(ge=1, le=1_000_000)]
 """Samples of a split."""
 Seen = Annotated[int, Meta(ge=1, le=10**12)]
 """Samples that training sees in all, each as often as it comes."""
+Bits = Annotated[int, Meta(ge=4, le=8)]
+"""Bits of a stored weight."""
 Number = Annotated[int, Meta(ge=1, le=1_000_000)]
 """How many of something."""
 Opset = Annotated[int, Meta(ge=7, le=99)]

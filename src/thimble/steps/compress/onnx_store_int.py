@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from thimble.core.errors import BadInput, NotApplicable
 from thimble.core.model import Model
-from thimble.core.settings import Number
+from thimble.core.settings import Bits, Number
 from thimble.core.step import Context
 
 BITS = (8, 4)
@@ -25,7 +25,7 @@ class OnnxStoreInt:
     but weights is rounded. ``bits`` is 8 or 4; a block is shorter where the weight's size asks for it.
     """
 
-    bits: int = 8
+    bits: Bits = 8
     block: Number = 32
     least: Number = 256
 
