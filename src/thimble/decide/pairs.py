@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from thimble.core.study import Candidate, Study
 from thimble.core.summary import Interval
+from thimble.decide._once import drop_once
 from thimble.decide.rows import metric_of, runs_of, scored_split
-from thimble.stats import drop_interval, flips, speedup_in
+from thimble.stats import flips, speedup_in
 
 
 def speedup_over(study: Study, one: str, other: str) -> Interval | None:
@@ -23,7 +24,7 @@ def loss_against(study: Study, one: str, other: str) -> Interval | None:
     if split is None:
         return None
     metric = metric_of(study.task, ours.quality[split])
-    return None if metric is None else drop_interval(theirs.quality[split].scores, ours.quality[split].scores, metric, study.seed)
+    return None if metric is None else drop_once(theirs.quality[split].scores, ours.quality[split].scores, metric, study.seed)
 
 
 def differing(study: Study, candidate: Candidate) -> tuple[int, int, int] | None:

@@ -12,16 +12,8 @@ from thimble.core.registry import METRICS
 from thimble.core.study import Candidate, Quality, Run, Study, TaskInfo
 from thimble.core.summary import Interval, Row
 from thimble.core.values import MB
-from thimble.stats import (
-    drop_interval,
-    flips,
-    known,
-    latency_interval,
-    mcnemar_exact,
-    percentile,
-    quality_interval,
-    speedup_in,
-)
+from thimble.decide._once import drop_once, latency_once, metric_made, quality_once
+from thimble.stats import flips, mcnemar_exact, speedup_in
 
 if TYPE_CHECKING:
     from thimble.core.task import Metric
@@ -109,11 +101,10 @@ def _samples(scored: Quality) -> tuple[str, str, int]:
 def metric_of(task: TaskInfo, scored: Quality) -> Metric | None:
     """Return the registered metric; for a user's own metric that isn't registered here, the mean of its scores."""
     try:
-        found: Metric = METRICS.get(scored.metric)()
+        return metric_made(METRICS.get(scored.metric))
     except UnknownName:
         plain = not isinstance(scored.scores[0], tuple | list) if scored.scores else False
         return cast("Metric", _Mean(task.unit, task.higher_is_better, task.binary)) if plain else None
-    return found
 
 
 @dataclass(frozen=True)
@@ -132,21 +123,8 @@ def _latency(study: Study, candidate: Candidate) -> dict[str, Any]:
     run = next((run for run in runs_of(study) if len(run.times(candidate.name)) > 1), None)
     if run is None:
         return {}
-    own = [turn.samples_ms[candidate.name] for turn in run.times(candidate.name)]
-    samples = [ms for times in own for ms in times]
-    latency = known(latency_interval(own, run.seed))
-    if latency is None:
-        return {}
-    found: dict[str, Any] = {
-        "latency_p50_ms": latency,
-        "latency_mean_ms": statistics.fmean(samples),
-        "latency_std_ms": statistics.stdev(samples),
-        "latency_p90_ms": percentile(samples, 90),
-        "latency_p95_ms": percentile(samples, 95),
-        "latency_p99_ms": percentile(samples, 99),
-        "latency_samples": len(samples),
-    }
-    if run.reference == study.candidates[0].name and (speedup := speedup_in(run, candidate.name)):
+    found = latency_once(tuple(turn.samples_ms[candidate.name] for turn in run.times(candidate.name)), run.seed)
+    if found and run.reference == study.candidates[0].name and (speedup := speedup_in(run, candidate.name)):
         found["speedup"] = speedup
     return found
 
@@ -162,14 +140,14 @@ def _quality(study: Study, candidate: Candidate) -> dict[str, Any]:
     metric = metric_of(study.task, scored)
     if not scored.scores or metric is None:
         return found
-    found["quality"] = own = quality_interval(scored.scores, metric, study.seed)
+    found["quality"] = own = quality_once(scored.scores, metric, study.seed)
     baseline = study.candidates[0]
     reference = baseline.quality.get(split)
     if reference and scored_split(replace(baseline, quality={split: reference}), replace(candidate, quality={split: scored})):
         same = candidate.name == baseline.name
-        found["drop"] = NOTHING_LOST if same else drop_interval(reference.scores, scored.scores, metric, study.seed)
+        found["drop"] = NOTHING_LOST if same else drop_once(reference.scores, scored.scores, metric, study.seed)
         if metric.binary and not same:
             found["p_value"] = mcnemar_exact(*flips(reference.scores, scored.scores))
-        whole = quality_interval(reference.scores, metric, study.seed).value
+        whole = quality_once(reference.scores, metric, study.seed).value
         found["relative"] = 100 * own.value / whole if whole and math.isfinite(own.value / whole) else None
     return found

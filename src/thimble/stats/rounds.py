@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 Rounds = Sequence[Sequence[float]]
 """Milliseconds of each inference of one member, round by round."""
 
+Times = tuple[tuple[float, ...], ...]
+"""The same, once they are measured."""
+
 DRAWS = 500
 
 WIDEST = 2.0
@@ -95,10 +98,14 @@ def speedup_in(run: Run, name: str, reference: str | None = None) -> Interval | 
     turns = run.times(name, reference)
     if len(turns) < 2:
         return None
-    ours, theirs = ([turn.samples_ms[member] for turn in turns] for member in (name, reference))
-    if name == reference:
-        return ratio_interval(theirs, ours, run.seed)
-    return known(speedup_interval(theirs, ours, run.seed, [turn.opening for turn in turns]))
+    ours, theirs = (tuple(turn.samples_ms[member] for turn in turns) for member in (name, reference))
+    return _speedup(theirs, ours, run.seed, None if name == reference else tuple(turn.opening for turn in turns))
+
+
+@lru_cache(maxsize=512)
+def _speedup(theirs: Times, ours: Times, seed: int, openings: tuple[int, ...] | None) -> Interval | None:
+    """The interval, kept by its raw values: a search asks for the same ones after every job. ``openings`` is ``None`` for one member."""
+    return ratio_interval(theirs, ours, seed) if openings is None else known(speedup_interval(theirs, ours, seed, openings))
 
 
 def known(interval: Interval) -> Interval | None:
