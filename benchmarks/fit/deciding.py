@@ -1,7 +1,7 @@
 """How long a search thinks: `python benchmarks/fit/deciding.py [SAMPLES] [METRIC]` times its decisions on a study of made-up figures.
 
-Twelve candidates, each scored on SAMPLES validation samples (5,000) by METRIC (`accuracy`) and timed beside the baseline in 30 rounds. A search decides again
-after every job, from the same raw values and a few new ones.
+Twelve candidates, each scored on SAMPLES validation samples (5,000) by METRIC (`accuracy`) and timed beside the baseline in 30 rounds.
+A search decides again after every job, from the same raw values and a few new ones.
 """
 
 from __future__ import annotations
