@@ -81,6 +81,8 @@ class _Bench:
             trail=store.root / "scratch" / request.trail if request.trail else None,
         )
         made = step.apply(model, context)
+        if made.format == TORCH:
+            _plainly_laid_out(made.payload)
         if made.payload is not model.payload:
             check_opens(made, context.task, request.threads, step_name(step))
         return made
@@ -127,6 +129,13 @@ class _Bench:
         """One line to the other end."""
         self._out.write(msgspec.json.encode(message).decode() + "\n")
         self._out.flush()
+
+
+def _plainly_laid_out(network: Any) -> None:
+    """Lay weights out as every other step expects them: training has them with channels last, and views of those fail."""
+    import torch
+
+    network.to(memory_format=torch.contiguous_format)
 
 
 class _Blinded:
