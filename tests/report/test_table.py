@@ -56,6 +56,18 @@ def test_failed_ones_come_with_their_reasons(golden_named):
         assert f"{row.name}  {row.status}: {row.reason}" in shown(golden)
 
 
+@pytest.mark.parametrize("width", [None, 80, 200])
+def test_a_failed_one_has_one_line_of_a_hundred_characters(golden_named, width):
+    golden = golden_named("failures")
+    first, *rest = golden.summary.rows
+    long = replace(first, reason="the converter ended with signal 11: " + "operator after operator, " * 20)
+    text = shown(replace(golden, summary=replace(golden.summary, rows=(long, *rest))), width)
+    line = next(line for line in text.splitlines() if line.startswith(first.name))
+    assert line.startswith(f"{first.name}  failed: the converter ended with signal 11:")
+    assert line.endswith(" ...")
+    assert len(line) <= min(width or 100, 100)
+
+
 def test_json_holds_every_figure(golden):
     data = json.loads(msgspec.json.encode(decision_of(golden.study)))
     assert [row["name"] for row in data["rows"]] == [row.name for row in golden.summary.rows]

@@ -85,15 +85,15 @@ def _artifact(spec: str, options: Doctor, folder: Path, progress: Progress) -> S
 def _carried_out(study: Study, policy: Policy, root: Path, feeds: Feeds, progress: Progress) -> Study:
     """A study of artifacts below ``root`` that are there already; nothing of it is kept."""
     from thimble.devices import environment_of
+    from thimble.engine import engine_at
     from thimble.engine.bench import Bench
-    from thimble.engine.local import Local
     from thimble.engine.store import Store
     from thimble.study.folder import Unkept
     from thimble.study.run import Clock, run
 
     with temporary_folder() as scratch:
         where = environment_of({RUNTIMES.get(candidate.runtime).distribution for candidate in study.candidates})
-        engine = Local(Bench(root, Store(scratch / "store"), where, feeds))
+        engine = engine_at(Bench(root, Store(scratch / "store"), where, feeds))
         try:
             return run(study, policy, engine, Unkept(), Clock(), lambda event: progress(event.done, event.what))
         finally:

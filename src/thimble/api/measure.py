@@ -103,8 +103,8 @@ def saved_measurement(text: str) -> tuple[Study, str] | None:
 def _measured(artifacts: Sequence[str], options: Measure, folder: Path, progress: Progress) -> Study:
     """The measurement's study, carried out; ``folder`` holds what it needs meanwhile."""
     from thimble.devices import environment_of, machine_of, reserve
+    from thimble.engine import engine_at
     from thimble.engine.bench import Bench, Feeds
-    from thimble.engine.local import Local
     from thimble.engine.store import Store
     from thimble.search.measure import MeasurePolicy
     from thimble.study.folder import Unkept
@@ -123,7 +123,7 @@ def _measured(artifacts: Sequence[str], options: Measure, folder: Path, progress
     sampling = replace(options.sampling, batch=options.batch, seed=options.seed, reopen=True)
     policy = MeasurePolicy(sampling, tuple(sorted({*quick, *options.probes})), options.throughput, options.sustained)
     blank = _study(subjects, task, where, options, threads)
-    engine = Local(Bench(folder, Store(folder / "store"), where, feeds))
+    engine = engine_at(Bench(folder, Store(folder / "store"), where, feeds))
     try:
         with reserve(options.on):  # not while files of strangers are opened, which may take their time
             study = run(blank, policy, engine, Unkept(), clock, lambda event: progress(event.done, event.what))

@@ -62,6 +62,8 @@ EXTRA = (
     Column("recipe", lambda row: plain(row.recipe), left=True),
 )
 """Shown one after the other while the window has room."""
+LINE = 100
+"""Columns that a candidate which was not measured has for its one line; its whole reason stands in the reports."""
 UNLIMITED = 100_000
 """The width of a pipe."""
 
@@ -81,7 +83,10 @@ class Table:
         parts: list[RenderableType] = [_grid(study, summary, measured, width)] if measured else []
         for row in summary.rows:
             if row.status != Status.OK:
-                parts.append(Text.assemble((plain(row.name), "bold"), f"  {words.unmeasured(row)}", style="dim"))
+                name, most = plain(row.name), min(LINE, width or LINE)
+                name = name if width is None else words.shortened(name, most // 2)
+                said = textwrap.shorten(words.unmeasured(row), max(most // 2, most - len(name)) - GAP, placeholder=" ...")
+                parts.append(Text.assemble((name, "bold"), " " * GAP, said, style="dim"))
         if summary.recommendation:
             parts += ["", Text(plain(summary.recommendation), style="bold" if summary.met else "bold yellow")]
         return Group(*parts) if parts else Text("No candidate was tried.")

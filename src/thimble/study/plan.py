@@ -15,9 +15,9 @@ from thimble.core.study import Environment, Limits, Study
 from thimble.core.task import ModelSpec, Task, TaskSpec
 from thimble.data import open_task, task_info
 from thimble.devices import environment_of
+from thimble.engine import engine_at
 from thimble.engine.bench import Bench, Feeds
 from thimble.engine.keys import Source, packages
-from thimble.engine.local import Local
 from thimble.engine.store import Store
 from thimble.models import fingerprint
 from thimble.search.actions import Policy
@@ -71,7 +71,7 @@ def carry_out(
     with claim(folder, Question.of(study, source.fingerprint), report_files()) as mine:
         begin(mine)
         kept = Folder(mine)
-        engine = Local(Bench(mine.folder, store or Store(), where, Feeds(task, plan.task.spec), source))
+        engine = engine_at(Bench(mine.folder, store or Store(), where, Feeds(task, plan.task.spec), source))
         try:
             run(study, plan.policy, engine, kept, clock, listen)
         finally:
