@@ -36,7 +36,7 @@ GROWTH_MB = 30.0
 
 @dataclass(frozen=True)
 class Seen:
-    """What is there after a turn: megabytes of memory and of the store, and counts."""
+    """One turn's figures: megabytes of memory and of the store, and counts."""
 
     memory_mb: float
     threads: int

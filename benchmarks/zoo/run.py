@@ -268,7 +268,7 @@ def main() -> None:
 
 
 def recorded(one: Shipped) -> dict[str, Any]:
-    """What is recorded of a file."""
+    """The record of one file."""
     path = RESULTS / f"{one.name}.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     return found

@@ -20,7 +20,7 @@ REASONS = (
     ("took more than", "took too long"),
     ("opset version", "refuses the opset"),
 )
-"""What a tool's own words come to in a cell."""
+"""Short forms of the tools' messages, for the table."""
 
 
 def printed(records: dict[str, dict[str, Any]], files: Sequence[Shipped]) -> str:

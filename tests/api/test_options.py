@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from thimble.api import config, request
 from thimble.api.options import built, check, flat, options_of
-from thimble.api.request import Apply, Bundle, Compare, Doctor, Fit, Lab, Measure, Threads
+from thimble.api.request import Apply, Bundle, Compare, Doctor, Fit, Lab, Measure, Reading, Threads
 from thimble.cli import thimble
 from thimble.cli._options import options, request_of
 from thimble.core.errors import BadInput
@@ -55,7 +55,8 @@ def test_another_option_is_one_annotated_field(monkeypatch: pytest.MonkeyPatch, 
 
 def test_every_request_is_a_command_with_these_options() -> None:
     requests = {cls for cls in vars(request).values() if is_dataclass(cls) and cls.__module__ == request.__name__}
-    assert requests == set(REQUESTS.values())
+    assert requests == {*REQUESTS.values(), Reading}, "Reading is what these share"
+    assert sum(issubclass(cls, Reading) for cls in REQUESTS.values()) == 5
     for name, cls in REQUESTS.items():
         command = thimble.get_command(click.Context(thimble), name)
         assert command is not None

@@ -25,7 +25,7 @@ from thimble.core.seen import SEEN, digests_of, read_seen, write_seen
 from thimble.core.step import Progress, Step, step_name, step_text
 from thimble.core.study import Size, StepRecord
 from thimble.core.subject import Subject
-from thimble.core.task import SPLITS, ModelSpec
+from thimble.core.task import SPLITS
 from thimble.core.temporary import temporary_folder
 from thimble.core.values import first_line
 from thimble.formats import describe
@@ -164,7 +164,7 @@ def check_route(steps: tuple[Step, ...], format: str, runtime: str) -> None:
 
 def _prepared(options: Apply) -> tuple[Source, Task | None, Recipe]:
     """Where the work begins, the data where there are some, and the recipe; everything that can be checked is."""
-    from thimble.api.resolve import matched, trainable
+    from thimble.api.resolve import matched, model_spec, trainable
     from thimble.data import split_info
     from thimble.engine.keys import Source
     from thimble.models import changeable, fingerprint
@@ -177,8 +177,8 @@ def _prepared(options: Apply) -> tuple[Source, Task | None, Recipe]:
     wanted = named_or_parsed(options.recipe, situation, options.runtime)
     check_route(wanted.steps, format, wanted.runtime)
     _check_data(wanted.steps, found)
-    alone = ModelSpec(options.model, options.weights, shapes=options.shapes, size=options.size, seed=options.seed, named=True)
-    model = replace(found.model if found else alone, values=options.values, states=options.states, batch_axes=options.batch_axes)
+    alone = model_spec(options, options.model, weights=options.weights, seed=options.seed, named=True)
+    model = found.model if found else alone
     facts = {}
     if found:
         how = repr(found.task.preprocess)

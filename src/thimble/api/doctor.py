@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from thimble.api.measure import UNLABELLED
 from thimble.api.options import check
 from thimble.api.request import Doctor
-from thimble.api.resolve import READING
+from thimble.api.resolve import task_spec
 from thimble.api.subjects import Opening, as_given, known_suffixes, look_through, open_subjects, placed
 from thimble.core.distribution import version
 from thimble.core.errors import BadInput, ThimbleError
@@ -70,8 +70,7 @@ def _artifact(spec: str, options: Doctor, folder: Path, progress: Progress) -> S
     threads = options.threads or len(available_cores())
     names = [spec] if options.against is None else [options.against, spec]
     progress(0.0, "opening")
-    opening = Opening(None, threads, shapes=options.shapes, size=options.size, values=options.values)
-    subjects = open_subjects(names, replace(opening, states=options.states, batch_axes=options.batch_axes), folder)
+    subjects = open_subjects(names, Opening(threads=threads, reading=options), folder)
     task = _task(options, subjects[-1])
     where = environment_of({RUNTIMES.get(subject.runtime).distribution for subject in subjects})
     info = task_info(options.data or "", task) if task else UNLABELLED
@@ -121,9 +120,7 @@ def _task(options: Doctor, subject: Subject) -> Task | None:
 
     if options.data is None:
         return None
-    given = subject.artifact.preprocess
-    asked = TaskSpec(options.data, options.size, options.mean, options.std, preprocess=given, takes=subject.artifact.inputs)
-    return open_task(replace(asked, **{name: getattr(options, name) for name in READING}))
+    return open_task(task_spec(options, options.data, preprocess=subject.artifact.preprocess, takes=subject.artifact.inputs))
 
 
 def _study(study: Study, folder: Path, options: Doctor, progress: Progress) -> Study:

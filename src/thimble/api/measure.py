@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from thimble.api.options import check
 from thimble.api.request import Compare, Measure
-from thimble.api.resolve import READING
+from thimble.api.resolve import task_spec
 from thimble.api.subjects import Opening, as_given, open_subjects, split_runtime
 from thimble.core.artifact import Artifact
 from thimble.core.distribution import version
@@ -20,7 +20,7 @@ from thimble.core.registry import PROBES, RUNTIMES
 from thimble.core.step import Progress, silent
 from thimble.core.study import Advice, Limits, Study, TaskInfo, read_study, write_study
 from thimble.core.subject import Subject
-from thimble.core.task import ModelSpec, Task, TaskSpec, one_sample
+from thimble.core.task import ModelSpec, Task, one_sample
 from thimble.core.temporary import temporary_folder
 from thimble.decide.compare import Verdict, compare_saved
 
@@ -111,8 +111,7 @@ def _measured(artifacts: Sequence[str], options: Measure, folder: Path, progress
     from thimble.study.run import Clock, run
 
     clock, threads, remarks = Clock(), options.threads or machine_of(options.on).cores(), list[str]()
-    opening = Opening(options.runtime, threads, options.weights, options.shapes, options.size, options.seed, remarks.append, options.values)
-    opening = replace(opening, states=options.states, batch_axes=options.batch_axes, sample=_sample(artifacts, options))
+    opening = Opening(options.runtime, threads, options.weights, options.seed, options, remarks.append, _sample(artifacts, options))
     progress(0.0, "opening")
     subjects = [replace(subject, device=options.on) for subject in open_subjects(artifacts, opening, folder)]
     task = _task(artifacts, subjects[0].artifact, options)
@@ -138,8 +137,7 @@ def _sample(specs: Sequence[str], options: Measure) -> tuple[dict[str, tuple[int
 
     if options.data is None or not any(".py:" in spec for spec in specs):
         return None
-    asked = TaskSpec(options.data, options.size, options.mean, options.std, options.seed, True)
-    sample = one_sample(open_task(replace(asked, **{name: getattr(options, name) for name in READING})))
+    sample = one_sample(open_task(task_spec(options, options.data, seed=options.seed, weights_given=True)))
     return {name: array.shape for name, array in sample.items()}, {name: str(array.dtype) for name, array in sample.items()}
 
 
@@ -154,8 +152,8 @@ def _task(specs: Sequence[str], artifact: Artifact, options: Measure) -> Task | 
     given = artifact.preprocess
     if given is None and ":" in specs[0]:
         given = preprocess_of(ModelSpec(specs[0], options.weights))
-    asked = TaskSpec(options.data, options.size, options.mean, options.std, options.seed, True, given, takes=artifact.inputs)
-    task = open_task(replace(asked, **{name: getattr(options, name) for name in READING}))
+    own = {"preprocess": given, "takes": artifact.inputs}
+    task = open_task(task_spec(options, options.data, seed=options.seed, weights_given=True, **own))
     check_unseen(task, "test")
     for spec in specs:
         check_not_learned(task, "test", split_runtime(spec)[0])

@@ -120,21 +120,15 @@ On = Annotated[str, Option("Device: local, ssh://user@host:port, or a name in de
 Folder = Annotated[str | Path, Option("Folder of the results.", '"runs/fit"', metavar="DIR", path=in_file)]
 
 
-@dataclass(frozen=True)
-class Fit:
-    """What is asked of `thimble.fit`; its fields are the options of ``thimble fit`` and the keys of ``study.toml``.
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How data are read, and how a model is fed with them: options that every command with a model and data has.
 
-    ``budget`` is in seconds, ``None`` is no limit. ``shapes`` are input shapes by name where a file leaves them dynamic.
+    ``size``, ``mean``, ``std``, ``channels`` and ``scale`` are of images, ``rate`` and ``features`` of sounds. ``shapes`` are input shapes
+    by name where a file leaves them dynamic, ``values`` numbers for inputs that the data don't give, ``states`` outputs by the input
+    that they feed at the next step, ``batch_axes`` places of the inputs' batches.
     """
 
-    model: Model
-    data: Data
-    limits: Limits = field(default_factory=Limits)
-    weights: Weights | None = None
-    student: Annotated[Model, Option("Smaller network to train from MODEL.", '"torchvision:mobilenet_v2"')] | None = None
-    budget: Budget | None = None
-    threads: Threads | None = None
-    seed: Seed = 0
     size: Size | None = None
     mean: Mean | None = None
     std: Std | None = None
@@ -147,6 +141,23 @@ class Fit:
     values: Values | None = None
     states: States | None = None
     batch_axes: BatchAxes | None = None
+
+
+@dataclass(frozen=True)
+class Fit(Reading):
+    """What is asked of `thimble.fit`; its fields are the options of ``thimble fit`` and the keys of ``study.toml``.
+
+    ``budget`` is in seconds, ``None`` is no limit.
+    """
+
+    model: Model
+    data: Data
+    limits: Limits = field(default_factory=Limits)
+    weights: Weights | None = None
+    student: Annotated[Model, Option("Smaller network to train from MODEL.", '"torchvision:mobilenet_v2"')] | None = None
+    budget: Budget | None = None
+    threads: Threads | None = None
+    seed: Seed = 0
 
 
 @dataclass(frozen=True)
@@ -178,7 +189,7 @@ class Lab:
 
 
 @dataclass(frozen=True)
-class Apply:
+class Apply(Reading):
     """What is asked of `thimble.apply`; its fields are the arguments and options of ``thimble apply``.
 
     ``recipe`` is a recipe's text or the name of a known one. ``data`` may be absent where no step needs any.
@@ -190,24 +201,12 @@ class Apply:
     data: Annotated[Data, Option(f"Data, where a step needs them: {DATA}.")] | None = None
     weights: Weights | None = None
     runtime: Annotated[Runtime, Option("Runtime of the result: see thimble list runtimes.", default="the last step's own")] | None = None
-    size: Size | None = None
-    mean: Mean | None = None
-    std: Std | None = None
-    channels: Channels | None = None
-    scale: Scale | None = None
-    rate: Rate | None = None
-    features: Features | None = None
-    metric: Metric | None = None
-    shapes: Shapes | None = None
-    values: Values | None = None
-    states: States | None = None
-    batch_axes: BatchAxes | None = None
     threads: Annotated[Threads, Option("Threads for the steps.")] | None = None
     seed: Annotated[Seed, Option("Seed for splits, new weights and training.")] = 0
 
 
 @dataclass(frozen=True)
-class Compare:
+class Compare(Reading):
     """How two artifacts are measured against each other; its fields are the options of ``thimble compare``.
 
     ``data`` is a task's specification: without one there is no quality, and inputs are noise. ``threads`` defaults
@@ -222,18 +221,6 @@ class Compare:
     batch: Annotated[int, Meta(ge=1, le=65_536), Option("Samples in each inference.", metavar="N")] = 1
     sampling: Sampling = field(default_factory=Sampling)
     weights: Weights | None = None
-    shapes: Shapes | None = None
-    values: Values | None = None
-    states: States | None = None
-    batch_axes: BatchAxes | None = None
-    size: Size | None = None
-    mean: Mean | None = None
-    std: Std | None = None
-    channels: Channels | None = None
-    scale: Scale | None = None
-    rate: Rate | None = None
-    features: Features | None = None
-    metric: Metric | None = None
     seed: Annotated[Seed, Option("Seed for splits, made inputs and the order of rounds.")] = 0
     out: Annotated[Folder, Option("Keep the measurement in DIR/study.json.")] | None = None
 
@@ -255,7 +242,7 @@ class Measure(Compare):
 
 
 @dataclass(frozen=True)
-class Doctor:
+class Doctor(Reading):
     """How to look at an artifact; its fields are the options of ``thimble doctor``.
 
     ``data`` is a task's specification, of which calibration and validation are read; without one inputs are noise.
@@ -265,18 +252,6 @@ class Doctor:
     data: Annotated[Data, Option("Look at the model on these data (calibration and validation): digits, npz:FILE, ...")] | None = None
     against: Annotated[Model, Option("Float form of the model, to compare time, size and outputs with.")] | None = None
     threads: Annotated[Threads, Option("Threads for every artifact.")] | None = None
-    shapes: Shapes | None = None
-    values: Values | None = None
-    states: States | None = None
-    batch_axes: BatchAxes | None = None
-    size: Size | None = None
-    mean: Mean | None = None
-    std: Std | None = None
-    channels: Channels | None = None
-    scale: Scale | None = None
-    rate: Rate | None = None
-    features: Features | None = None
-    metric: Metric | None = None
 
 
 @dataclass(frozen=True)

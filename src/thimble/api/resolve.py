@@ -3,69 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
+from thimble.api.request import Apply, Fit, Reading
 from thimble.core.errors import BadInput
 from thimble.core.task import Arrays, ModelSpec, Task, TaskSpec, one_sample
 from thimble.core.values import listed
 
-READING = ("channels", "scale", "rate", "features", "metric")
+READING = {f.name for f in fields(Reading)} & {f.name for f in fields(TaskSpec)}
 """Options that say how data are read, by the names that a request and a task's specification share."""
+FEEDING = {f.name for f in fields(Reading)} & {f.name for f in fields(ModelSpec)}
+"""Options that say how a model is fed, by the names that a request and a model's specification share."""
 
 
-class Asked(Protocol):
-    """What a user says of a model and its data; the fields that such options share."""
+def task_spec(asked: Reading, data: str, **more: Any) -> TaskSpec:
+    """The specification of data that are read as a request asks; ``more`` are its other fields."""
+    return TaskSpec(data, **{name: getattr(asked, name) for name in READING}, **more)
 
-    @property
-    def model(self) -> str:
-        """Specification of the model."""
-        ...
 
-    @property
-    def weights(self) -> str | None:
-        """File of a state dict, or the name of published weights."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Seed for splits and training."""
-        ...
-
-    @property
-    def size(self) -> int | None:
-        """Image height and width in pixels."""
-        ...
-
-    @property
-    def mean(self) -> tuple[float, ...] | None:
-        """Mean of each channel, for values from 0 to 1."""
-        ...
-
-    @property
-    def std(self) -> tuple[float, ...] | None:
-        """Standard deviation of each channel."""
-        ...
-
-    @property
-    def shapes(self) -> Mapping[str, tuple[int, ...]] | None:
-        """Input shapes by name, the batch first."""
-        ...
-
-    @property
-    def states(self) -> Mapping[str, str] | None:
-        """Outputs that inputs come from at the next step."""
-        ...
-
-    @property
-    def batch_axes(self) -> Mapping[str, int] | None:
-        """Places of the inputs' batches."""
-        ...
-
-    @property
-    def values(self) -> Mapping[str, float] | None:
-        """Numbers that fill inputs which the data don't give."""
-        ...
+def model_spec(asked: Reading, model: str, **more: Any) -> ModelSpec:
+    """The specification of a model that is fed as a request asks; ``more`` are its other fields."""
+    return ModelSpec(model, **{name: getattr(asked, name) for name in FEEDING}, **more)
 
 
 @dataclass(frozen=True)
@@ -77,7 +36,7 @@ class Matched:
     task: Task
 
 
-def matched(asked: Asked, data: str) -> Matched:
+def matched(asked: Fit | Apply, data: str) -> Matched:
     """The model with the shapes, types and classes of the data, and the data with the model's own preprocessing.
 
     A network by name without weights gets a head of the data's classes. Raises `BadInput` for data that can't be
@@ -86,10 +45,9 @@ def matched(asked: Asked, data: str) -> Matched:
     from thimble.data import open_task
     from thimble.models import declared_inputs, preprocess_of, source_name
 
-    model = ModelSpec(asked.model, asked.weights, size=asked.size, seed=asked.seed, shapes=asked.shapes, values=asked.values)
-    model = replace(model, states=asked.states, batch_axes=asked.batch_axes)
-    spec = TaskSpec(data, asked.size, asked.mean, asked.std, asked.seed, True, preprocess_of(model), takes=declared_inputs(model))
-    spec = replace(spec, **{name: getattr(asked, name) for name in READING})
+    model = model_spec(asked, asked.model, weights=asked.weights, seed=asked.seed)
+    own = {"preprocess": preprocess_of(model), "takes": declared_inputs(model)}
+    spec = task_spec(asked, data, seed=asked.seed, weights_given=True, **own)
     task = open_task(spec)
     sample = one_sample(task)
     if asked.shapes:

@@ -6,10 +6,12 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thimble.api.request import Reading
+from thimble.api.resolve import model_spec
 from thimble.core.artifact import MANIFEST, Artifact, read_manifest
 from thimble.core.errors import BadInput, MissingExtra
 from thimble.core.paths import user_path
@@ -34,8 +36,7 @@ BUNDLE = "manifest.json"
 
 @dataclass(frozen=True)
 class Opening:
-    """How named artifacts are opened. ``runtime`` takes the place of each format's own; ``shapes`` fill what files leave open,
-    ``values`` whole inputs with one number, ``states`` and ``batch_axes`` as a model's specification has them.
+    """How named artifacts are opened. ``runtime`` takes the place of each format's own; ``reading`` says how models are fed.
 
     ``remark`` is told, in a line, of a network that came in training mode. ``sample`` has shapes and types of the data, for networks in
     Python that don't say what they take.
@@ -44,13 +45,9 @@ class Opening:
     runtime: str | None = None
     threads: int = 1
     weights: str | None = None
-    shapes: Mapping[str, tuple[int, ...]] | None = None
-    size: int | None = None
     seed: int = 0
+    reading: Reading = field(default_factory=Reading)
     remark: Callable[[str], None] = lambda line: None
-    values: Mapping[str, float] | None = None
-    states: Mapping[str, str] | None = None
-    batch_axes: Mapping[str, int] | None = None
     sample: tuple[Mapping[str, tuple[int, ...]], Mapping[str, str]] | None = None
 
 
@@ -170,9 +167,8 @@ def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> 
     from thimble.models import fingerprint
 
     format = format_of(user_path(spec))
-    model = ModelSpec(spec, opening.weights, None, opening.shapes, opening.size, opening.seed, values=opening.values, named=True)
-    model = replace(model, states=opening.states, batch_axes=opening.batch_axes)
-    if opening.sample is not None and opening.shapes is None and ".py:" in spec:
+    model = model_spec(opening.reading, spec, weights=opening.weights, seed=opening.seed, named=True)
+    if opening.sample is not None and opening.reading.shapes is None and ".py:" in spec:
         shapes, types = opening.sample
         model = replace(model, shapes=shapes, dtypes=types, named=False)
     source = Source(model, None, fingerprint(model), {}, features(), seed=opening.seed, threads=opening.threads)

@@ -68,4 +68,5 @@ def parted_fields(cls: Any) -> dict[str, tuple[Any, Option | None]]:
 @cache
 def _parted_fields(cls: Any) -> dict[str, tuple[Any, Option | None]]:
     hints = typing.get_type_hints(cls, include_extras=True)
-    return {f.name: parted(hints[f.name]) for f in dataclasses.fields(cls)}
+    ordered = sorted(dataclasses.fields(cls), key=lambda f: bool(f.kw_only))  # what a request shares with others stands behind its own
+    return {f.name: parted(hints[f.name]) for f in ordered}

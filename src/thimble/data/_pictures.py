@@ -12,6 +12,7 @@ from thimble.core.errors import BadInput
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import TaskSpec
 from thimble.data._folder import ImageFile
+from thimble.data._foreign import decoding
 from thimble.data._preprocess import preprocess_for
 from thimble.data._rules import check_counts, divide
 from thimble.data._split import SplitTask
@@ -106,10 +107,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     """Width and height of a picture as it is shown; raises `BadInput` for what is none."""
     from PIL import Image
 
-    try:
-        with Image.open(path) as image:
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            width, height = image.size
-    except Exception as error:  # decoders fail in as many ways as there are formats
-        raise BadInput(f"{path} can't be decoded; remove or replace it") from error
+    with decoding(path), Image.open(path) as image:
+        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        width, height = image.size
     return (height, width) if turned else (width, height)

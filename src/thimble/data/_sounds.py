@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from thimble.core.errors import BadInput, MissingExtra
 from thimble.core.task import TaskSpec
-from thimble.fetch.user_file import foreign
+from thimble.data._foreign import decoding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,7 +107,7 @@ def decoded(path: Path) -> tuple[NDArray[Any], int]:
     """
     import numpy as np
 
-    try:
+    with decoding(path, "can't be decoded: {}; remove or replace it"):
         if path.suffix.lower() == ".wav":
             from scipy.io import wavfile
 
@@ -118,10 +118,6 @@ def decoded(path: Path) -> tuple[NDArray[Any], int]:
             except ModuleNotFoundError as error:
                 raise MissingExtra("soundfile", "audio") from error
             wave, rate = soundfile.read(str(path), dtype="float32")
-    except MissingExtra:
-        raise
-    except Exception as error:  # decoders fail in as many ways as there are formats
-        raise BadInput(f"{path} can't be decoded: {foreign(error)}; remove or replace it") from error
     if not wave.size:
         raise BadInput(f"{path} holds no sound; remove or replace it")
     real = wave.astype(np.float32)

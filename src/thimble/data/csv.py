@@ -10,7 +10,7 @@ from thimble.core.paths import user_path
 from thimble.core.task import Task, TaskSpec
 from thimble.core.values import listed
 from thimble.data._arrays import Raw, arrays_task, checked_array
-from thimble.fetch.user_file import foreign
+from thimble.data._foreign import decoding
 
 LABELS = ("label", "labels", "target", "class", "y")
 """Names of the column that holds the labels."""
@@ -72,12 +72,10 @@ def _table(path: Path) -> Any:
         import pandas
     except ModuleNotFoundError as error:
         raise MissingExtra("pandas", "csv") from error
-    try:
+    with decoding(path, "can't be read as a table: {}"):
         with path.open(encoding="utf-8-sig") as stream:
             first = stream.readline()
         table = pandas.read_csv(path, sep=max(SEPARATORS, key=first.count), encoding="utf-8-sig")
-    except Exception as error:  # a damaged table fails in as many ways as there are
-        raise BadInput(f"{path} can't be read as a table: {foreign(error)}") from error
     if not len(table):
         raise BadInput(f"{path} has no rows")
     return table

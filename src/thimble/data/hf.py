@@ -12,10 +12,10 @@ from thimble.core.preprocess import Preprocess
 from thimble.core.task import Task, TaskSpec
 from thimble.core.values import listed
 from thimble.data._arrays import Raw, arrays_task, checked_array
+from thimble.data._foreign import decoding
 from thimble.data._preprocess import preprocess_for
 from thimble.data._rules import check_counts, divide
 from thimble.data._split import ImageSplit, SplitTask
-from thimble.fetch.user_file import foreign
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,10 +58,8 @@ def _parts(folder: Path) -> dict[str, Any]:
         import datasets
     except ModuleNotFoundError as error:
         raise MissingExtra("datasets", "hf") from error
-    try:
+    with decoding(folder, "can't be read as a data set on disk: {}"):
         loaded = datasets.load_from_disk(str(folder))
-    except Exception as error:  # the library raises all kinds
-        raise BadInput(f"{folder} can't be read as a data set on disk: {foreign(error)}") from error
     if not isinstance(loaded, dict):
         return {"": loaded}
     parts = {PARTS[name]: part for name, part in loaded.items() if name in PARTS}

@@ -11,6 +11,7 @@ from thimble.core.preprocess import Preprocess
 from thimble.core.task import Task, TaskSpec
 from thimble.core.values import listed
 from thimble.data._folder import ImageFile, class_folders, read_folder
+from thimble.data._foreign import decoding
 from thimble.data._preprocess import preprocess_for
 from thimble.data._rules import Division, check_counts, divide
 from thimble.data._split import ImageSplit, SplitTask
@@ -103,9 +104,6 @@ class _Reader:
         from PIL import Image
 
         path = self._paths[position]
-        try:
-            with Image.open(path) as image:
-                image.load()
-                return image
-        except Exception as error:  # decoders fail in as many ways as there are formats
-            raise BadInput(f"{path} can't be decoded; remove or replace it") from error
+        with decoding(path), Image.open(path) as image:
+            image.load()
+        return image

@@ -10,6 +10,7 @@ from thimble.core.paths import user_path
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import Task, TaskSpec
 from thimble.data._folder import SUFFIXES
+from thimble.data._foreign import decoding
 from thimble.data._pictures import pictures_task, straight
 
 if TYPE_CHECKING:
@@ -75,13 +76,10 @@ def _mask(path: Path, preprocess: Preprocess) -> NDArray[Any]:
     import numpy as np
     from PIL import Image
 
-    try:
-        with Image.open(path) as image:
-            size = (preprocess.width or preprocess.size, preprocess.size)
-            resized = (image if image.mode in ("P", "L", "1", "I", "I;16") else image.convert("L")).resize(size, Image.Resampling.NEAREST)
-            found = np.asarray(resized).astype(np.int64)
-    except Exception as error:  # decoders fail in as many ways as there are formats
-        raise BadInput(f"{path} can't be decoded; remove or replace it") from error
+    with decoding(path), Image.open(path) as image:
+        size = (preprocess.width or preprocess.size, preprocess.size)
+        resized = (image if image.mode in ("P", "L", "1", "I", "I;16") else image.convert("L")).resize(size, Image.Resampling.NEAREST)
+        found = np.asarray(resized).astype(np.int64)
     if found.max() > IGNORED:
         raise BadInput(f"{path} holds the class {found.max()}; masks have classes from 0 to 254, and 255 for what doesn't count")
     return found.astype(np.uint8)

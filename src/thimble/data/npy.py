@@ -10,7 +10,7 @@ from thimble.core.paths import opened, user_path
 from thimble.core.task import Task, TaskSpec
 from thimble.core.values import listed
 from thimble.data._arrays import Raw, arrays_task, check_header, checked_array, place_of
-from thimble.fetch.user_file import foreign
+from thimble.data._foreign import decoding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,16 +105,10 @@ def _read(path: Path) -> NDArray[Any]:
 
     if not path.is_file():
         raise BadInput(f"there is no file {str(path)!r}; write npy:X.npy,Y.npy with arrays as numpy.save writes them")
-    try:
-        with opened(path) as file:
-            check_header(file, path.stat().st_size, path.stem, path)
-            file.seek(0)
-            array = np.load(file, allow_pickle=False)
-    except BadInput:
-        raise
-    except Exception as error:  # a damaged file fails in as many ways as there are bytes
-        why = "it holds Python objects, which are not loaded" if "allow_pickle" in str(error) else foreign(error)
-        raise BadInput(f"{path} can't be read: {why}") from error
+    with decoding(path, "can't be read: {}"), opened(path) as file:
+        check_header(file, path.stat().st_size, path.stem, path)
+        file.seek(0)
+        array = np.load(file, allow_pickle=False)
     if not isinstance(array, np.ndarray):
         raise BadInput(f"{path} is no .npy file; for an archive write npz:{path}")
     return array

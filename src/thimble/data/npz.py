@@ -10,8 +10,8 @@ from thimble.core.paths import user_path
 from thimble.core.task import Task, TaskSpec
 from thimble.core.values import listed
 from thimble.data._arrays import Raw, arrays_task, check_header, checked_array, place_of
+from thimble.data._foreign import decoding
 from thimble.fetch.archive import check_archive
-from thimble.fetch.user_file import foreign
 
 
 class Npz:
@@ -43,17 +43,11 @@ def _read(path: Path, argument: str) -> tuple[Raw, dict[str, Any]]:
     if not check_archive(path):
         raise BadInput(f"{path} is no .npz archive, or it is truncated")
     found: dict[str, Any] = {}
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            for key in archive.files:
-                if key in ("labels", "metric") or place_of(key):
-                    _check_member(archive, key, path)
-                    found[key] = archive[key]
-    except BadInput:
-        raise
-    except Exception as error:  # a damaged file fails in as many ways as there are bytes
-        why = "it holds Python objects, which are not loaded" if "allow_pickle" in str(error) else foreign(error)
-        raise BadInput(f"{path} can't be read: {why}") from error
+    with decoding(path, "can't be read: {}"), np.load(path, allow_pickle=False) as archive:
+        for key in archive.files:
+            if key in ("labels", "metric") or place_of(key):
+                _check_member(archive, key, path)
+                found[key] = archive[key]
     raw: Raw = {}
     for key, array in found.items():
         if not isinstance(array, np.ndarray):

@@ -24,13 +24,11 @@ import platform
 import shutil
 import sys
 import tempfile
-import time
 import types
 from pathlib import Path
 from typing import Any, BinaryIO
 
 PREFIX = "thimble-device-"
-LOCK = "thimble-measuring.lock"
 CALLS = ("available_cores", "cores_for", "neighbours", "clock_mhz", "available_memory_mb", "wait_until_idle", "celsius")
 
 
@@ -84,26 +82,11 @@ class Agent:
         return {"busy": told.busy_seconds(cores), "ours": ours, "stolen": told.stolen_seconds(), "all_cores": os.cpu_count() or 1}
 
     def _reserve(self, stream: BinaryIO, wait_s: float) -> dict[str, Any]:
-        import fcntl
-
-        mask = os.umask(0)
-        try:
-            file = os.open(Path(tempfile.gettempdir()) / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-        finally:
-            os.umask(mask)
-        until = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() >= until:
-                    holder = os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
-                    os.close(file)
-                    return {"busy": holder}
-            time.sleep(0.2)
-        os.ftruncate(file, 0)
-        os.pwrite(file, str(os.getpid()).encode(), 0)
+        locks = self.modules["lockfile"]
+        file = locks.opened(locks.lock_path())
+        if holder := locks.held_by_another(file, wait_s):
+            os.close(file)
+            return {"busy": holder}
         self.lock = file
         return {}
 

@@ -18,7 +18,7 @@ from thimble.core.registry import RUNTIMES
 from thimble.core.study import Environment
 from thimble.core.subject import Subject
 from thimble.core.values import digest_of
-from thimble.devices import agent, processor, worker
+from thimble.devices import agent, lockfile, processor, worker
 from thimble.devices.machine import Load, Machine
 from thimble.devices.process import Worker, last_line
 
@@ -54,6 +54,7 @@ class Connection:
             launch(f"-c {quoted(boot)}"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words, start_new_session=True
         )
         modules = {"features": Path(features.__file__).read_text(), "cores": Path(processor.__file__).read_text()}
+        modules["lockfile"] = Path(lockfile.__file__).read_text()
         hello = self._ask(source + json.dumps({"modules": modules}).encode() + b"\n", ANSWER_S)
         self.folder, self.python = str(hello["folder"]), str(hello["python"])
         if tuple(hello["version"]) < OLDEST:
