@@ -19,7 +19,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from thimble.api.bundle import bundle, candidates, chosen
+from thimble.api._choice import candidates, chosen
+from thimble.api.bundle import bundle
 from thimble.api.request import Bundle
 from thimble.api.verify import verify
 from thimble.cli import thimble

@@ -5,37 +5,33 @@ from __future__ import annotations
 import io
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thimble.api._choice import chosen, facts, kind_of
 from thimble.api.options import check
 from thimble.api.request import Bundle
+from thimble.api.resolve import reopened
 from thimble.api.subjects import checked_runtime, look_through
 from thimble.core.artifact import Artifact, read_manifest
 from thimble.core.errors import BadInput, CannotWrite, LimitsNotMet
 from thimble.core.paths import user_path
-from thimble.core.registry import RUNTIMES
 from thimble.core.study import Candidate, Study, read_study
 from thimble.core.subject import Subject
-from thimble.core.summary import Row
 from thimble.core.task import TaskSpec
 from thimble.core.temporary import temporary_folder
-from thimble.core.verdict import Proof
 from thimble.deploy.manifest import Manifest
 from thimble.formats import check_main
 
 if TYPE_CHECKING:
-    from thimble.core.summary import Interval
     from thimble.core.task import Arrays, Task
 
 SAMPLES = 16
 """Golden samples, evenly spread over the split."""
 PICTURE_BYTES = 1_000_000
 """A golden image of more bytes than these is left out; its tensor stays."""
-TARGETS: Mapping[str, tuple[str, ...]] = {"linux": ()}
-"""Runtimes that run on a target; none named is all of them."""
 
 
 @dataclass(frozen=True)
@@ -46,32 +42,6 @@ class Bundled:
     digest: str
     manifest: Manifest
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Able:
-    """A measured candidate: the targets that it runs on, why it would be refused (empty where it isn't), and its figures."""
-
-    name: str
-    targets: tuple[str, ...]
-    against: str
-    figures: Row
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """What a study could hand over."""
-
-    candidates: tuple[Able, ...]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What a study would hand over: a candidate, its row of figures, and why the study says otherwise (empty where it doesn't)."""
-
-    candidate: Candidate
-    row: Row
-    against: str = ""
 
 
 def bundle(place: str | Path, out: str | Path, options: Bundle | None = None, candidate: str | None = None) -> Bundled:
@@ -98,60 +68,9 @@ def bundle(place: str | Path, out: str | Path, options: Bundle | None = None, ca
     return Bundled(out, write_digest(out), manifest, tuple(notes))
 
 
-def candidates(place: str | Path) -> Candidates:
-    """Each measured candidate of a study: its figures, the targets that it runs on, and why it would be refused (or nothing)."""
-    from thimble.decide.summarize import summarize
-
-    study = read_study(user_path(place))
-    summary = summarize(study)
-    rows = {row.name: row for row in summary.rows}
-    able = [one for one in study.candidates if one.ok]
-    targets = {one.name: tuple(t for t in TARGETS if _runs_on(one, t)) for one in able}
-    return Candidates(tuple(Able(one.name, targets[one.name], _refusal(study, rows[one.name]), rows[one.name]) for one in able))
-
-
-def chosen(study: Study, target: str, name: str | None = None) -> Choice:
-    """The candidate to hand over. Raises `BadInput` where there is none of that name, or none that runs on the target."""
-    from thimble.decide.choose import choose
-    from thimble.decide.summarize import summarize
-
-    able = [one for one in study.candidates if one.ok and _runs_on(one, target)]
-    if name is None and not able:
-        raise BadInput(f"no candidate of the study runs on {target}; it takes {', '.join(TARGETS[target])}")
-    if name is not None:
-        one = next((one for one in study.candidates if one.name == name), None)
-        known = ", ".join(one.name for one in study.candidates if one.ok)
-        if one is None or not one.ok:
-            raise BadInput(f"the study has no candidate {name!r} that was measured; it has {known}")
-        if one not in able:
-            raise BadInput(f"{name} runs in {RUNTIMES.get(one.runtime).title}, which is not there on {target}")
-        row = summarize(study).row(name)
-        return Choice(one, row, _refusal(study, row))
-    if study.chosen not in {one.name for one in able}:
-        baseline = study.candidates[0]
-        kept = tuple(one for one in study.candidates if one is baseline or one in able)
-        picked = choose(replace(study, candidates=kept))
-        picked = able[0].name if picked == baseline.name and baseline not in able else picked
-        study = replace(study, chosen=picked)
-    summary = summarize(study)
-    row = summary.row(study.chosen or able[0].name)
-    return Choice(study.candidate(row.name), row, "" if summary.met else summary.recommendation)
-
-
-def _runs_on(candidate: Candidate, target: str) -> bool:
-    return not TARGETS[target] or candidate.runtime in TARGETS[target]
-
-
-def _refusal(study: Study, row: Row) -> str:
-    """Why a candidate that was named breaks a limit, in the words of the study; nothing where it breaks none."""
-    from thimble.decide.limits import breach
-
-    broken = [breach(study, row, name) for name, state in row.limits.items() if state == Proof.BROKEN]
-    return f"{row.name} {' and '.join(broken)}" if broken else ""
-
-
 def _contents(folder: Path, options: Bundle, candidate: str | None) -> tuple[Any, list[str]]:
     """What goes in, from a study or from one artifact; and notes for the user."""
+    from thimble.data import open_task
     from thimble.deploy.build import Contents
     from thimble.devices.process import named_inputs
 
@@ -162,7 +81,7 @@ def _contents(folder: Path, options: Bundle, candidate: str | None) -> tuple[Any
         if choice.against and not options.force:
             raise LimitsNotMet(f"{choice.against} Nothing was bundled; --force bundles it, and the manifest keeps why")
         subject = _subject(folder, choice.candidate, study.threads)
-        task, fields = _task_of(study), _facts(study, choice)
+        task, fields = _task_of(study), facts(study, choice)
         first = study.candidates[0]
         base = _subject(folder, first, study.threads) if first.ok else None
     else:
@@ -171,7 +90,7 @@ def _contents(folder: Path, options: Bundle, candidate: str | None) -> tuple[Any
         subject, base, study = _artifact(folder), None, None
         if options.data is None:
             raise BadInput(f"{folder} is one artifact, not a study: add --data, of which golden samples are taken")
-        task = _open(TaskSpec(options.data, seed=options.seed, weights_given=True, preprocess=subject.artifact.preprocess))
+        task = open_task(TaskSpec(options.data, seed=options.seed, weights_given=True, preprocess=subject.artifact.preprocess))
         fields = {"name": folder.resolve().name, "precision": _precision(subject)}
     inputs, images, split = _samples(task)
     if subject.artifact.preprocess is None:
@@ -187,48 +106,10 @@ def _contents(folder: Path, options: Bundle, candidate: str | None) -> tuple[Any
     ), notes
 
 
-def _facts(study: Study, choice: Choice) -> dict[str, Any]:
-    row, env = choice.row, study.environment
-    unit = "%" if study.task.unit == "%" else study.task.unit
-    told: dict[str, Any] = {
-        "size": f"{row.size_mb:.4g} MB" if row.size_mb is not None else None,
-        "smaller than the baseline": f"{row.compression:.3g}x" if row.compression else None,
-        "latency p50": _span(row.latency_p50_ms, " ms"),
-        "speedup over the baseline": _span(row.speedup, "x"),
-        study.task.metric.replace("_", " "): _span(row.quality, f" {unit}"),
-        "drop against the baseline": _span(row.drop, " points"),
-        "peak memory above the empty runtime": f"{row.memory_mb:.3g} MB" if row.memory_mb is not None else None,
-        "conditions": f"{env.processor}, {study.threads} threads, {env.system}, governor {env.governor}",
-    }
-    figures = {name: value for name, value in told.items() if value is not None}
-    figures["limits"] = row.limits
-    size = choice.candidate.size
-    return {
-        "name": choice.candidate.name,
-        "recipe": choice.candidate.recipe,
-        "precision": _kind(size.bytes_by_type if size else {}),
-        "figures": figures,
-        "forced": choice.against,
-    }
-
-
-def _span(figure: Interval | None, unit: str) -> str | None:
-    return None if figure is None else f"{figure.value:.4g}{unit} (95 %: {figure.low:.4g} to {figure.high:.4g})"
-
-
 def _precision(subject: Subject) -> str:
     from thimble.measure.size import measure_size
 
-    return _kind(measure_size(subject.folder, subject.artifact).bytes_by_type)
-
-
-def _kind(bytes_by_type: Mapping[str, int]) -> str:
-    """``int8``, ``fp16`` or ``fp32``: the type that rounds most among those that hold a tenth of the bytes."""
-    total = sum(bytes_by_type.values()) or 1
-    shares = {name.lower(): count / total for name, count in bytes_by_type.items()}
-    if sum(share for name, share in shares.items() if "int8" in name or "int4" in name or name.startswith("q")) > 0.1:
-        return "int8"
-    return "fp16" if sum(share for name, share in shares.items() if "float16" in name) > 0.1 else "fp32"
+    return kind_of(measure_size(subject.folder, subject.artifact).bytes_by_type)
 
 
 def _subject(folder: Path, candidate: Candidate, threads: int) -> Subject:
@@ -259,23 +140,10 @@ def _checked(folder: Path) -> Artifact:
 
 def _task_of(study: Study) -> Task:
     """The study's own data, opened again. Raises `BadInput` where its test split holds other samples now."""
-    info = study.task
-    found: Task | None = None
-    for given in (True, False):
-        spec = TaskSpec(
-            info.spec, seed=study.seed, weights_given=given, preprocess=info.preprocess, classes_of_head=len(info.labels) or None
-        )
-        found = _open(spec)
-        known = info.splits.get("test")
-        if known is None or len(found.split("test")) != known.samples or found.split("test").fingerprint() == known.fingerprint:
-            return found
-    raise BadInput(f"the data {info.spec} are not those of the study any more: their test split holds other samples")
-
-
-def _open(spec: TaskSpec) -> Task:
-    from thimble.data import open_task
-
-    return open_task(spec)
+    found = reopened(study, "test")
+    if found is None:
+        raise BadInput(f"the data {study.task.spec} are not those of the study any more: their test split holds other samples")
+    return found
 
 
 def _samples(task: Task) -> tuple[Arrays, tuple[bytes, ...], str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from thimble.api.measure import UNLABELLED
 from thimble.api.options import check
 from thimble.api.request import Doctor
-from thimble.api.resolve import task_spec
+from thimble.api.resolve import reopened, task_spec
 from thimble.api.subjects import Opening, as_given, known_suffixes, look_through, open_subjects, placed
 from thimble.core.distribution import version
 from thimble.core.errors import BadInput, ThimbleError
@@ -17,7 +17,6 @@ from thimble.core.paths import user_path
 from thimble.core.registry import RUNTIMES
 from thimble.core.step import Progress, silent
 from thimble.core.study import Limits, Quality, Study, read_study
-from thimble.core.task import TaskSpec
 from thimble.core.temporary import temporary_folder
 from thimble.data import task_info
 
@@ -146,15 +145,7 @@ def _study(study: Study, folder: Path, options: Doctor, progress: Progress) -> S
 
 def _same_task(study: Study, options: Doctor) -> Task | None:
     """The study's data, if they can be opened again and are the same; ``--data`` says where they are now."""
-    from thimble.data import open_task
-
-    info = study.task
-    size = options.size or (info.preprocess.size if info.preprocess else None)
-    for given in (True, False):
-        try:
-            task = open_task(TaskSpec(options.data or info.spec, size, options.mean, options.std, study.seed, given, info.preprocess))
-            if task.split("validation").fingerprint() == info.splits["validation"].fingerprint:
-                return task
-        except (ThimbleError, KeyError):
-            continue
-    return None
+    try:
+        return reopened(study, "validation", options.data, options)
+    except (ThimbleError, KeyError):
+        return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from thimble.api.request import Apply, Fit, Reading
 from thimble.core.errors import BadInput
+from thimble.core.study import Study
 from thimble.core.task import Arrays, ModelSpec, Task, TaskSpec, one_sample
 from thimble.core.values import listed
 
@@ -58,6 +59,28 @@ def matched(asked: Fit | Apply, data: str) -> Matched:
     if asked.weights is None and source_name(asked.model) in ("torchvision", "timm") and task.labels:
         model = replace(model, classes=len(task.labels))
     return Matched(model, spec, task)
+
+
+def reopened(study: Study, split: str, data: str | None = None, reading: Reading | None = None) -> Task | None:
+    """A study's data, opened again; ``None`` where their ``split`` holds other samples now. ``data`` says where they are meanwhile.
+
+    Raises `BadInput` where they can't be opened.
+    """
+    from thimble.data import open_task
+
+    info, known = study.task, study.task.splits[split]
+    own = {"seed": study.seed, "preprocess": info.preprocess, "classes_of_head": len(info.labels) or None}
+    refused: BadInput | None = None
+    for given in (True, False):  # whether weights were given decides how data of one part are split
+        try:
+            task = open_task(task_spec(reading or Reading(), data or info.spec, weights_given=given, **own))
+            if task.split(split).fingerprint() == (known.whole or known.fingerprint):
+                return task
+        except BadInput as error:
+            refused = error
+    if refused is not None:
+        raise refused
+    return None
 
 
 def trainable(task: Task) -> bool:

@@ -102,8 +102,9 @@ def schema() -> dict[str, Any]:
 
 def answers() -> dict[str, type]:
     """Return the type of each kind of answer."""
+    from thimble.api._choice import Candidates
     from thimble.api.apply import Applied
-    from thimble.api.bundle import Bundled, Candidates
+    from thimble.api.bundle import Bundled
     from thimble.api.devices import Devices
     from thimble.api.listing import Listing
     from thimble.api.machine import Machine

@@ -31,7 +31,8 @@ def command(folder: Path, candidate: str | None, out: Path | None, listing: bool
     thimble bundle runs/lab --out lab.zip
     unzip lab.zip -d lab && cd lab && python -m pip install -r requirements.txt && python verify.py
     """
-    from thimble.api.bundle import bundle, candidates
+    from thimble.api._choice import candidates
+    from thimble.api.bundle import bundle
 
     if listing:
         found = candidates(folder)
