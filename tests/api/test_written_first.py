@@ -39,7 +39,7 @@ def unwritable(place: Path) -> dict[str, type[Exception]]:
     (place / "dangling").symlink_to(place / "nothing")
     return {
         str(place / "file"): BadInput,
-        str(place / "file" / "below"): BadInput,
+        str(place / "file" / "below"): CannotWrite,
         str(place / "dangling"): BadInput,
         "/proc/no/such": CannotWrite,
     }

@@ -153,7 +153,7 @@ def test_no_message_says_how_to_load_unsafely(folder: Path, tmp_path: Path) -> N
 
 
 OPENERS = {
-    ("torch", "load"): {"engine/store.py", "models/_state.py", "steps/compress/_training.py"},
+    ("torch", "load"): {"engine/store.py", "models/_state.py", "steps/compress/_states.py"},
     ("jit", "load"): {"runtimes/pytorch.py", "formats/torchscript.py"},
     ("export", "load"): {"runtimes/pytorch.py", "formats/pt2.py", "models/pt2.py", "steps/export/to_pt2.py"},
     ("np", "load"): {"data/npz.py", "data/npy.py", "measure/outputs.py", "deploy/payload/verify.py", "deploy/payload/predict.py"},

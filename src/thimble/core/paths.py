@@ -41,11 +41,14 @@ def check_writable(folder: Path) -> None:
 
     To be asked before the work whose result it is to hold. Leaves nothing behind.
     """
-    place = user_path(folder).absolute()
+    asked = place = user_path(folder).absolute()
     while not place.exists() and not place.is_symlink():
         place = place.parent
     if not place.is_dir():
-        raise BadInput(f"{folder} can't be a folder: {place} is {'a link to nothing' if place.is_symlink() else 'a file'}")
+        what = "a link to nothing" if place.is_symlink() else "a file"
+        if place == asked:
+            raise BadInput(f"{folder} can't be a folder: it is {what}")
+        raise CannotWrite(f"can't write {folder}: {place} is {what}; name another folder with --out")
     try:
         os.rmdir(tempfile.mkdtemp(prefix=".thimble-", dir=place))  # noqa: PTH106
     except OSError as error:
