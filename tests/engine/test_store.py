@@ -25,7 +25,7 @@ def test_what_is_made_is_loaded_again(tmp_path: Path) -> None:
     assert store.has("key")
     assert made == store.load("key") == store.describe("key")
     assert (made.folder / "model.onnx").read_bytes() == b"bytes"
-    assert store.notes("key") == {"found": 1}
+    assert store.describe("key").notes == {"found": 1}
 
 
 def test_a_network_in_memory_is_kept_too(tmp_path: Path) -> None:

@@ -35,7 +35,11 @@ BASELINE = Quality("validation", "", "accuracy", (1.0,) * 3000)
 
 def test_scores_are_looked_at_in_growing_portions_and_all_are_kept_where_nothing_is_proven() -> None:
     looks: list[int] = []
-    quality, whole = watched(going(3000, 200, looks), 3000, DropProven(5.0, BASELINE), None)  # type: ignore[arg-type]
+    told: list[float] = []
+    rule = DropProven(5.0, BASELINE)
+    quality, whole = watched(going(3000, 200, looks), 3000, rule, None, lambda done, words: told.append(done))  # type: ignore[arg-type]
+    assert told == sorted(told)
+    assert told[-1] == 1.0
     assert looks == [128, 256, 512, 1024, 2048, 3000]
     assert (whole, len(quality.scores)) == (True, 3000)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thimble.api._beside import Beside, beside
-from thimble.api.lab import available_cores
 from thimble.api.options import check
 from thimble.api.request import Apply
 from thimble.core.artifact import MANIFEST, Artifact, read_manifest, write_manifest
@@ -28,6 +27,7 @@ from thimble.core.subject import Subject
 from thimble.core.task import SPLITS
 from thimble.core.temporary import temporary_folder
 from thimble.core.values import first_line
+from thimble.devices.processor import available_cores
 from thimble.formats import describe
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _prepared(options: Apply) -> tuple[Source, Task | None, Recipe]:
     if found:
         how = repr(found.task.preprocess)
         facts = {name: f"{info.fingerprint} {how}" for name, info in split_info(found.task).items() if name != "test"}
-    threads = options.threads or available_cores()
+    threads = options.threads or len(available_cores())
     source = Source(model, found.spec if found else None, fingerprint(model), facts, features(), seed=options.seed, threads=threads)
     return source, found.task if found else None, wanted
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thimble.api.lab import available_cores
 from thimble.api.options import check, check_against
 from thimble.api.request import Fit
 from thimble.api.resolve import matched, trainable
 from thimble.core.errors import LimitsNotMet, OutOfTime
 from thimble.core.patience import within
 from thimble.core.verdict import Proof
+from thimble.devices.processor import available_cores
 
 if TYPE_CHECKING:
     from thimble.core.study import Study
@@ -72,7 +72,7 @@ def plan(options: Fit) -> Plan:
         policy=FitPolicy(options.student),
         limits=options.limits,
         seed=options.seed,
-        threads=options.threads or available_cores(),
+        threads=options.threads or len(available_cores()),
         settings={"budget_s": options.budget, "student": options.student, "weights": options.weights},
     )
 

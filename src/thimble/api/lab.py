@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from thimble.api.request import Lab
 from thimble.core.errors import BadInput
 from thimble.core.study import Limits
 from thimble.core.task import ModelSpec, TaskSpec, one_sample
+from thimble.devices.processor import available_cores
 
 if TYPE_CHECKING:
     from thimble.core.study import Study
@@ -41,7 +41,7 @@ def plan(options: Lab) -> Plan:
     check(options)
     if source_name(options.model) == "onnx":
         raise BadInput(f"--model {options.model} is an ONNX file, which can't be trained or pruned: give the network, or use thimble fit")
-    threads = options.threads or available_cores()
+    threads = options.threads or len(available_cores())
     size = options.image_size or (None if options.weights == "imagenet" else 64)
     recipes = lab_recipes(options.only or (["baseline"] if options.recipes else ()), options.quick, options.opset)
     recipes += tuple(recipe(name, text) for name, text in options.recipes.items())
@@ -69,8 +69,3 @@ def plan(options: Lab) -> Plan:
         threads=threads,
         settings={"quick": options.quick, "image_size": size, "opset": options.opset, "weights": options.weights},
     )
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

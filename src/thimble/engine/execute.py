@@ -132,7 +132,7 @@ def _scored(job: Score, bench: Bench, progress: Progress, deadline: float | None
         return found
     metric, kept = METRICS.get(task.metric)(), None if reference else outputs[own]
     going = scoring(bench.pool.worker(bench.here(job.subject)), samples, job.split, metric, outputs[against] if against else None, kept)
-    quality, whole = watched(going, len(samples), job.stop, deadline)
+    quality, whole = watched(going, len(samples), job.stop, deadline, progress)
     store.keep_value(keys.quality_key(own, against, None if whole else job.stop), quality)
     return quality
 

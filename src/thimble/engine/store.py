@@ -88,10 +88,6 @@ class Store:
         payload = _load_network(folder / "network.pickle") if kept.format == TORCH else folder / "files"
         return Model(kept.format, payload, kept.inputs, kept.outputs, kept.notes)
 
-    def notes(self, key: str) -> dict[str, Any]:
-        """What the step had to tell, without loading its result."""
-        return msgspec.json.decode((self._step(key) / "model.json").read_bytes(), type=_Kept).notes
-
     def describe(self, key: str) -> Model:
         """The step's result without its network: for the format ``torch`` the payload is ``None``."""
         folder = self._step(key)

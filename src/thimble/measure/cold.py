@@ -5,27 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thimble.core.study import Cold
-from thimble.core.subject import Subject
-from thimble.devices import reserve, start
 from thimble.devices.process import Worker
 
 if TYPE_CHECKING:
     from thimble.core.task import Arrays
 
 
-def measure_cold(subject: Subject, inputs: Arrays) -> Cold:
-    """Open ``subject`` in a fresh process and run it once.
+def cold_of(worker: Worker, inputs: Arrays) -> Cold:
+    """What starting cost a worker that has just been opened and has run nothing yet; it can go on to other work.
 
     ``load_ms`` is opening the artifact in a runtime that is imported already (its file may be in the system's
     cache). ``empty_mb`` is resident memory before opening it, ``peak_mb`` the most until after the first
     inference. Raises `RuntimeFailed`.
     """
-    with reserve(subject.device), start(subject) as worker:
-        return cold_of(worker, inputs)
-
-
-def cold_of(worker: Worker, inputs: Arrays) -> Cold:
-    """The same of a worker that has just been opened and has run nothing yet; it can go on to other work."""
     opened = worker.open()
     _, first_ms = worker.run_timed(inputs)
     return Cold(opened.load_ms, first_ms, opened.empty_mb, worker.memory()[1], opened.precision)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from thimble.core.errors import BadInput
 from thimble.core.registry import snake_case
 from thimble.core.seen import digests_of, read_seen
-from thimble.core.step import Progress, silent
 from thimble.core.study import Quality
 from thimble.core.subject import Subject
 from thimble.core.task import SPLITS, Batch, Metric, Split, Task
@@ -25,24 +24,12 @@ if TYPE_CHECKING:
 
 
 def measure_quality(
-    subject: Subject,
-    split: Split,
-    name: str,
-    metric: Metric,
-    reference: Path | None = None,
-    keep: Path | None = None,
-    progress: Progress = silent,
+    subject: Subject, split: Split, name: str, metric: Metric, reference: Path | None = None, keep: Path | None = None
 ) -> Quality:
-    """Run the artifact over a split, called ``name``, and score every sample.
-
-    Samples are read in batches, as large as memory and the artifact allow; where its outputs depend on who shares
-    the batch (dynamic quantization takes its ranges from all of it), one by one, as on the device. ``keep`` is a
-    folder to leave the outputs in, one ``.npy`` for each; ``reference`` such a folder of the baseline's, which gives
-    agreement and cosine of the first output, and the SQNR of each. Without targets there are no scores, except those of metrics
-    that compare with the reference. Raises `RuntimeFailed` for outputs that are not finite.
-    """
+    """`scoring` of a whole split, by a process of the subject's own."""
     with start(subject) as worker:
-        return quality_of(worker, split, name, metric, reference, keep, progress)
+        *_, last = scoring(worker, split, name, metric, reference, keep)
+        return last.quality()
 
 
 def check_unseen(task: Task, name: str) -> None:
@@ -69,29 +56,16 @@ def check_not_learned(task: Task, name: str, artifact: str) -> None:
         )
 
 
-def quality_of(
-    worker: Worker,
-    split: Split,
-    name: str,
-    metric: Metric,
-    reference: Path | None = None,
-    keep: Path | None = None,
-    progress: Progress = silent,
-) -> Quality:
-    """The same by a worker that is open; it can go on to other work."""
-    last: Scoring | None = None
-    for last in scoring(worker, split, name, metric, reference, keep):
-        progress(last.seen / len(split), f"{worker.subject.name}: {last.seen} of {len(split)} samples of {name}")
-    assert last is not None
-    return last.quality()
-
-
 def scoring(
     worker: Worker, split: Split, name: str, metric: Metric, reference: Path | None = None, keep: Path | None = None
 ) -> Iterator[Scoring]:
-    """The same batch by batch, for who wants to look at what is known so far, and to stop when that is enough.
+    """Run an open artifact over a split, called ``name``, and score every sample; after each batch what is known so far is given.
 
-    ``keep`` is left only when all was scored.
+    Samples are read in batches, as large as memory and the artifact allow; where its outputs depend on who shares
+    the batch (dynamic quantization takes its ranges from all of it), one by one, as on the device. ``keep`` is a
+    folder to leave the outputs in when all was scored, one ``.npy`` for each; ``reference`` such a folder of the baseline's, which
+    gives agreement and cosine of the first output, and the SQNR of each. Without targets there are no scores, except those of metrics
+    that compare with the reference. Raises `RuntimeFailed` for outputs that are not finite.
     """
     subject = worker.subject
     found = Scoring(name, split.fingerprint(), Tally(metric, reference, None if reference else graph_threshold(subject)))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from thimble.core.errors import OutOfTime
 from thimble.core.job import DropProven, Stop
 from thimble.core.registry import METRICS
+from thimble.core.step import Progress, silent
 from thimble.core.study import Quality
 from thimble.measure.quality import Scoring
 from thimble.stats import sequential_drop
@@ -24,13 +25,16 @@ def enough(stop: Stop, so_far: Quality) -> bool:
     return bool(n) and sequential_drop(theirs[:n], so_far.scores[:n], METRICS.get(so_far.metric)()).low > stop.limit
 
 
-def watched(progress: Iterator[Scoring], samples: int, stop: Stop | None, deadline: float | None) -> tuple[Quality, bool]:
+def watched(
+    going: Iterator[Scoring], samples: int, stop: Stop | None, deadline: float | None, progress: Progress = silent
+) -> tuple[Quality, bool]:
     """The quality as far as it was scored, and whether that is all of the ``samples``.
 
     Raises `OutOfTime` after ``deadline``, a time of `time.monotonic`.
     """
     look, so_far = FIRST_LOOK, None
-    for so_far in progress:
+    for so_far in going:
+        progress(so_far.seen / samples, "")
         if so_far.seen >= samples:
             break
         if deadline is not None and time.monotonic() > deadline:

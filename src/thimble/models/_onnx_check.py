@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from thimble.core.errors import BadInput
+from thimble.core.subgraphs import graphs_of
 from thimble.core.values import listed
 from thimble.fetch.archive import readable
 from thimble.fetch.user_file import foreign
@@ -53,7 +54,7 @@ def read_onnx(path: Path) -> tuple[Any, list[Path]]:
 def quantized_operators(model: Any) -> dict[str, int]:
     """How many of each operator in `QUANTIZED` the model has."""
     counts: dict[str, int] = {}
-    for graph in _graphs(model):
+    for graph in graphs_of(model.graph, *model.functions):
         for node in graph.node:
             if node.op_type in QUANTIZED:
                 counts[node.op_type] = counts.get(node.op_type, 0) + 1
@@ -65,7 +66,7 @@ RECURRENT = ("LSTM", "GRU", "RNN")
 
 def operator_kinds(model: Any) -> Counter[str]:
     """How many operators of each type the model has, those inside others included."""
-    return Counter(node.op_type for graph in _graphs(model) for node in graph.node)
+    return Counter(node.op_type for graph in graphs_of(model.graph, *model.functions) for node in graph.node)
 
 
 def traits_of_kinds(kinds: Mapping[str, int]) -> frozenset[str]:
@@ -82,28 +83,15 @@ def traits_of_kinds(kinds: Mapping[str, int]) -> frozenset[str]:
 
 def trains(model: Any) -> bool:
     """Whether a batch normalisation or a dropout was exported in training mode."""
-    for graph in _graphs(model):
+    for graph in graphs_of(model.graph, *model.functions):
         for node in graph.node:
             if node.op_type == "BatchNormalization" and any(a.name == "training_mode" and a.i for a in node.attribute):
                 return True
     return False
 
 
-def _graphs(model: Any) -> Iterator[Any]:
-    """The main graph, functions, and the graphs inside their nodes; anything with a ``node`` list."""
-    waiting = [model.graph, *model.functions]
-    while waiting:
-        graph = waiting.pop()
-        yield graph
-        for node in graph.node:
-            for attribute in node.attribute:
-                if attribute.HasField("g"):
-                    waiting.append(attribute.g)
-                waiting.extend(attribute.graphs)
-
-
 def _tensors(model: Any) -> Iterator[Any]:
-    for graph in _graphs(model):
+    for graph in graphs_of(model.graph, *model.functions):
         sparse = list(getattr(graph, "sparse_initializer", ()))
         yield from getattr(graph, "initializer", ())
         for node in graph.node:

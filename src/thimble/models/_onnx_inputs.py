@@ -9,6 +9,7 @@ from typing import Any
 
 from thimble.core.errors import BadInput
 from thimble.core.patience import SAMPLE_S, killed_after
+from thimble.core.subgraphs import graphs_of
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, listed
 from thimble.models._inputs import agreed_inputs, shape_text
@@ -143,7 +144,7 @@ def compared_with(proto: Any, name: str) -> float:
     import onnx
 
     names = {name}
-    for graph in _graphs(proto.graph):
+    for graph in graphs_of(proto.graph):
         held = {tensor.name: tensor for tensor in graph.initializer}
         held |= {node.output[0]: a.t for node in graph.node if node.op_type == "Constant" for a in node.attribute if a.HasField("t")}
         for node in graph.node:
@@ -155,11 +156,3 @@ def compared_with(proto: Any, name: str) -> float:
             elif others and node.op_type in COMPARING:
                 return float(onnx.numpy_helper.to_array(others[0]).reshape(-1)[0])
     return 1.0
-
-
-def _graphs(graph: Any) -> Iterator[Any]:
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from _graphs(inner)

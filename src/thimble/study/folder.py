@@ -7,7 +7,6 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -120,16 +119,12 @@ def timeless(study: Study) -> bytes:
 
 
 def behind(study: Study, before: Study) -> bool:
-    """Whether an earlier study that asked the same knows of more candidates than one that is not complete yet."""
-
-    def asked(one: Study) -> tuple[Any, ...]:
-        settings = {**one.settings, "budget_s": None}
-        return one.model, settings, one.task.spec, one.task.preprocess, one.limits, one.threads, one.seed, one.environment.comparable
+    """Whether an earlier study of the same question, on such a machine, knows of more candidates than one that isn't complete yet."""
 
     def known(one: Study) -> int:
         return sum(candidate.status != Status.NOT_TRIED for candidate in one.candidates)
 
-    return not study.complete and asked(study) == asked(before) and known(study) < known(before)
+    return not study.complete and study.environment.comparable == before.environment.comparable and known(study) < known(before)
 
 
 def report_files() -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from thimble.core.subgraphs import subgraphs
 from thimble.models._intake.wording import count
 
 INVENTED = re.compile(r"_(scale|zero_point|quantized|quantize|dequantize|fp16|float|QuantizeLinear|DequantizeLinear)\w*", re.IGNORECASE)
@@ -44,15 +45,6 @@ def rename(graph: Any, new: dict[str, str], ends: bool = True) -> None:
         named.name = new.get(named.name, named.name)
     for inner in subgraphs(graph):
         rename(inner, new)
-
-
-def subgraphs(graph: Any) -> Iterator[Any]:
-    """The graphs directly inside the operators of a graph: branches and loop bodies."""
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield attribute.g
-            yield from attribute.graphs
 
 
 def names_of(graph: Any) -> set[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from thimble.models._intake.naming import rename, subgraphs
+from thimble.core.subgraphs import graphs_of
+from thimble.models._intake.naming import rename
 from thimble.models._intake.wording import count
 
 TYPED = ("to", "dtype")
@@ -18,7 +19,7 @@ TYPED = ("to", "dtype")
 def has_halves(proto: Any) -> bool:
     """Whether any weight, input or constant is of 16 bits."""
     kinds = _halves()
-    return any(tensor.data_type in kinds for graph in _graphs(proto.graph) for tensor in _tensors(graph)) or any(
+    return any(tensor.data_type in kinds for graph in graphs_of(proto.graph) for tensor in _tensors(graph)) or any(
         value.type.tensor_type.elem_type in kinds for value in (*proto.graph.input, *proto.graph.output)
     )
 
@@ -31,7 +32,7 @@ def widen(proto: Any) -> str | None:
 
     kinds = _halves()
     weights = 0
-    for graph in _graphs(proto.graph):
+    for graph in graphs_of(proto.graph):
         del graph.value_info[:]
         for tensor in _tensors(graph):
             weights += _widen_tensor(tensor, kinds)
@@ -50,12 +51,6 @@ def _halves() -> tuple[int, int]:
     from onnx import TensorProto
 
     return (int(TensorProto.FLOAT16), int(TensorProto.BFLOAT16))
-
-
-def _graphs(graph: Any) -> Iterator[Any]:
-    yield graph
-    for inner in subgraphs(graph):
-        yield from _graphs(inner)
 
 
 def _tensors(graph: Any) -> Iterator[Any]:

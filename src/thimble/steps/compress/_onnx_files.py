@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import onnx
 
 from thimble.core.errors import NotApplicable, StepFailed
 from thimble.core.model import Model
+from thimble.core.subgraphs import graphs_of, subgraphs
 from thimble.core.values import first_line
 
 QUANTIZED = {"DynamicQuantizeLinear", "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
@@ -49,7 +49,7 @@ def prepared(model: Model, scratch: Path) -> Path:
 
     source = model.folder / "model.onnx"
     graph = onnx.load(str(source), load_external_data=False).graph
-    kinds = Counter(node.op_type for one in (graph, *_inner_graphs(graph)) for node in one.node)
+    kinds = Counter(node.op_type for one in graphs_of(graph) for node in one.node)
     if QUANTIZED & set(kinds):
         raise NotApplicable(f"the ONNX file is quantized already ({', '.join(sorted(QUANTIZED & set(kinds)))})")
     if not any(kinds[kind] for kind in HEAVY):
@@ -127,7 +127,7 @@ def counted(path: Path) -> dict[str, Any]:
     stand inside If, Loop and Scan, where few tools look."""
     graph = onnx.load(str(path), load_external_data=False).graph
     integer, floats = _counted(graph, {})
-    inner = [_counted(one, _makers(graph)) for one in _inner_graphs(graph)]
+    inner = [_counted(one, _makers(graph)) for one in graphs_of(*subgraphs(graph))]
     hidden = sum(count for _, count in inner)
     notes = {"quantized_operators": integer + sum(count for count, _ in inner), "float_operators": floats + hidden}
     return {**notes, "float_operators_in_subgraphs": hidden} if hidden else notes
@@ -136,12 +136,12 @@ def counted(path: Path) -> dict[str, Any]:
 def kinds_in(path: Path) -> Counter[str]:
     """How many operators of each type a file has, those inside If, Loop and Scan included."""
     graph = onnx.load(str(path), load_external_data=False).graph
-    return Counter(node.op_type for one in (graph, *_inner_graphs(graph)) for node in one.node)
+    return Counter(node.op_type for one in graphs_of(graph) for node in one.node)
 
 
 def has_subgraphs(path: Path) -> bool:
     """Whether an operator holds a graph: a branch or a loop's body."""
-    return any(True for _ in _inner_graphs(onnx.load(str(path), load_external_data=False).graph))
+    return any(True for _ in subgraphs(onnx.load(str(path), load_external_data=False).graph))
 
 
 def put_in_order(path: Path) -> None:
@@ -156,7 +156,7 @@ def put_in_order(path: Path) -> None:
     if not has_subgraphs(path):
         return
     model = onnx_ir.to_proto(common.TopologicalSortPass()(onnx_ir.from_proto(onnx.load(str(path)))).model)
-    domains = {node.domain for graph in (model.graph, *_inner_graphs(model.graph)) for node in graph.node}
+    domains = {node.domain for graph in graphs_of(model.graph) for node in graph.node}
     for domain in sorted(domains - {entry.domain for entry in model.opset_import} - {"", "ai.onnx"}):
         model.opset_import.add(domain=domain, version=1)
     onnx.save(model, str(path))
@@ -173,15 +173,6 @@ def _counted(graph: Any, outer: dict[str, str]) -> tuple[int, int]:
 
 def _makers(graph: Any) -> dict[str, str]:
     return {output: node.op_type for node in graph.node for output in node.output}
-
-
-def _inner_graphs(graph: Any) -> Iterator[Any]:
-    """The graphs inside the operators of a graph, and inside theirs."""
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield inner
-                yield from _inner_graphs(inner)
 
 
 @contextlib.contextmanager

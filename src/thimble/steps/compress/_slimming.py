@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from thimble.core.subgraphs import graphs_of
 from thimble.core.task import Arrays
 from thimble.steps.compress._onnx_files import HEAVY
 
@@ -34,7 +35,7 @@ def strip(model: Any) -> None:
     """Remove notes: documentation, shape annotations, metadata, and operator sets and initializers that nothing uses."""
     for field in ("doc_string", "metadata_props", "training_info"):
         model.ClearField(field)
-    for graph in _graphs(model.graph):
+    for graph in graphs_of(model.graph):
         del graph.value_info[:], graph.quantization_annotation[:], graph.metadata_props[:]
         graph.ClearField("doc_string")
         for part in (*graph.node, *graph.input, *graph.output, *graph.initializer):
@@ -59,18 +60,9 @@ def slim(model: Any, float_biases: bool = True) -> None:
     _shorten(model)
 
 
-def _graphs(graph: Any) -> Iterator[Any]:
-    """A graph and those inside its operators."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from _graphs(inner)
-
-
 def _read(graph: Any) -> set[str]:
     """Every name that an operator or an output reads, in a graph and those inside it."""
-    parts = list(_graphs(graph))
+    parts = list(graphs_of(graph))
     names = {name for part in parts for node in part.node for name in node.input}
     return names | {value.name for part in parts for value in part.output}
 
@@ -85,7 +77,7 @@ def _drop_unread(graph: Any) -> None:
         del graph.node[:]
         graph.node.extend(kept)
     inputs = {value.name for value in graph.input}
-    for part in _graphs(graph):
+    for part in graphs_of(graph):
         held = [tensor for tensor in part.initializer if tensor.name in read or tensor.name in inputs]
         if len(held) < len(part.initializer):
             del part.initializer[:]
@@ -94,7 +86,7 @@ def _drop_unread(graph: Any) -> None:
 
 def _drop_domains(model: Any) -> None:
     """Remove operator sets of which the file holds no operator."""
-    used = {node.domain for graph in _graphs(model.graph) for node in graph.node} | {"", "ai.onnx"}
+    used = {node.domain for graph in graphs_of(model.graph) for node in graph.node} | {"", "ai.onnx"}
     used |= {node.domain for function in model.functions for node in function.node} | {function.domain for function in model.functions}
     kept = [entry for entry in model.opset_import if entry.domain in used]
     del model.opset_import[:]
@@ -110,7 +102,7 @@ def _held(graph: Any) -> dict[str, Any]:
 
 def _store_biases_as_floats(graph: Any) -> None:
     """Store FP32 in place of 32-bit integers, a scale and a zero point for each bias, where FP32 holds the integers exactly."""
-    held, readers = _held(graph), Counter(name for part in _graphs(graph) for node in part.node for name in node.input)
+    held, readers = _held(graph), Counter(name for part in graphs_of(graph) for node in part.node for name in node.input)
     made_by = {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
     for node in graph.node:
         source = made_by.get(node.input[2]) if node.op_type in BIASED and len(node.input) > 2 else None
@@ -147,7 +139,7 @@ def _merge_equal(graph: Any) -> None:
 
 def _rename(graph: Any, new: dict[str, str]) -> None:
     """Let operators of a graph and of those inside it read and write other names."""
-    for part in _graphs(graph):
+    for part in graphs_of(graph):
         for node in part.node:
             for names in (node.input, node.output):
                 for i, name in enumerate(names):
@@ -159,7 +151,7 @@ def _shorten(model: Any) -> None:
     """Give inner tensors names of one to three letters, the shortest to those named most often; drop names of small operators."""
     graph = model.graph
     outside = {value.name for value in (*graph.input, *graph.output)}
-    inner = list(_graphs(graph))[1:]
+    inner = list(graphs_of(graph))[1:]
     local = {value.name for part in inner for value in (*part.input, *part.output, *part.initializer)}
     fixed = outside | local | {name for part in inner for node in part.node for name in node.output}
     counts = Counter(name for part in (graph, *inner) for node in part.node for name in (*node.input, *node.output) if name)
@@ -225,7 +217,7 @@ def _executed(path: Path, feeds: Arrays, threads: int) -> tuple[Counter[str], li
     finally:
         for file in (optimised, path.with_name(f"optimised-{path.stem}.data")):
             file.unlink(missing_ok=True)
-    return Counter(node.op_type for part in _graphs(graph) for node in part.node), session.run(None, feeds)
+    return Counter(node.op_type for part in graphs_of(graph) for node in part.node), session.run(None, feeds)
 
 
 def _alike(one: tuple[Counter[str], list[Any]], other: tuple[Counter[str], list[Any]]) -> bool:
