@@ -14,5 +14,5 @@ study = thimble.lab(options, out="runs/01_baseline")
 
 for row in thimble.summarize(study).rows:
     print(f"{row.name}: {row.size_mb:.1f} MB, {row.parameters:,} parameters, {row.macs:,} MACs")
-    print(f"  {row.latency_p50_ms:.2f} ms, with its 95 % interval")
+    print(f"  {row.text('latency_p50_ms', ' ms')}, with its 95 % interval")
     print(f"  {row.quality:.1f} % right")

@@ -15,7 +15,7 @@ options = thimble.Lab(
 study = thimble.lab(options, out="runs/02_dynamic_quantization")
 
 for row in thimble.summarize(study).rows:
-    print(f"{row.name:24} {row.size_mb:6.2f} MB  {row.latency_p50_ms.value:6.2f} ms  {row.quality.value:6.2f} %")
+    print(f"{row.name:24} {row.size_mb:6.2f} MB  {row.text('latency_p50_ms', ' ms')}  {row.quality.value:6.2f} %")
 
 notes = study.candidate("int8-dynamic").steps[-1].notes
 print("quantized layers:", notes["quantized_layers"], "left in float:", notes["float_layers"])

@@ -17,5 +17,6 @@ study = thimble.lab(options, out="runs/04_unstructured_pruning")
 
 for row in thimble.summarize(study).rows:
     print(
-        f"{row.name:24} {row.sparsity:5.1f} % zeros  {row.size_mb:.1f} MB, deflated {row.size_deflated_mb:.1f}  {row.latency_p50_ms:.2f} ms"
+        f"{row.name:24} {row.sparsity:5.1f} % zeros  {row.size_mb:.1f} MB, "
+        f"deflated {row.size_deflated_mb:.1f}  {row.text('latency_p50_ms', ' ms')}"
     )

@@ -15,4 +15,7 @@ options = thimble.Lab(
 study = thimble.lab(options, out="runs/05_structured_pruning")
 
 for row in thimble.summarize(study).rows:
-    print(f"{row.name:24} {row.parameters:>10,} parameters {row.macs:>12,} MACs {row.latency_p50_ms:.2f} ms  {row.quality.value:6.2f} %")
+    print(
+        f"{row.name:24} {row.parameters:>10,} parameters {row.macs:>12,} MACs "
+        f"{row.text('latency_p50_ms', ' ms')}  {row.quality.value:6.2f} %"
+    )

@@ -17,4 +17,4 @@ options = thimble.Lab(
 study = thimble.lab(options, out="runs/09_onnx_quantization")
 
 for row in thimble.summarize(study).rows:
-    print(f"{row.name:24} {row.size_mb:6.2f} MB  {row.speedup:.2f} x  {row.quality.value:6.2f} %")
+    print(f"{row.name:24} {row.size_mb:6.2f} MB  {row.text('speedup', 'x')}  {row.quality.value:6.2f} %")

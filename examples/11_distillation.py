@@ -16,4 +16,4 @@ options = thimble.Lab(
 study = thimble.lab(options, out="runs/11_distillation")
 
 for row in thimble.summarize(study).rows:
-    print(f"{row.name:24} {row.size_mb:6.2f} MB  {row.latency_p50_ms.value:6.2f} ms  {row.quality.value:6.2f} %")
+    print(f"{row.name:24} {row.size_mb:6.2f} MB  {row.text('latency_p50_ms', ' ms')}  {row.quality.value:6.2f} %")

@@ -1,6 +1,6 @@
 """What a study says, computed from its raw values: the rows that every report shows, and the recommendation.
 
-``recommend.summarize`` makes a `Summary` of a `Study`; reports write it and compute no number themselves.
+`thimble.decide.summarize.summarize` makes a `Summary` of a `Study`; reports write it and compute no number themselves.
 """
 
 from __future__ import annotations
@@ -74,6 +74,16 @@ class Row:
     limits: dict[str, Proof] = field(default_factory=dict)
     verdict: str = ""
     findings: tuple[Finding, ...] = ()
+
+    def text(self, figure: str, unit: str = "", spec: str = ".2f") -> str:
+        """A figure by its field's name, with its interval where it has one; ``not measured`` where there is none.
+
+        >>> row = Row("int8", "", "", "", Status.OK, "", size_mb=1.5)
+        >>> row.text("size_mb", " MB"), row.text("speedup", "x")
+        ('1.50 MB', 'not measured')
+        """
+        value = getattr(self, figure)
+        return "not measured" if value is None else f"{value:{spec}}{unit}"
 
 
 @dataclass(frozen=True)
