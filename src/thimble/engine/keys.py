@@ -23,6 +23,10 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert", 
 """Names under which modules are distributed, where the two differ."""
 
 
+SCORING = 2
+"""Goes up when the same outputs start to get other scores, or a runtime starts to compute otherwise by default."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a study begins: the model as asked for, and the steps that make it the FP32 source (its training).
@@ -118,7 +122,7 @@ def cold_key(subject: Subject, where: Environment) -> str:
 
 def outputs_key(subject: Subject, seen: object, where: Environment) -> str:
     """Address of an artifact's outputs on data; ``seen`` is what decides them: the split, the metric, the preprocessing."""
-    return digest_of(_conditions(subject, where), seen)
+    return digest_of(SCORING, _conditions(subject, where), seen)
 
 
 def quality_key(own: str, reference: str | None, stop: Stop | None = None) -> str:
