@@ -27,8 +27,9 @@ AHEAD = 2
 """Batches that are read while the network learns."""
 HELD_OUT = 0.1
 """Share of the train split that is kept out of training at most, to see how well it goes."""
-MOST_HELD_OUT = 256
-"""Samples of it at most."""
+FEWEST_HELD_OUT, MOST_HELD_OUT = 100, 256
+"""Samples that are worth holding out, and the most that are. Holding out 83 of the lab's 837 cost its baseline 0.3 points of accuracy on
+the test split, the pruned network 0.5, and the student 2.8 (means of two seeds)."""
 
 
 def train_split(context: Context) -> Split:
@@ -39,10 +40,13 @@ def train_split(context: Context) -> Split:
 
 
 def divided(samples: int, seed: int) -> tuple[Any, Any]:
-    """Positions to learn from and positions that are held out, at random; the same for every length of training."""
+    """Positions to learn from and positions to look at, at random; the same for every length of training.
+
+    What is looked at is held out, except in a split too small to spare it: there it shows no more than whether training helps.
+    """
     order = np.random.default_rng((seed, 0)).permutation(samples)
     held = min(MOST_HELD_OUT, int(samples * HELD_OUT))
-    return order[held:], order[:held]
+    return order[held if held >= FEWEST_HELD_OUT else 0 :], order[:held]
 
 
 def order_of(learned: Any, seed: int, first: int, steps: int, size: int) -> Iterator[tuple[int, Any]]:

@@ -23,9 +23,9 @@ class Finetune:
     ``taught`` is the share of the loss that comes from the source model's softened outputs: 0 learns from labels only, 1 needs no
     labels, ``None`` takes 0.9 for classes, 1 without labels, and 0 for values. ``augment='auto'`` changes samples in ways that suit
     their kind (images: shift, flip, contrast; signals: slide, noise, masks; tables: blend), of which those are used that leave the
-    source model's answers as they are. A part of the split is held out, and the best weights there are kept. Longer trainings go on
-    from shorter ones. ``precision='auto'`` takes bfloat16 where it is measured to be faster here; name one for the same result on every
-    machine. Weights that are exactly zero (unstructured pruning) stay zero.
+    source model's answers as they are. A part of a split of 1,000 samples or more is held out, and the best weights there are
+    kept. Longer trainings go on from shorter ones. ``precision='auto'`` takes bfloat16 where it is measured to be faster here; name
+    one for the same result on every machine. Weights that are exactly zero (unstructured pruning) stay zero.
     """
 
     epochs: Epochs = 2
@@ -39,7 +39,7 @@ class Finetune:
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     effects: ClassVar[tuple[str, ...]] = ("train",)
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads", "teacher")
     needs: ClassVar[tuple[str, ...]] = ("torch",)

@@ -14,8 +14,8 @@ from thimble.core.step import Context
 class Train:
     """Supervised training by AdamW: the rate warms up, holds and falls. Needs labels and a train split.
 
-    ``samples`` (seen in all) takes the place of ``epochs``. A part of the split is held out; of the weights at the end and their
-    moving average the better ones there are kept.
+    ``samples`` (seen in all) takes the place of ``epochs``. A part of a split of 1,000 or more is held out; of the
+    weights at the end and their moving average the better ones there are kept.
     """
 
     epochs: Epochs = 5
@@ -25,7 +25,7 @@ class Train:
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     effects: ClassVar[tuple[str, ...]] = ("train",)
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
