@@ -17,7 +17,7 @@ from pathlib import Path
 
 from zoo_weights import written
 
-from thimble.core.artifact import describe, write_manifest
+from thimble.core.artifact import write_manifest
 from thimble.core.processor import features, int8_support, processor_name
 from thimble.core.recipe import Recipe, recipe
 from thimble.core.sampling import Sampling
@@ -28,6 +28,7 @@ from thimble.engine.build import Builder
 from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.store import Store
+from thimble.formats import describe
 from thimble.measure.latency import measure_latency
 from thimble.models import fingerprint
 from thimble.stats import speedup_in

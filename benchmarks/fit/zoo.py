@@ -34,7 +34,7 @@ from zoo_list import MODELS, SPECIAL
 from zoo_rounded import rounded_db
 from zoo_weights import written
 
-from thimble.core.artifact import describe, write_manifest
+from thimble.core.artifact import write_manifest
 from thimble.core.errors import BadInput, MissingExtra, RuntimeFailed, ThimbleError
 from thimble.core.processor import features
 from thimble.core.recipe import Recipe
@@ -46,6 +46,7 @@ from thimble.engine.build import Builder, Failed
 from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.store import Store
+from thimble.formats import describe
 from thimble.measure.metrics.agreement import Agreement
 from thimble.measure.quality import measure_quality
 from thimble.models import fingerprint

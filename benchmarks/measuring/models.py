@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from thimble.core.artifact import describe
 from thimble.core.processor import features
 from thimble.core.subject import Subject
 from thimble.core.task import Arrays, ModelSpec, TaskSpec
@@ -13,6 +12,7 @@ from thimble.engine.build import Builder
 from thimble.engine.keys import Source
 from thimble.engine.process import StepsProcess
 from thimble.engine.store import Store
+from thimble.formats import describe
 from thimble.models import fingerprint
 from thimble.search.named import lab_recipes
 

@@ -81,9 +81,10 @@ def train(network: nn.Module, model: Model, lesson: Lesson, schedule: Schedule, 
     """Train ``network`` in place on the train split; it comes back in evaluation mode, with denormal weights flushed.
 
     Goes on from the state in ``context.scratch`` after an interruption, and from a shorter training's in ``context.trail``. A part of
-    the split is looked at (`divided`): of the weights at the end, their moving average and those at the start, the best there are kept. Gives
-    notes: ``samples_seen``, ``precision``, ``augmented``, ``kept``, ``learning_rate``, and ``curve``: samples seen, training loss and
-    held-out loss. A loss that is no number starts the training again at a third of the rate, with the samples that are left.
+    the split is looked at (`divided`): of the weights at the end, their moving average and those at the start, the best there are
+    kept. Gives notes: ``samples_seen``, ``precision``, ``augmented``, ``kept``, ``learning_rate``, and ``curve``: samples seen, training
+    loss and the loss of what is looked at. A loss that is no number starts the training again at a third of the rate, with the
+    samples that are left.
     """
     training = _Training(network, model, lesson, schedule, context)
     return training.carry_out()
