@@ -79,7 +79,15 @@ if __name__ == "__main__":
     for threads, rows in every.items():
         more, worst, refused = judged(rows, threads)
         lines += more
-        bars.append((f"{threads} threads: ratios beside busy processes are at most {worst:.0f} % off (bar: 15)", worst <= 15))
-        bars.append((f"{threads} threads: {refused} of {asked.runs * len(PAIRS)} quiet ratios are refused (bar: 0)", refused == 0))
+        word = "thread" if threads == 1 else "threads"
+        given = sum(one is not None for kind in KINDS if kind != "quiet" for ratios in rows[kind].values() for one in ratios)
+        asked_for = 2 * asked.runs * len(PAIRS)
+        said = (
+            f"the {given} ratios given of {asked_for} are at most {worst:.0f} % off (bar: 15)"
+            if given
+            else f"none of {asked_for} ratios was given"
+        )
+        bars.append((f"{threads} {word}: {said} beside busy processes", worst <= 15))
+        bars.append((f"{threads} {word}: {refused} of {asked.runs * len(PAIRS)} quiet ratios are refused (bar: 0)", refused == 0))
     plain = {str(t): {k: {" over ".join(p[::-1]): v for p, v in r.items()} for k, r in rows.items()} for t, rows in every.items()}
     sys.exit(record("under_load", lines, plain, bars, keep=asked.runs >= RUNS))
