@@ -160,7 +160,7 @@ def test_tables_command_no_terminal(study: Study, terminal: bool) -> None:
     shown = re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue())
     assert not commanding(shown)
     assert "evil" in shown
-    assert "[bold red]" in shown
+    assert "d red]" in shown  # a name may be cut in its middle; as markup all of it would be gone
 
 
 @pytest.mark.parametrize("words", [["report"], ["compare", "{}"], ["report", "--json"], ["compare", "{}", "--json"]])
