@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -193,14 +194,14 @@ def _warned(study: Study, remarks: Sequence[str]) -> Study:
 
 
 def _write(study: Study, folder: Path) -> None:
-    """``study.json``, and ``sustained.png`` where there are runs without a pause."""
+    """``study.json``, and ``sustained.png`` where there are runs without a pause and matplotlib is installed."""
     from thimble.report._sustained_plot import plot_sustained
 
     sustained = [run for run in study.runs if run.id != study.joint_run]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_study(study, folder)
-        if sustained:
+        if sustained and importlib.util.find_spec("matplotlib"):
             plot_sustained(sustained, folder / "sustained.png")
     except OSError as error:
         raise NotWritten(f"can't write {folder}: {error.strerror}", study) from error

@@ -20,7 +20,7 @@ from thimble.cli._ends import heed, interrupted_code
 from thimble.cli._say import say_aside
 from thimble.cli._watch import watched
 from thimble.core.distribution import NAME
-from thimble.core.errors import BadInput, CannotWrite, ThimbleError
+from thimble.core.errors import BadInput, CannotWrite, ThimbleError, missing_extra
 from thimble.core.text import brief, is_text
 
 LONGEST = 500
@@ -106,6 +106,12 @@ def _code(given: list[str], debug: bool) -> int:
     except ThimbleError as error:
         _say(str(error), debug)
         code = error.exit_code
+    except ModuleNotFoundError as error:
+        absent = missing_extra(error)
+        if absent is None:
+            raise
+        _say(str(absent), debug)
+        code = absent.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1

@@ -21,6 +21,7 @@ def show_results(study: Study, folder: Path, as_json: Form | None, reasons: bool
 
     from thimble.decide.summarize import summarize
     from thimble.report.table import Table
+    from thimble.study.folder import left_out
 
     if as_json:
         say_study(study, as_json)
@@ -32,6 +33,7 @@ def show_results(study: Study, folder: Path, as_json: Form | None, reasons: bool
     for advice in summary.warnings:
         if advice.member is None and advice.code != "few-samples":
             say_aside(f"warning: {advice.text}")
+    say_aside(*(f"left out: {line}" for line in left_out()))
     say_aside(f"Everything is in {folder}; start with {folder / 'report.html'}.")
 
 

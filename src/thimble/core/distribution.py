@@ -5,6 +5,28 @@ from __future__ import annotations
 NAME = "thimble-fit"
 """The distribution's name; `thimble` is another project's there."""
 
+EXTRAS = {
+    "ai_edge_litert": "litert",
+    "datasets": "hf",
+    "matplotlib": "plots",
+    "ncnn": "ncnn",
+    "netron": "view",
+    "nncf": "nncf",
+    "onnxscript": "torch",
+    "openvino": "openvino",
+    "pandas": "csv",
+    "pnnx": "ncnn",
+    "pycocotools": "detection",
+    "sklearn": "lab",
+    "soundfile": "audio",
+    "timm": "timm",
+    "torch": "torch",
+    "torch_pruning": "torch",
+    "torchvision": "torch",
+    "vl_convert": "plots",
+}
+"""Modules that the core can do without, and the extra that brings each of them."""
+
 
 def version() -> str:
     """The installed version, from the distribution's metadata; ``unknown`` where the package runs without being installed."""

@@ -25,7 +25,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from thimble.core.distribution import install_command
+from thimble.core.distribution import EXTRAS, install_command
 from thimble.core.text import brief
 
 MOST_SHOWN, SHOWN = 40, 12
@@ -85,6 +85,16 @@ class MissingExtra(ThimbleError):
     def __init__(self, library: str, extra: str) -> None:
         super().__init__(f"{library} is not installed; install it with: {install_command(extra)}")
         self.library, self.extra = library, extra
+
+
+def missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:
+    """Return what a failed import means for users; ``None`` where the module is of no extra, which is a bug.
+
+    >>> str(missing_extra(ModuleNotFoundError("No module named 'torch'", name="torch.nn")))
+    "torch is not installed; install it with: pip install 'thimble-fit[torch]'"
+    """
+    module = (error.name or "").partition(".")[0]
+    return MissingExtra(module, EXTRAS[module]) if module in EXTRAS else None
 
 
 class Busy(ThimbleError):

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any, ClassVar
 
-from thimble.core.errors import BadInput
+from thimble.core.errors import MissingExtra
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import Task, TaskSpec
 from thimble.data._preprocess import preprocess_for
@@ -23,10 +23,10 @@ class Digits:
     64 x 64 pixels in three equal channels unless another size is asked for.
     """
 
-    title: ClassVar[str] = "scikit-learn's handwritten digits, always there"
+    title: ClassVar[str] = "the handwritten digits that come with scikit-learn"
     form: ClassVar[str] = "digits"
     needs: ClassVar[tuple[str, ...]] = ("sklearn", "PIL")
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "lab"
 
     def open(self, spec: TaskSpec) -> Task:
         """The task, scored by accuracy."""
@@ -46,7 +46,7 @@ def _file() -> Path:
     """The data's file inside scikit-learn, whose import would take longer than everything else here together."""
     found = importlib.util.find_spec("sklearn")
     if found is None or not found.submodule_search_locations:
-        raise BadInput("the digits come with scikit-learn, which is not installed; install it with: pip install scikit-learn")
+        raise MissingExtra("scikit-learn", "lab")
     return Path(found.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
 
 

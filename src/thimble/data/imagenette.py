@@ -46,7 +46,7 @@ class Imagenette:
     title: ClassVar[str] = "ten of ImageNet's classes, downloaded"
     form: ClassVar[str] = "imagenette"
     needs: ClassVar[tuple[str, ...]] = ("torchvision", "PIL")
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
 
     def open(self, spec: TaskSpec) -> Task:
         """The task, scored by accuracy. Raises `BadInput`, saying what to download by hand, without a network."""

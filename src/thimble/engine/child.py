@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-from thimble.core.errors import BadInput, ThimbleError
+from thimble.core.errors import BadInput, ThimbleError, missing_extra
 from thimble.core.model import TORCH, Model, example_inputs
 from thimble.core.step import Context, make_step, step_name
 from thimble.core.task import ModelSpec, Split, Task, TaskSpec
@@ -52,11 +53,7 @@ class _Bench:
         if request.look_through is not None:
             look_through(Path(request.look_through[0]), request.look_through[1])
             return {}
-        import torch
-
-        torch.set_num_threads(request.threads)
-        with contextlib.suppress(RuntimeError):  # set before; PyTorch's runtime asks for one, and too late once work was shared
-            torch.set_num_interop_threads(1)
+        _set_threads(request.threads)
         store, begun = Store(Path(request.store)), time.perf_counter()
         made = store.make(request.key, lambda output, scratch: self._work(request, store, output, scratch))
         self._hold(request.key, made)
@@ -131,6 +128,17 @@ class _Bench:
         self._out.flush()
 
 
+def _set_threads(count: int) -> None:
+    """Fix PyTorch's threads, where it is installed: ONNX files need it for nothing."""
+    if importlib.util.find_spec("torch") is None:
+        return
+    import torch
+
+    torch.set_num_threads(count)
+    with contextlib.suppress(RuntimeError):  # set before; PyTorch's runtime asks for one, and too late once work was shared
+        torch.set_num_interop_threads(1)
+
+
 def _plainly_laid_out(network: Any) -> None:
     """Lay weights out as every other step expects them: training has them with channels last, and views of those fail."""
     import torch
@@ -181,6 +189,17 @@ def _counts(model: Model) -> dict[str, Any]:
     return {"parameters": sum(p.numel() for p in parameters), "nonzero_parameters": nonzero, "macs": macs}
 
 
+def _absent(error: ModuleNotFoundError) -> dict[str, Any]:
+    """What is told of a failed import: the command that installs the module."""
+    absent = missing_extra(error)
+    return _unexplained(error) if absent is None else {"error": "MissingExtra", "text": str(absent)}
+
+
+def _unexplained(error: Exception) -> dict[str, Any]:
+    traceback.print_exc()
+    return {"error": "StepFailed", "text": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
+
+
 def _die_with_parent() -> None:
     """On Linux, end at once when the parent is gone, however it went."""
     if sys.platform == "linux":
@@ -199,9 +218,10 @@ def main() -> None:
             bench.send({"done": bench.carry_out(decoder.decode(line))})
         except ThimbleError as error:
             bench.send({"error": type(error).__name__, "text": str(error)})
+        except ModuleNotFoundError as error:
+            bench.send(_absent(error))
         except Exception as error:  # a step's bug or a library's: told with its trace, which marks it as unexplained
-            traceback.print_exc()
-            bench.send({"error": "StepFailed", "text": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()})
+            bench.send(_unexplained(error))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class File:
     title: ClassVar[str] = "an nn.Module from a function in your file"
     form: ClassVar[str] = "FILE.py:FUNCTION"
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
 
     def open(self, spec: ModelSpec, folder: Path) -> Model:
         """The network in evaluation mode; a note says where it came in training mode."""

@@ -30,7 +30,7 @@ class Pt2:
     title: ClassVar[str] = "a torch.export archive"
     form: ClassVar[str] = "MODEL.pt2"
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
 
     def open(self, spec: ModelSpec, folder: Path) -> Model:
         """The network; a note says where it could not be turned back into modules."""

@@ -34,7 +34,7 @@ class Torchscript(ArtifactFile):
     title: ClassVar[str] = "a TorchScript archive"
     form: ClassVar[str] = "MODEL.pt, MODEL.jit"
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
     unchanged: ClassVar[str] = (
         "is a TorchScript archive, whose operators are fixed: no technique changes it. Give the PyTorch code that it "
         "was made of, or its ONNX file"

@@ -32,7 +32,7 @@ class Torchvision:
     title: ClassVar[str] = "torchvision's models by name"
     form: ClassVar[str] = "torchvision:NAME"
     needs: ClassVar[tuple[str, ...]] = ("torch", "torchvision")
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
 
     def open(self, spec: ModelSpec, folder: Path) -> Model:
         """The network in evaluation mode. Raises `UnknownName` with near matches for an unknown name."""

@@ -1,7 +1,8 @@
 """``report.html``: one self-contained page that opens offline, on a phone too.
 
 Everything that is text stands in the page itself, escaped by its template, so that it reads without scripts and
-aloud. The pictures are drawn by Vega, whose code is taken from the installed vl-convert and written into the page.
+aloud. The pictures are drawn by Vega, whose code is taken from the installed vl-convert and written into the page; without
+vl-convert the page has no pictures, and says how to get them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar
 
+from thimble.core.distribution import install_command
 from thimble.core.study import Study
 from thimble.core.summary import Summary
 from thimble.report._charts import chart_data
@@ -37,8 +39,15 @@ class Html:
 
 def html_text(study: Study, summary: Summary) -> str:
     """The whole page."""
-    scripts = [vega(), *map(_part, SCRIPTS)]
-    context = {"data": embedded(chart_data(study, summary)), "licence": VEGA_LICENCE, **sections(study, summary)}
+    charts = vega()
+    scripts = [*([charts] if charts else []), *map(_part, SCRIPTS)]
+    context = {
+        "charts": bool(charts),
+        "install": install_command("plots"),
+        "data": embedded(chart_data(study, summary)),
+        "licence": VEGA_LICENCE,
+        **sections(study, summary),
+    }
     return page("report.html", context, scripts)
 
 
@@ -64,9 +73,11 @@ def embedded(data: Any) -> str:
 
 @lru_cache(maxsize=1)
 def vega() -> str:
-    """Vega's code as one script that defines ``window.vegaEmbed`` and no other name."""
-    import vl_convert
-
+    """Vega's code as one script that defines ``window.vegaEmbed`` and no other name; empty where vl-convert is not installed."""
+    try:
+        import vl_convert
+    except ModuleNotFoundError:
+        return ""
     code: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return f"(() => {{{code}}})();".replace("</script", "<\\/script").replace("<!--", "<\\!--")
 

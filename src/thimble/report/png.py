@@ -41,6 +41,8 @@ class Png:
     """The picture for a report or a slide. The same study gives the same bytes."""
 
     files: ClassVar[tuple[str, ...]] = ("optimization_comparison.png", "optimization_comparison.svg")
+    needs: ClassVar[tuple[str, ...]] = ("matplotlib",)
+    extra: ClassVar[str | None] = "plots"
 
     def write(self, study: Study, summary: Summary, folder: Path) -> list[Path]:
         """Write the picture in both formats into ``folder``; raises `CannotWrite`."""

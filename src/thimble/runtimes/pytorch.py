@@ -18,7 +18,7 @@ class Pytorch:
     title: ClassVar[str] = "PyTorch"
     formats: ClassVar[tuple[str, ...]] = ("pt2", "torchscript")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
     distribution: ClassVar[str] = "torch"
 
     def load(self, format: str = "pt2") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from thimble.core.artifact import write_manifest
+from thimble.core.errors import MissingExtra
 from thimble.core.job import Built, Outcome
 from thimble.core.registry import REPORTS
 from thimble.core.seen import write_seen
@@ -106,9 +108,21 @@ def write_reports(study: Study, folder: Path) -> Summary:
     """Every registered report of the study, into ``folder``; gives the figures they show."""
     summary = summarize(study)
     for report in REPORTS.all().values():
-        if hasattr(report, "write"):
+        if hasattr(report, "write") and missing_for(report) is None:
             report().write(study, summary, folder)
     return summary
+
+
+def missing_for(report: type) -> MissingExtra | None:
+    """What a report lacks of the libraries that it names under ``needs``; ``None`` where it can be written."""
+    absent = next((module for module in getattr(report, "needs", ()) if importlib.util.find_spec(module) is None), None)
+    return None if absent is None else MissingExtra(absent, getattr(report, "extra", None) or absent)
+
+
+def left_out() -> list[str]:
+    """One line for each report that isn't written here, with the command that installs what it needs."""
+    reasons = {name: missing_for(report) for name, report in REPORTS.all().items()}
+    return [f"{', '.join(REPORTS.get(name).files)}: {reason}" for name, reason in reasons.items() if reason]
 
 
 def timeless(study: Study) -> bytes:
@@ -133,5 +147,6 @@ def report_files() -> tuple[str, ...]:
 
 
 def _reported(folder: Path) -> bool:
-    """Whether every report's files are there."""
-    return all((folder / name).exists() for name in report_files())
+    """Whether the files of every report that can be written are there."""
+    able = [report for report in REPORTS.all().values() if missing_for(report) is None]
+    return all((folder / name).exists() for report in able for name in getattr(report, "files", ()))

@@ -116,6 +116,7 @@
     views.set(box, view);
   }
   async function draw() {
+    if (!window.vegaEmbed) return;
     const style = look(), shown = visible(), rows = data.rows.filter((row) => shown.includes(row.id));
     await Promise.all([
       ...all(".picture .canvas").map((box) => show(box, specOf(box.parentElement.dataset.picture, rows, style, box.clientWidth), style)),

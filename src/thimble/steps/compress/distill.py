@@ -38,7 +38,7 @@ class Distill:
     networks: ClassVar[tuple[str, ...]] = ("student",)
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
     lengths: ClassVar[tuple[str, ...]] = ("epochs", "samples")
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"augment": ("auto", "none"), "precision": ("auto", "float32", "bfloat16")}
 

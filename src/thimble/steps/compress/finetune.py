@@ -43,7 +43,7 @@ class Finetune:
     effects: ClassVar[tuple[str, ...]] = ("train",)
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads", "teacher")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
     lengths: ClassVar[tuple[str, ...]] = ("epochs", "samples")
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"augment": ("auto", "none"), "precision": ("auto", "float32", "bfloat16")}
 

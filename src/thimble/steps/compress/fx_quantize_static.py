@@ -29,7 +29,7 @@ class FxQuantizeStatic:
     effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ("calibration", "seed", "processor")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"calibration": ("data", "noise")}
 
     def apply(self, model: Model, context: Context) -> Model:

@@ -31,7 +31,7 @@ class PruneBlocks:
     effects: ClassVar[tuple[str, ...]] = ("prune",)
     uses: ClassVar[tuple[str, ...]] = ("calibration", "teacher")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
 
     def apply(self, model: Model, context: Context) -> Model:
         """The shallower network; the notes ``removed_blocks`` and ``divergence`` name them in order, with what the outputs moved.

@@ -50,7 +50,7 @@ class PruneChannels:
     uses: ClassVar[tuple[str, ...]] = ("calibration",)
     helpful: ClassVar[tuple[str, ...]] = ("calibration",)
     needs: ClassVar[tuple[str, ...]] = ("torch", "torch_pruning")
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"importance": IMPORTANCE, "allocation": ALLOCATION}
 
     def __post_init__(self) -> None:

@@ -27,7 +27,7 @@ class PruneWeights:
     effects: ClassVar[tuple[str, ...]] = ("prune",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
 
     def __post_init__(self) -> None:
         if not 0 < self.ratio < 1:

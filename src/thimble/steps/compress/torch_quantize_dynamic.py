@@ -27,7 +27,7 @@ class TorchQuantizeDynamic:
     effects: ClassVar[tuple[str, ...]] = ("quantize",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
 
     def apply(self, model: Model, context: Context) -> Model:
         """The network as TorchScript. Raises `NotApplicable` where no layer of these types has a dynamic kernel."""

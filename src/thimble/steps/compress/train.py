@@ -29,7 +29,7 @@ class Train:
     effects: ClassVar[tuple[str, ...]] = ("train",)
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads")
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
     lengths: ClassVar[tuple[str, ...]] = ("epochs", "samples")
 
     def apply(self, model: Model, context: Context) -> Model:

@@ -40,7 +40,7 @@ class ToOnnx:
     uses: ClassVar[tuple[str, ...]] = ("calibration",)
     helpful: ClassVar[tuple[str, ...]] = ("calibration",)
     needs: ClassVar[tuple[str, ...]] = ("torch", "onnx", "onnxscript", "onnxruntime")
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
 
     def apply(self, model: Model, context: Context) -> Model:
         """The folder. Raises `NotApplicable` where the network can't be traced, `StepFailed` where the file is wrong."""

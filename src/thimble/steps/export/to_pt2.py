@@ -21,7 +21,7 @@ class ToPt2:
     effects: ClassVar[tuple[str, ...]] = ("export",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
 
     def apply(self, model: Model, context: Context) -> Model:
         """The archive's folder. Raises `NotApplicable` where the network's control flow depends on its data."""

@@ -21,7 +21,7 @@ class ToTorchscript:
     effects: ClassVar[tuple[str, ...]] = ("export",)
     uses: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    extra: ClassVar[str | None] = None
+    extra: ClassVar[str | None] = "torch"
 
     def apply(self, model: Model, context: Context) -> Model:
         """The folder. Raises `NotApplicable` where TorchScript can't compile the network's code."""
