@@ -17,9 +17,9 @@ import traceback
 import click
 
 from thimble.cli._ends import heed, interrupted_code
-from thimble.cli._say import say_aside
+from thimble.cli._say import say, say_aside
 from thimble.cli._watch import watched
-from thimble.core.distribution import NAME
+from thimble.core.distribution import versions
 from thimble.core.errors import BadInput, CannotWrite, ThimbleError, missing_extra
 from thimble.core.text import brief, is_text
 
@@ -44,8 +44,15 @@ class Commands(click.Group):
         return command
 
 
+def _versions(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    """Show the versions that a report of a fault needs, and end."""
+    if asked and not ctx.resilient_parsing:
+        say(*(f"{name} {version}" for name, version in versions().items()))
+        ctx.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name=NAME)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_versions, help="Show versions and exit.")
 @click.option("--debug", is_flag=True, help="Show the trace of an error.")
 @click.pass_context
 def thimble(ctx: click.Context, debug: bool) -> None:
