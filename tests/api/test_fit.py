@@ -16,12 +16,11 @@ import pytest
 
 from thimble.api.fit import Fit, confirmed, fit, plan
 from thimble.core.errors import BadInput, LimitsNotMet, OutOfTime
-from thimble.core.step import step_text
 from thimble.core.study import Limits, Study, read_study
 from thimble.decide.limits import hopeless
 from thimble.engine.forecast import Forecast
 from thimble.engine.store import Store
-from thimble.search.candidates import Situation, prospects, trained_longer
+from thimble.search.candidates import Situation, prospects
 from thimble.search.shortlist import shortlist
 from thimble.study.run import stretch
 
@@ -170,7 +169,6 @@ def test_limits_that_cannot_be_are_refused_at_once(fields: dict[str, object], sa
 def test_prospects_follow_the_situation() -> None:
     bare = [r.name for r in prospects(Situation("torch", 800, installed=lambda module: False))]
     assert bare[0] == "baseline"
-    assert bare.index("onnx-int8") < bare.index("prune50-int8")
     assert not any("openvino" in name or "student" in name for name in bare)
     rich = [r.name for r in prospects(Situation("torch", 800, student="torchvision:mobilenet_v2", installed=lambda module: True))]
     assert {"openvino-int8", "onnx-int8-nncf", "openvino-int8-nncf", "student-int8"} <= set(rich)
@@ -182,12 +180,3 @@ def test_prospects_follow_the_situation() -> None:
     files = prospects(Situation("onnx", installed=lambda module: False))
     assert all(r.runtime == "onnxruntime" for r in files)
     assert not any("prune" in r.name for r in files)
-
-
-def test_training_on_repeats_the_fine_tuning() -> None:
-    base = next(r for r in prospects(Situation("torch", 800, installed=lambda module: False)) if r.name == "prune30-int8")
-    longer = trained_longer(base, "prune30-int8-longer")
-    texts = [step_text(step) for step in base.steps]
-    assert [step_text(step) for step in longer.steps] == [*texts[:2], *texts[1:]]
-    assert texts[1] == "finetune(12, taught=0.9)"
-    assert (longer.runtime, longer.name) == (base.runtime, "prune30-int8-longer")

@@ -9,8 +9,8 @@ import pytest
 from thimble.core.study import Candidate, Limits, Origin, Study
 from thimble.decide.limits import hopeless, nearest
 from thimble.decide.rows import row_of
-from thimble.search.actions import Add, Drop
-from thimble.search.policy import LONGER, following
+from thimble.search.actions import Add, Budget
+from thimble.search.policy import following
 from thimble.search.shortlist import shortlist
 
 MIXED = "to_onnx() + onnx_rank_layers() + onnx_quantize_mixed(1)"
@@ -30,9 +30,9 @@ def put(study: Study, *more: Candidate) -> Study:
 def test_what_needs_no_training_comes_first_and_nothing_left_is_the_closing(make) -> None:
     study = make(make.baseline, make.onnx, make.static, limits=LIMITS)
     pruned, half = waiting("prune50", PRUNED.format(0.5)), waiting("fp16", "to_onnx() + onnx_store_fp16()")
-    assert following(put(study, pruned, half)) == "fp16"
-    assert following(put(study, pruned)) == "prune50"
-    assert following(study) is None
+    assert following(put(study, pruned, half), Budget()) == "fp16"
+    assert following(put(study, pruned), Budget()) == "prune50"
+    assert following(study, Budget()) is None
     assert shortlist(study)[0] == "baseline"
 
 
@@ -40,7 +40,7 @@ def searched(make, enough: int) -> list[int]:
     """The numbers of float layers that are tried where ``enough`` of them suffice."""
     study = make(make.baseline, make.onnx, replace(make.static, lost=100), limits=LIMITS)
     tried: list[int] = []
-    while isinstance(step := following(study), Add):
+    while isinstance(step := following(study, Budget()), Add):
         origin = step.candidate.origin
         assert origin
         assert (step.after, origin.base, origin.changed) == ("static", "static", "mixed")
@@ -66,17 +66,17 @@ def test_mixed_precision_is_tried_only_where_it_can_help(make) -> None:
     bad = replace(make.static, lost=100)
     assert searched(make, 1000)[-1] <= 20, "with more than half of it in float the rest is not worth it"
     fine = make(make.baseline, make.onnx, make.static, bad, limits=LIMITS)
-    assert following(fine) is None, "plain INT8 keeps the limit"
+    assert following(fine, Budget()) is None, "plain INT8 keeps the limit"
     hardly = make(make.baseline, replace(make.onnx, lost=100), bad, limits=LIMITS)
-    assert following(hardly) is None, "FP32 in the same runtime keeps it no better"
+    assert following(hardly, Budget()) is None, "FP32 in the same runtime keeps it no better"
     fast = make.Made("openvino-int8", "to_onnx() + onnx_quantize_static()", "openvino", ms=2.0)
-    assert following(make(make.baseline, make.onnx, bad, fast, limits=LIMITS)) is None, "another one is faster and keeps it"
+    assert following(make(make.baseline, make.onnx, bad, fast, limits=LIMITS), Budget()) is None, "another one is faster and keeps it"
 
 
 def test_mixed_precision_is_to_prove_as_much_as_float_does(make) -> None:
     def after(limit: float) -> Origin | None:
         unsure = replace(make.static, validation=(1, 0))
-        added = following(make(make.baseline, make.onnx, unsure, limits=Limits(max_drop=limit)))
+        added = following(make(make.baseline, make.onnx, unsure, limits=Limits(max_drop=limit)), Budget())
         return added.candidate.origin if isinstance(added, Add) else None
 
     assert after(1.5) == Origin("static", "mixed", 4), "FP32 in the same runtime is proven, INT8 only likely"
@@ -84,45 +84,10 @@ def test_mixed_precision_is_to_prove_as_much_as_float_does(make) -> None:
     assert after(2.0) is None, "INT8 is proven"
 
 
-def test_one_ratio_of_pruning_says_what_another_is_worth(make) -> None:
-    def after(lost: int, ratio: float) -> object:
-        half = make.Made("prune50", PRUNED.format(0.5), "onnxruntime", mb=4.0, ms=2.0, lost=lost)
-        return following(put(make(make.baseline, half, limits=LIMITS), waiting("other", PRUNED.format(ratio))))
-
-    assert after(0, 0.7) == "other"
-    assert isinstance(after(0, 0.3), Drop)
-    assert isinstance(after(200, 0.7), Drop)
-    assert after(200, 0.3) == "other"
-    unsure = next(lost for lost in range(1, 60) if after(lost, 0.7) != "other")
-    assert isinstance(after(unsure, 0.7), Drop), "less is proven of it than of the one with more channels"
-    assert after(unsure, 0.3) == "other", "it may be proven where the other one is not"
-
-
-def test_training_goes_on_where_only_the_loss_is_not_proven_and_it_would_win(make) -> None:
-    def after(lost: int, ms: float = 1.0, limits: Limits = LIMITS) -> object:
-        pruned = make.Made("prune30", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=ms, lost=lost)
-        return following(make(make.baseline, make.onnx, make.static, pruned, limits=limits))
-
-    unsure = next(lost for lost in range(1, 60) if after(lost) is not None)
-    added = after(unsure)
-    assert isinstance(added, Add)
-    assert added.candidate.origin == Origin("prune30", LONGER, 1)
-    assert added.candidate.recipe.count("finetune") == 2
-    assert after(0) is None, "proven already"
-    assert after(200) is None, "it loses too much"
-    assert after(unsure, ms=9.0) is None, "another one is faster and proven"
-    assert after(unsure, limits=Limits()) is None, "nothing has to be proven"
-    pruned = make.Made("prune30", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=1.0, lost=unsure)
-    longer = make.Made("longer", PRUNED.format(0.3), "onnxruntime", mb=4.0, ms=1.0, lost=unsure)
-    study = make(make.baseline, make.onnx, make.static, pruned, longer, limits=LIMITS)
-    there = tuple(replace(c, origin=Origin("prune30", LONGER, 1)) if c.name == "longer" else c for c in study.candidates)
-    assert following(replace(study, candidates=there)) is None, "once"
-
-
 def test_a_candidate_is_what_its_origin_says_and_not_what_it_is_called(make) -> None:
     called = make.Made("static-keep4", "to_onnx() + onnx_quantize_static()", "onnxruntime", ms=5.0, lost=100)
     study = make(make.baseline, make.onnx, replace(make.static, lost=100), called, limits=LIMITS)
-    added = following(study)
+    added = following(study, Budget())
     assert isinstance(added, Add)
     assert added.candidate.origin
     assert added.candidate.origin.amount == 4, "none of four layers in float was tried yet"

@@ -179,8 +179,8 @@ class Study:
     """One task, one target and its candidates; the first is the baseline.
 
     ``chosen`` is the candidate picked on the validation split before the test split was opened.
-    ``joint_run`` is the id of the closing run whose ratios are reported. ``opened`` says that the model was opened and fits the
-    data; ``device`` is where every figure was taken.
+    ``joint_run`` is the id of the closing run whose ratios are reported. ``ended`` says why a search tried nothing more.
+    ``opened`` says that the model was opened and fits the data; ``device`` is where every figure was taken.
     """
 
     name: str
@@ -199,6 +199,7 @@ class Study:
     started: str = ""
     seconds: Amount = 0.0
     complete: bool = False
+    ended: str = ""
     opened: bool = False
     device: str = "local"
     thimble: str = ""

@@ -50,11 +50,18 @@ class Shorten:
 
 
 @dataclass(frozen=True)
+class End:
+    """Nothing more is tried, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Finish:
     """Nothing is left to do."""
 
 
-Action = Try | Drop | Add | Choose | Shorten | Finish
+Action = Try | Drop | Add | Choose | Shorten | End | Finish
 
 
 @dataclass(frozen=True)

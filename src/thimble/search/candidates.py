@@ -10,7 +10,6 @@ from thimble.core.model import TORCH
 from thimble.core.processor import features
 from thimble.core.recipe import Recipe, parse_recipe
 from thimble.core.registry import METRICS, STEPS
-from thimble.core.step import step_name
 
 
 @dataclass(frozen=True)
@@ -36,18 +35,6 @@ TYPES = (
     ("int8-percentile", "onnx_quantize_static('uint8', method='percentile')", "static INT8, ranges that leave outliers out"),
 )
 """Static INT8 in the type combinations that processors run well."""
-
-PRUNED = (0.5, 0.7, 0.3)
-"""Shares of channels to remove, the likeliest first; which of the others is tried after that is the search's decision."""
-ROUND_TO = 16
-"""Channel counts stay a multiple of it, the vector width that pays everywhere: see how much in `benchmarks/`."""
-SEEN = 16_000
-"""Samples that fine-tuning sees at least, where that takes no more than `MOST_EPOCHS`; two epochs otherwise."""
-MOST_EPOCHS = 12
-TAUGHT = 0.9
-"""Share of the loss that comes from the baseline: the more of it, the fewer samples a pruned network differs in, and the sooner
-its loss is proven to be small. Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent"
-(arXiv:2106.05237), is about as much."""
 
 
 def prospects(situation: Situation) -> tuple[Recipe, ...]:
@@ -98,35 +85,21 @@ def mixed(base: Recipe, keep: int, name: str) -> Recipe:
     return Recipe(name, steps, base.runtime, base.options, f"static INT8, {keep} most sensitive layers in float")
 
 
-def trained_longer(base: Recipe, name: str) -> Recipe:
-    """Return a recipe whose fine-tuning is followed by another one as long."""
-    place = next(i for i, step in enumerate(base.steps) if step_name(step) == "finetune")
-    steps = (*base.steps[: place + 1], *base.steps[place:])
-    return Recipe(name, steps, base.runtime, base.options, f"{base.title}, trained on")
-
-
 def without_labels(metric: str | None) -> bool:
     """Return whether a metric compares with the baseline, so that there is nothing else to learn from; no metric at all is one."""
     return metric is None or hasattr(METRICS.get(metric), "compare")
 
 
 def _trained(situation: Situation) -> list[Recipe]:
-    """Return recipes that train. They come last because they take longest; without labels only the baseline teaches."""
-    found = []
-    epochs = max(2, min(MOST_EPOCHS, -(-SEEN // situation.samples)))
-    taught = 1.0 if without_labels(situation.metric) else {"mse": 0.0, "relative_mse": 0.0}.get(situation.metric or "", TAUGHT)
-    if situation.student:
-        student, learned = situation.student, f"distill({situation.student!r})"
-        found.append(_made("student", _chain(learned, "to_onnx()"), "onnxruntime", f"{student} taught by the baseline"))
-        found.append(
-            _made("student-int8", _chain(learned, "to_onnx()", "onnx_quantize_static()"), "onnxruntime", f"{student}, static INT8")
-        )
-    for ratio in PRUNED:
-        tuned = f"finetune({epochs}, taught={taught})"
-        text = _chain(f"prune_channels({ratio}, round_to={ROUND_TO})", tuned, "to_onnx()", "onnx_quantize_static()")
-        title = f"{ratio:.0%} of channels removed, fine-tuned, static INT8"
-        found.append(_made(f"prune{ratio * 100:.0f}-int8", text, "onnxruntime", title))
-    return found
+    """Return recipes that train and that no search makes: a student's. They come last because they take longest."""
+    if not situation.student:
+        return []
+    student, learned = situation.student, f"distill({situation.student!r})"
+    text = _chain(learned, "to_onnx()", "onnx_quantize_static()")
+    return [
+        _made("student", _chain(learned, "to_onnx()"), "onnxruntime", f"{student} taught by the baseline"),
+        _made("student-int8", text, "onnxruntime", f"{student}, static INT8"),
+    ]
 
 
 def _chain(*parts: str) -> str:

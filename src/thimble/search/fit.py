@@ -12,8 +12,9 @@ from thimble.decide.choose import choose
 from thimble.decide.limits import hopeless
 from thimble.search import budget as shares
 from thimble.search import jobs
-from thimble.search.actions import Action, Add, Budget, Choose, Drop, Finish, Shorten
-from thimble.search.policy import following, waits
+from thimble.search.actions import Action, Add, Budget, Choose, Drop, End, Finish, Shorten
+from thimble.search.policy import following, why_ended
+from thimble.search.recipes import trains, waits
 from thimble.search.shortlist import shortlist
 
 EXPLAINED = 3
@@ -97,10 +98,10 @@ def _searching(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
             yield from _looked_at(study, candidate, budget)
     if (best := choose(study)) != study.chosen:
         yield (Choose(best),)
-    after, left = following(study), shares.until_closing(study, budget)
-    if isinstance(after, Drop):
-        yield (after,)
+    after, left = following(study, budget), shares.until_closing(study, budget)
     if after is None or (left is not None and left < 0):
+        if not study.ended:
+            yield (End(why_ended(study, budget)),)
         yield from _closing(study, budget)
         return
     if isinstance(after, Add):
@@ -109,24 +110,35 @@ def _searching(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
 
 
 def _looked_at(study: Study, candidate: Candidate, budget: Budget) -> Iterator[tuple[Action, ...]]:
-    """What is still to be seen of a candidate, unless it can't meet the limits any more."""
+    """What is still to be seen of a candidate, unless it can't meet the limits any more.
+
+    Of what was removed and trained the time is seen first: whatever becomes of the quality, the search goes on from it.
+    """
     name, share = candidate.name, TRYING / len(study.candidates)
-    if reason := hopeless(study, name):
+    timed = any(name in run.members for run in study.runs)
+    first = candidate.origin is not None and trains(candidate) and study.limits.minimize == "latency"
+    if (timed or not first) and (reason := hopeless(study, name)):
         yield (Drop((name,), Status.DROPPED, reason),)
     if job := jobs.first_look(study, name):
         yield jobs.trying(job, share / 8)
-    left = shares.until_closing(study, budget)
+    if first and not timed:
+        yield from _timed(study, name, budget)
     if "validation" not in candidate.quality:
         most = study.limits.max_drop
         stop = None if most is None else DropProven(most, study.candidates[0].quality["validation"])
-        yield jobs.trying(jobs.score(study, name, "validation", stop, left), share / 4)
-    if any(name in run.members for run in study.runs):
-        return
-    timing, pace = jobs.timing(study, [study.candidates[0].name, name], shares.look(study, budget), joint=False), shares.pace(study)
+        yield jobs.trying(jobs.score(study, name, "validation", stop, shares.until_closing(study, budget)), share / 4)
+    if not timed:
+        yield from _timed(study, name, budget)
+
+
+def _timed(study: Study, name: str, budget: Budget) -> Iterator[tuple[Action, ...]]:
+    """A first look at a candidate's latency, beside the baseline."""
+    timing = jobs.timing(study, [study.candidates[0].name, name], shares.look(study, budget), joint=False)
+    pace, left = shares.pace(study), shares.until_closing(study, budget)
     needed = 0.0 if pace is None or budget.known(timing) else pace.seconds(2, shares.LOOK_ROUNDS)
     if left is not None and left < needed:
         yield (Drop((name,), Status.NOT_TRIED, "the time budget was used up before its latency was measured"),)
-    yield jobs.trying(timing, share / 8)
+    yield jobs.trying(timing, TRYING / len(study.candidates) / 8)
 
 
 def _closing(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:

@@ -12,7 +12,7 @@ from thimble.core.study import Study
 from thimble.core.subject import Subject
 from thimble.decide.findings import float_form, suspects
 from thimble.search.actions import Try
-from thimble.search.policy import recipe_of
+from thimble.search.recipes import recipe_of
 
 
 def trying(job: Job, share: float = 0.0) -> tuple[Try]:

@@ -12,7 +12,7 @@ from thimble.core.study import Candidate, Study
 from thimble.decide.choose import choose
 from thimble.search import jobs
 from thimble.search.actions import Action, Budget, Choose, Finish
-from thimble.search.policy import recipe_of, waits
+from thimble.search.recipes import recipe_of, waits
 
 BUILDING, OBSERVING, TIMING, TESTING = 0.55, 0.2, 0.2, 0.05
 """About how much of the whole work each part is."""

@@ -4,122 +4,50 @@ from __future__ import annotations
 
 import math
 
-from thimble.core.recipe import Recipe, parse_recipe
 from thimble.core.study import Candidate, Origin, Study
 from thimble.core.verdict import Proof, Status
 from thimble.decide._family import float_sibling
-from thimble.decide.choose import cost, fits
+from thimble.decide.choose import fits
 from thimble.decide.limits import drop_so_far, limits_of
 from thimble.decide.rows import only_split, row_of
-from thimble.search.actions import Add, Drop
-from thimble.search.candidates import mixed, trained_longer
-from thimble.steps.compress.finetune import Finetune
+from thimble.search.actions import Add, Budget
+from thimble.search.candidates import mixed
+from thimble.search.recipes import candidate_of, free, recipe_of, trains, waits
+from thimble.search.removal import removal
 from thimble.steps.compress.onnx_quantize_static import OnnxQuantizeStatic
-from thimble.steps.compress.prune_channels import PruneChannels
 
 FIRST_KEPT = 4
 """How many layers stay in float at the first try of mixed precision."""
 MOST_MIXED = 6
 """Tries of mixed precision, at most."""
-MIXED, LONGER = "mixed", "trained on"
-"""How the search changes candidates: the words of their `Origin`."""
+MIXED = "mixed"
+"""How the search changes candidates: the word of their `Origin`."""
 
 
-def following(study: Study) -> str | Add | Drop | None:
-    """Return the name of the candidate to build next, one to add, one that isn't worth trying; ``None`` where nothing is left.
+def following(study: Study, budget: Budget) -> str | Add | None:
+    """Return the name of the candidate to build next, or one to add; ``None`` where nothing is left (`why_ended` says why).
 
     Candidates stand in the study in the order of their prospects. Those that train wait until mixed precision, which needs no
-    training, is searched.
+    training, is searched. Structure is removed at last, for as long as there is time.
     """
     waiting = [c for c in study.candidates if waits(c)]
     quick = next((c for c in waiting if not trains(c)), None)
     if quick is not None:
         return quick.name
-    if (mix := mixture(study)) is not None:
+    if not study.ended and (mix := mixture(study)) is not None:
         return mix
-    if not waiting:
-        return lengthened(study)
-    reason = pointless(study, waiting[0])
-    return Drop((waiting[0].name,), Status.NOT_TRIED, reason) if reason else waiting[0].name
+    if waiting or study.ended:
+        return waiting[0].name if waiting else None
+    found = removal(study, budget) if "train" in study.task.splits else None
+    return found if isinstance(found, Add) else None
 
 
-def waits(candidate: Candidate) -> bool:
-    """Return whether a candidate's turn is still to come."""
-    return candidate.status == Status.NOT_TRIED and not candidate.reason
-
-
-def recipe_of(candidate: Candidate) -> Recipe:
-    """Return a candidate's recipe, read back from its text."""
-    steps = parse_recipe(candidate.recipe)
-    return Recipe(candidate.name, steps, candidate.runtime, tuple(candidate.options.items()), candidate.title)
-
-
-def candidate_of(recipe: Recipe, origin: Origin | None = None) -> Candidate:
-    """Return a candidate of a recipe, of which nothing is known yet."""
-    return Candidate(recipe.name, recipe.text, recipe.runtime, recipe.title, dict(recipe.options), origin=origin)
-
-
-def trains(candidate: Candidate) -> bool:
-    """Return whether one of its steps learns from the train split."""
-    return any("train" in step.effects for step in recipe_of(candidate).steps)
-
-
-def pointless(study: Study, candidate: Candidate) -> str | None:
-    """Return why another pruning ratio, already tried, makes this candidate needless; else ``None``."""
-    mine = _ratio(candidate)
-    for other in study.candidates:
-        theirs = _ratio(other)
-        if mine is None or theirs is None or mine == theirs or other.status not in (Status.OK, Status.DROPPED):
-            continue
-        proven = _proves_quality(study, other)
-        if mine > theirs and not proven:
-            return f"{other.name} with more channels is not proven to meet the limit on drop"
-        if mine < theirs and proven and fits(study, other.name):
-            return f"{other.name} with fewer channels meets the limits"
-    return None
-
-
-def _ratio(candidate: Candidate) -> float | None:
-    """Return the ratio of a pruned candidate."""
-    return next((step.ratio for step in recipe_of(candidate).steps if isinstance(step, PruneChannels)), None)
-
-
-def lengthened(study: Study) -> Add | None:
-    """Return the fine-tuned candidate that would win if its drop were proven as small as it looks; the closest to that.
-
-    Training on brings it closer to the baseline, and what differs in fewer samples is easier to prove.
-    """
-    most, blind = study.limits.max_drop, only_split(study, "validation")
-    rows = [row_of(blind, candidate) for candidate in blind.candidates[1:] if candidate.ok]
-    verdicts = {row.name: limits_of(row, study.limits) for row in rows}
-    proven = [cost(row, study.limits.minimize) for row in rows if set(verdicts[row.name].values()) == {Proof.MET}]
-    able = [
-        row
-        for row in rows
-        if most is not None
-        and {what for what, verdict in verdicts[row.name].items() if verdict != Proof.MET} == {"drop"}
-        and row.drop is not None
-        and row.drop.value <= most
-        and cost(row, study.limits.minimize) < min(proven, default=math.inf)
-        and _may_be_trained_on(study, study.candidate(row.name))
-    ]
-    if not able:
-        return None
-    base = study.candidate(min(able, key=lambda row: row.drop.high if row.drop else math.inf).name)
-    recipe = trained_longer(recipe_of(base), _free(study, f"{base.name}-longer"))
-    return Add(candidate_of(recipe, Origin(base.name, LONGER, 1)), base.name)
-
-
-def _free(study: Study, name: str) -> str:
-    """Return the name, with a number behind it where another candidate has it."""
-    taken = {candidate.name for candidate in study.candidates}
-    return next(one for one in (name, *(f"{name}-{i}" for i in range(2, len(taken) + 3))) if one not in taken)
-
-
-def _may_be_trained_on(study: Study, candidate: Candidate) -> bool:
-    """Return whether it is fine-tuned, and neither the longer form of another one nor trained on already."""
-    tuned = any(isinstance(step, Finetune) for step in recipe_of(candidate).steps)
-    return tuned and candidate.origin is None and not any(_made_of(candidate, c, LONGER) for c in study.candidates)
+def why_ended(study: Study, budget: Budget) -> str:
+    """Return why nothing more is tried."""
+    if any(waits(c) for c in study.candidates):
+        return "the time budget was used up"
+    found = removal(study, budget) if "train" in study.task.splits else "nothing is left to try, and there are no data to train on"
+    return found if isinstance(found, str) else "the time budget was used up"
 
 
 def _made_of(base: Candidate, candidate: Candidate, how: str) -> bool:
@@ -158,7 +86,7 @@ def mixture(study: Study) -> Add | None:
 
 def _mix(study: Study, base: Candidate, keep: int) -> Add:
     """Return ``base`` with the ``keep`` layers that suffer most in float, as a candidate to add."""
-    recipe = mixed(recipe_of(base), keep, _free(study, f"{base.name}-keep{keep}"))
+    recipe = mixed(recipe_of(base), keep, free(study, f"{base.name}-keep{keep}"))
     return Add(candidate_of(recipe, Origin(base.name, MIXED, keep)), base.name)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 from thimble.core.distribution import version
 from thimble.core.recipe import Recipe
 from thimble.core.step import Step
-from thimble.core.study import Environment, Limits, Study
+from thimble.core.study import Candidate, Environment, Limits, Study
 from thimble.core.task import ModelSpec, Task, TaskSpec
+from thimble.core.verdict import Status
 from thimble.data import open_task, task_info
 from thimble.devices import environment_of
 from thimble.engine import engine_at
@@ -22,7 +24,7 @@ from thimble.engine.store import Store
 from thimble.models import fingerprint
 from thimble.search.actions import Policy
 from thimble.search.lab import LabPolicy
-from thimble.search.policy import candidate_of
+from thimble.search.recipes import candidate_of
 from thimble.study.folder import Folder, report_files
 from thimble.study.ownership import Claim, Question, claim
 from thimble.study.run import Clock, run
@@ -70,6 +72,7 @@ def carry_out(
     source = source_of(plan, study)
     with claim(folder, Question.of(study, source.fingerprint), report_files()) as mine:
         begin(mine)
+        study = going_on(study, mine.before) if mine.before else study
         kept = Folder(mine)
         engine = engine_at(Bench(mine.folder, store or Store(), where, Feeds(task, plan.task.spec), source))
         try:
@@ -95,6 +98,25 @@ def blank_study(plan: Plan, task: Task, where: Environment) -> Study:
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         thimble=version(),
     )
+
+
+def going_on(study: Study, before: Study) -> Study:
+    """Return the study with the candidates that an earlier start's search had made, to be had again before anything new is tried.
+
+    Where that one had ended, and there is no more time now than it had, nothing new is. What it had no time for is as good as not made.
+    """
+    allowed, had = (one.settings.get("budget_s") or math.inf for one in (study, before))
+    ended = before.ended if before.complete and allowed <= had else ""
+    place = {candidate.name: i for i, candidate in enumerate(before.candidates)}
+    found = list(study.candidates)
+    for candidate in before.candidates:
+        late = candidate.status == Status.NOT_TRIED
+        if candidate.origin is None or candidate.name in {one.name for one in found} or (late and not ended):
+            continue
+        again = Candidate(candidate.name, candidate.recipe, candidate.runtime, candidate.title, candidate.options, origin=candidate.origin)
+        ahead = [i for i, one in enumerate(found) if place.get(one.name, len(place)) < place[candidate.name]]
+        found.insert(max(ahead, default=0) + 1, candidate if late else again)
+    return replace(study, candidates=tuple(found), ended=ended)
 
 
 def source_of(plan: Plan, study: Study) -> Source:

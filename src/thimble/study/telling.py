@@ -48,6 +48,8 @@ def news(before: Study, after: Study) -> Iterator[str]:
     yield from after.task.notes[len(before.task.notes) :]
     if _scored(after) and not _scored(before):
         yield from (advice.text for advice in no_better_than_guessing(after))
+    if after.ended != before.ended:
+        yield f"nothing more is tried: {after.ended}"
     was = {candidate.name: candidate.reason for candidate in before.candidates}
     fresh = [candidate for candidate in after.candidates if candidate.reason and candidate.reason != was.get(candidate.name)]
     for status, reason in dict.fromkeys((candidate.status, candidate.reason) for candidate in fresh):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,6 +146,27 @@ def test_the_block_that_matters_least_goes_first_and_a_chain_goes_on(context: Co
         torch.testing.assert_close(again(x), made.payload(x))
 
 
+def test_a_longer_removal_goes_on_from_a_shorter_one_to_the_same_end(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(1)
+    model = modelled(Residual(1.0, 0.3, 3.0, 0.1, 0.6, 2.0))
+    context = replace(context, teacher=model)
+    at_once = PruneBlocks(4, samples=64).apply(model, context).notes
+    sharing = replace(context, trail=tmp_path / "trail")
+    shorter = PruneBlocks(2, samples=64).apply(model, sharing).notes
+    assert shorter["removed_blocks"] == at_once["removed_blocks"][:2]
+    assert PruneBlocks(4, samples=64).apply(model, sharing).notes == at_once
+
+    monkeypatch.setattr("thimble.steps.compress._removal.divergence", lambda *given: pytest.fail("the order is known"))
+    half = PruneBlocks(samples=64, share=0.5).apply(model, sharing).notes
+    assert half["removed_blocks"] == at_once["removed_blocks"][:3]
+    assert half["blocks_left"] == 3
+    monkeypatch.undo()
+    (tmp_path / "trail" / "order.json").write_text("{ half")
+    assert PruneBlocks(4, samples=64).apply(model, sharing).notes == at_once, "a damaged order is found anew"
+
+
 def test_what_has_no_blocks_says_so(tiny: Model, context: Context) -> None:
     with pytest.raises(NotApplicable, match="it has 1: block"):
         PruneBlocks(2).apply(tiny, context)
@@ -155,6 +177,8 @@ def test_what_has_no_blocks_says_so(tiny: Model, context: Context) -> None:
 
     with pytest.raises(NotApplicable, match=r"torch\.fx can't trace"):
         PruneBlocks().apply(modelled(Depends()), context)
+    with pytest.raises(NotApplicable, match="to remove 5% of them"):
+        PruneBlocks(share=0.05).apply(modelled(Residual(1, 1)), context)
     with pytest.raises(NotApplicable, match="needs calibration data"):
         PruneBlocks().apply(tiny, replace(context, task=None))
 

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import json
+import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
+import msgspec
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from thimble.core.model import named_outputs
-from thimble.steps.compress._blocks import Block, blocks, without
+from thimble.steps.compress._blocks import blocks, without
 
 LEAST = 1e-7
 """Probabilities are held this far from 0 before their logarithm."""
+ORDER = "order.json"
 Tell = Callable[[int], None]
 """Called with the number of blocks that are removed already."""
 
@@ -44,31 +50,59 @@ def _log_probabilities(output: Tensor) -> Tensor:
     return output.clamp_min(LEAST).log() if probable else functional.log_softmax(output, 1)
 
 
-def least_missed(
-    graph: fx.GraphModule, samples: tuple[Tensor, ...], wanted: list[Tensor], count: int, tell: Tell
-) -> list[tuple[Block, float]]:
-    """Up to ``count`` blocks in the order of their removal, each with the divergence of the outputs after it.
+@dataclass
+class Order:
+    """How far a removal is: blocks by their place in the network with the divergence after each, and the queue of the others.
+
+    A longer removal goes on from a shorter one's order and ends with the same blocks as if it had been made at once.
+    """
+
+    chosen: list[tuple[int, float]] = field(default_factory=list)
+    queue: list[tuple[float, int, int]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, folder: Path | None) -> Order:
+        """Return the order that is kept in a folder; a new one where none is."""
+        try:
+            return msgspec.convert(json.loads((folder / ORDER).read_bytes()), cls) if folder else cls()
+        except (OSError, ValueError, msgspec.ValidationError):
+            return cls()
+
+    def keep(self, folder: Path | None) -> None:
+        """Write the order aside and put it in place, unless a longer one is there."""
+        if folder is None or len(Order.read(folder).chosen) >= len(self.chosen):
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = folder / f".{ORDER}.{os.getpid()}"
+        aside.write_bytes(msgspec.json.encode(self))
+        aside.replace(folder / ORDER)
+
+
+def least_missed(graph: fx.GraphModule, samples: tuple[Tensor, ...], wanted: list[Tensor], count: int, order: Order, tell: Tell) -> Order:
+    """Return ``order`` with ``count`` blocks, or as many as there are: each time the one without which the outputs move least.
 
     Greedy, and lazy: a block's figure from an earlier round orders the queue, and only the first in the queue is looked at again, until
     one stays first (Minoux 1978, "Accelerated greedy algorithms"). Batch normalisations use the statistics of ``samples`` meanwhile, as
     theirs are taken again afterwards. ``wanted`` are the outputs to keep to.
     """
+    there = blocks(graph)
+    chosen, queue = list(order.chosen), list(order.queue)
 
-    def cost(removed: list[Block]) -> float:
+    def cost(removed: list[int]) -> float:
         tell(len(chosen))
-        return divergence(wanted, outputs(without(graph, removed), samples))
+        return divergence(wanted, outputs(without(graph, [there[i] for i in removed]), samples))
 
-    chosen: list[tuple[Block, float]] = []
     with torch.no_grad(), _batch_statistics(graph):
-        queue = [(cost([block]), i, 0, block) for i, block in enumerate(blocks(graph))]
+        if not chosen:
+            queue = [(cost([i]), i, 0) for i in range(len(there))]
         heapq.heapify(queue)
         while queue and len(chosen) < count:
-            value, i, seen, block = heapq.heappop(queue)
+            value, i, seen = heapq.heappop(queue)
             if seen == len(chosen):
-                chosen.append((block, value))
+                chosen.append((i, value))
             else:
-                heapq.heappush(queue, (cost([*(one for one, _ in chosen), block]), i, len(chosen), block))
-    return chosen
+                heapq.heappush(queue, (cost([*(one for one, _ in chosen), i]), i, len(chosen)))
+    return Order(chosen, sorted(queue))
 
 
 @contextlib.contextmanager
