@@ -17,6 +17,8 @@ _PUBLIC = {
     "config_text": "thimble.api.config",
     "Apply": "thimble.api.request",
     "apply": "thimble.api.apply",
+    "Check": "thimble.api.request",
+    "check": "thimble.api.check",
     "Bundle": "thimble.api.request",
     "bundle": "thimble.api.bundle",
     "verify": "thimble.api.verify",

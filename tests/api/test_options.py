@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from thimble.api import config, request
 from thimble.api.options import built, check, flat, options_of
-from thimble.api.request import Apply, Bundle, Compare, Doctor, Fit, Lab, Measure, Reading, Threads
+from thimble.api.request import Apply, Bundle, Check, Compare, Doctor, Fit, Lab, Measure, Reading, Threads
 from thimble.cli import thimble
 from thimble.cli._options import options, request_of
 from thimble.core.errors import BadInput
@@ -20,7 +20,16 @@ from thimble.core.option import Option
 from thimble.core.sampling import Sampling
 from thimble.core.study import Limits
 
-REQUESTS = {"fit": Fit, "lab": Lab, "apply": Apply, "measure": Measure, "compare": Compare, "doctor": Doctor, "bundle": Bundle}
+REQUESTS = {
+    "fit": Fit,
+    "lab": Lab,
+    "apply": Apply,
+    "measure": Measure,
+    "compare": Compare,
+    "check": Check,
+    "doctor": Doctor,
+    "bundle": Bundle,
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ def test_another_option_is_one_annotated_field(monkeypatch: pytest.MonkeyPatch, 
 def test_every_request_is_a_command_with_these_options() -> None:
     requests = {cls for cls in vars(request).values() if is_dataclass(cls) and cls.__module__ == request.__name__}
     assert requests == {*REQUESTS.values(), Reading}, "Reading is what these share"
-    assert sum(issubclass(cls, Reading) for cls in REQUESTS.values()) == 5
+    assert sum(issubclass(cls, Reading) for cls in REQUESTS.values()) == 6
     for name, cls in REQUESTS.items():
         command = thimble.get_command(click.Context(thimble), name)
         assert command is not None

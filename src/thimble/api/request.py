@@ -18,6 +18,7 @@ from thimble.api._forms import duration_text, in_data, in_file, in_metric, in_mo
 from thimble.core.option import Option
 from thimble.core.sampling import Sampling, Time
 from thimble.core.study import Limits
+from thimble.core.values import share_of
 
 MODELS = "torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive"
 IMAGES = "digits, imagefolder:DIR, masks:DIR, coco:FILE,DIR, yolo:DATA.yaml"
@@ -239,6 +240,33 @@ class Measure(Compare):
     probes: Annotated[
         Sequence[str], Option("Measure energy per inference with the processor's counters.", words=("--energy",), flag=("energy",))
     ] = ()
+
+
+Share = Annotated[
+    float, Meta(ge=0, le=10_000), Option(metavar="SHARE", form="a share such as 5%", read=share_of, write=lambda share: f"{100 * share:g}%")
+]
+Points = Annotated[float, Meta(ge=0, le=1e9), Option(metavar="POINTS")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Compare):
+    """What is asked of `thimble.check`; its fields are the options of ``thimble check``.
+
+    ``against`` is the old artifact: a file, a folder or a bundle; a study, or ``DIR:NAME`` of a candidate in one; or ``git:REF``, the same
+    path in that commit. ``max_slowdown`` and ``max_growth`` are shares, ``max_drop`` is in points of the metric.
+    """
+
+    against: Annotated[
+        str,
+        Option(
+            "Old artifact: a file, a folder, a study's DIR:NAME, or git:REF for the same path in that commit.",
+            metavar="OLD",
+            path=in_file,
+        ),
+    ]
+    max_slowdown: Annotated[Share, Option("Largest growth in latency, such as 5%.", "0.05", default="5%")] = 0.05
+    max_growth: Annotated[Share, Option("Largest growth in size, such as 5%.", "0.05", default="5%")] = 0.05
+    max_drop: Annotated[Points, Option("Largest drop in quality, in points of the metric.", default="no limit")] | None = None
 
 
 @dataclass(frozen=True)

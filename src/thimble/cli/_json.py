@@ -105,6 +105,7 @@ def answers() -> dict[str, type]:
     from thimble.api._choice import Candidates
     from thimble.api.apply import Applied
     from thimble.api.bundle import Bundled
+    from thimble.api.check import Checks
     from thimble.api.devices import Devices
     from thimble.api.listing import Listing
     from thimble.api.machine import Machine
@@ -117,6 +118,7 @@ def answers() -> dict[str, type]:
     return {
         "study": Decision,
         "comparison": Verdict,
+        "check": Checks,
         "studies": Comparison,
         "artifact": Applied,
         "bundle": Bundled,

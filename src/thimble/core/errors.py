@@ -6,7 +6,7 @@
     ├── BadInput                 2   an argument, file, model or data set that can't be used
     │   └── UnknownName          2   a name that nothing is registered under; lists the known ones
     ├── LimitsNotMet             3   the work is done, and no candidate is proven to meet the limits
-    ├── Regression               4   ``compare --fail-on-regression`` found a proven one
+    ├── Regression               4   ``compare --fail-on-regression`` or ``check`` found a proven one
     ├── MissingExtra             5   an optional library is absent; gives the install command
     ├── Busy                     6   another measuring run holds this machine, or another process the store
     ├── CannotWrite              7   a folder that can't be written or trusted, or a full disk
@@ -68,7 +68,7 @@ class LimitsNotMet(ThimbleError):
 
 
 class Regression(ThimbleError):
-    """A comparison asked to fail on a regression found a proven one."""
+    """A comparison or a check that must fail on a regression found a proven one."""
 
     exit_code = 4
 

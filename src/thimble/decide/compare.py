@@ -48,14 +48,15 @@ def compare_saved(first: tuple[Study, str], second: tuple[Study, str]) -> Verdic
     """Compare two candidates of stored measurements. Raises `BadInput` with the reason where they can't be compared."""
     (study_a, a), (study_b, b) = first, second
     one, other = study_a.candidate(a), study_b.candidate(b)
-    ratio, how, runs = _ratio(study_a, a, study_b, b)
+    ratio, how, runs = ratio_between(study_a, a, study_b, b)
     warnings = tuple(dict.fromkeys(advice for run in runs for advice in run.warnings if advice.member in (None, a, b)))
-    said, drop = verdict(ratio), _drop(study_a, one, other)
+    said, drop = verdict(ratio), drop_between(study_a, one, other)
     worse = (*([Speed.SLOWER] if said == Speed.SLOWER else []), *(["less accurate"] if drop and drop.low > 0 else []))
     return Verdict(a, b, said, ratio, how, drop, (_size(one), _size(other)), warnings, worse)
 
 
-def _ratio(study_a: Study, a: str, study_b: Study, b: str) -> tuple[Interval, str, tuple[Run, ...]]:
+def ratio_between(study_a: Study, a: str, study_b: Study, b: str) -> tuple[Interval, str, tuple[Run, ...]]:
+    """Return how many times as fast the second is, what that is computed from, and the runs; raises `BadInput` with the reason."""
     shared = next((run for run in study_a.runs if run.id in {r.id for r in study_b.runs} and {a, b} <= set(run.members)), None)
     if shared is not None:
         together = sum(a in r.samples_ms and b in r.samples_ms for r in shared.rounds)
@@ -112,7 +113,7 @@ def _identity(candidate: Candidate) -> object:
     return files, candidate.runtime, candidate.options
 
 
-def _drop(study_a: Study, one: Candidate, other: Candidate) -> Interval | None:
+def drop_between(study_a: Study, one: Candidate, other: Candidate) -> Interval | None:
     """Return the drop of the second against the first, sample by sample, from the last split that scored both."""
     for split in ("test", "validation"):
         a, b = one.quality.get(split), other.quality.get(split)
@@ -191,7 +192,7 @@ def _qualities(studies: Sequence[Study], name: str) -> Iterator[Seen]:
         shown = _figure(candidate) if candidate else None
         if shown is None or candidate is None or first is None or i == 0:
             yield shown, Changed.ITSELF, ""
-        elif (drop := _drop(studies[0], first, candidate)) is None:
+        elif (drop := drop_between(studies[0], first, candidate)) is None:
             yield shown, Changed.NOT_COMPARABLE, "scored on different samples or by a different metric"
         else:
             yield shown, Changed.WORSE if drop.low > 0 else Changed.BETTER if drop.high < 0 else Changed.NO_CHANGE, ""
