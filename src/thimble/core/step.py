@@ -59,6 +59,8 @@ class Step(Protocol):
     source is then part of the address, too.
     ``helpful`` names what of ``uses`` it can do without.
     ``lengths`` names settings that only say how long it goes on: steps that differ in nothing else share a trail.
+    ``agrees_db`` is how well, at least, the outputs of the file that it writes must agree with those of the model before it, in dB;
+    who carries steps out looks. A step without it answers for its file itself.
     ``needs`` are the importable modules that `apply` imports, ``extra`` the extra that brings them
     (``None``: they are always there). A step may also have ``choices``: the values of a setting, by its name, where they
     are few.

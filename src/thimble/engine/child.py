@@ -26,7 +26,7 @@ from thimble.core.step import Context, make_step, step_name
 from thimble.core.task import ModelSpec, Split, Task, TaskSpec
 from thimble.data import open_task
 from thimble.engine.clean import clean_key, make_clean
-from thimble.engine.opening import check_opens
+from thimble.engine.opening import check_answers, check_opens
 from thimble.engine.requests import Request
 from thimble.engine.store import Store
 from thimble.fetch.torchvision_import import import_torchvision
@@ -82,6 +82,7 @@ class _Bench:
             _plainly_laid_out(made.payload)
         if made.payload is not model.payload:
             check_opens(made, context.task, request.threads, step_name(step))
+            made = check_answers(made, model, step, context.task, request.threads)
         return made
 
     def _student(self, spec: str, request: Request, scratch: Path) -> Model:

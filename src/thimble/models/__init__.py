@@ -17,11 +17,12 @@ from thimble.fetch.user_file import import_user_file
 from thimble.formats import format_of
 from thimble.models._artifact import ArtifactFile
 from thimble.models._inputs import check_single, head_of, remarks
-from thimble.models._intake import clean_onnx
+from thimble.models._intake import agreement_db, clean_onnx
 from thimble.models._pt2_check import check_pt2
 
 __all__ = [
     "ModelSource",
+    "agreement_db",
     "changeable",
     "check_name",
     "check_pt2",

@@ -47,14 +47,14 @@ class Ncnn:
             if load(file) != 0:
                 raise ValueError(f"{file} is no file of ncnn")
         session = NcnnSession(net, inputs, outputs)
-        session.precision = "bfloat16" if net.opt.use_bf16_storage else "float16" if any(getattr(net.opt, n) for n in HALVES) else "float32"
+        session.precision = _computed(net.opt) if any(getattr(net.opt, name) for name in HALVES) else "float32"
         return session
 
 
 class NcnnSession:
     """A loaded network. Names that it lacks are taken by position, in the artifact's order.
 
-    ``precision`` is the floating-point type that activations are held or multiplied in.
+    ``precision`` is the floating-point type that numbers are held in: measured, since a processor may lack what an option asks for.
     """
 
     precision = "float32"
@@ -76,7 +76,7 @@ class NcnnSession:
         import ncnn
         import numpy as np
 
-        arrays = {theirs: np.ascontiguousarray(inputs[ours], dtype=np.float32) for ours, theirs in self.inputs.items()}
+        arrays = {theirs: _as_taken(np.asarray(inputs[ours])) for ours, theirs in self.inputs.items()}
         count = len(next(iter(arrays.values())))
         given = [[(name, ncnn.Mat(array[i])) for name, array in arrays.items()] for i in range(count)]
         return lambda: [self._infer(sample) for sample in given]
@@ -94,6 +94,43 @@ class NcnnSession:
     def close(self) -> None:
         """Let go of the network."""
         self.net = None
+
+
+def _as_taken(array: Any) -> Any:
+    """Numbers as ncnn's layers take them: FP32, or integers of 32 bits."""
+    import numpy as np
+
+    return np.ascontiguousarray(array, dtype=np.int32 if array.dtype.kind in "iu" else np.float32)
+
+
+PROBE = "7767517\n2 2\nInput x 0 1 x 0=16\nInnerProduct y 1 1 x y 0=16 1=0 2=256\n"
+"""A network that multiplies its 16 inputs by one weight each."""
+
+
+def _computed(switches: Any) -> str:
+    """The type that these options make ncnn hold numbers in on this processor, from what a small network leaves of two of them.
+
+    FP16 keeps 1 + 2^-9 and rounds 1 + 2^-13 off; bfloat16 rounds off both. Weights and activations are looked at.
+    """
+    import tempfile
+
+    import ncnn
+    import numpy as np
+
+    net, fine = ncnn.Net(), (1 + 2**-9, 1 + 2**-13)
+    for name in ("num_threads", "use_vulkan_compute", *HALVES):
+        setattr(net.opt, name, getattr(switches, name))
+    with tempfile.TemporaryDirectory() as folder:
+        param, weights = Path(folder, "probe.param"), Path(folder, "probe.bin")
+        param.write_text(PROBE)
+        weights.write_bytes(bytes(4) + np.diag(np.array([1, 1, *fine, *[1] * 12], np.float32)).tobytes())
+        net.load_param(str(param))
+        net.load_model(str(weights))
+    extractor = net.create_extractor()
+    extractor.input("x", ncnn.Mat(np.array([*fine, *[1] * 14], np.float32)))
+    left = np.array(extractor.extract("y")[1])
+    whole = [left[place] == fine[place % 2] for place in range(4)]  # activations, then weights
+    return "float32" if all(whole) else "float16" if whole[0] and whole[2] else "bfloat16"
 
 
 def _matched(ours: list[str], theirs: list[str], what: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from thimble.core.model import TORCH
 from thimble.core.processor import features
 from thimble.core.recipe import Recipe, parse_recipe
 from thimble.core.registry import METRICS, STEPS
+from thimble.search.elsewhere import elsewhere
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def prospects(situation: Situation) -> tuple[Recipe, ...]:
             hint = (("INFERENCE_PRECISION_HINT", "bf16"),)
             found.append(Recipe("openvino-bf16", parse_recipe(onnx), "openvino", hint, "bfloat16 in OpenVINO"))
         found.append(_made("openvino-int8", _chain(onnx, TYPES[0][1]), "openvino", "static INT8 in OpenVINO"))
+    found += elsewhere(situation.format, situation.installed)
     if situation.format == TORCH:
         found.append(_made("int8-static", "fx_quantize_static()", "pytorch", "static INT8 in PyTorch, FX graph mode"))
     found += [] if dynamic in found else [dynamic]

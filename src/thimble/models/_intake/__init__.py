@@ -6,6 +6,7 @@ weights, an opset that has per-channel scales, and names that collide with nothi
 
 from __future__ import annotations
 
+from thimble.models._intake.agreement import agreement_db
 from thimble.models._intake.cleaning import clean_onnx
 
-__all__ = ["clean_onnx"]
+__all__ = ["agreement_db", "clean_onnx"]

@@ -1,0 +1,30 @@
+"""What is worth trying in the runtimes of phones, boards and other processors, where they are installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from thimble.core.model import TORCH
+from thimble.core.recipe import Recipe, parse_recipe
+from thimble.core.registry import RUNTIMES
+
+RECIPES: tuple[tuple[str, str, str, Mapping[str, str], str], ...] = (
+    ("ncnn", "to_ncnn()", "ncnn", {}, "FP32 in ncnn"),
+    ("ncnn-fp16", "to_ncnn('float16')", "ncnn", {}, "weights stored in 16 bits, in ncnn"),
+    ("ncnn-bf16", "to_ncnn('float16')", "ncnn", {"use_bf16_storage": "1"}, "bfloat16 in ncnn"),
+)
+"""A name, the steps after the source or its ONNX file, the runtime, its options, and a title."""
+
+
+def elsewhere(format: str, installed: Callable[[str], bool]) -> list[Recipe]:
+    """Return the recipes that begin with a source of this format, and whose converters and runtimes are installed."""
+    recipes = []
+    for name, text, runtime, options, title in RECIPES:
+        steps = parse_recipe(text)
+        needed = {*RUNTIMES.get(runtime).needs, *(module for step in steps for module in step.needs)}
+        if not all(map(installed, needed)) or (steps[0].consumes == TORCH and format != TORCH):
+            continue
+        if steps[0].consumes != format:
+            steps = (*parse_recipe("to_onnx()"), *steps)
+        recipes.append(Recipe(name, steps, runtime, tuple(options.items()), title))
+    return recipes
