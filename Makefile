@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup lab test check rooms mutate clean
+.PHONY: setup lab test check rooms mutate docs clean
 
 setup: .venv/ready
 
@@ -30,5 +30,9 @@ mutate: setup
 test: check
 	$(BIN)/pytest
 
+docs: setup
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock "mkdocs-material>=9.5" "mkdocstrings[python]>=0.26"
+	$(BIN)/mkdocs build
+
 clean:
-	rm -rf .venv runs
+	rm -rf .venv runs site

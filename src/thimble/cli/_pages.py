@@ -6,11 +6,14 @@ from pathlib import Path
 
 INSTALLED, CHECKOUT = Path(__file__).parent / "_docs", Path(__file__).parents[3] / "docs"
 
+SITE_ONLY = ("example-report", "index")
+"""Pages that say nothing outside of the site."""
+
 
 def pages() -> dict[str, str]:
     """Return each page's Markdown by its name, sorted; empty where the documentation was left out."""
     folder = INSTALLED if INSTALLED.is_dir() else CHECKOUT
-    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))}
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md")) if path.stem not in SITE_ONLY}
 
 
 def first_heading(text: str) -> str:
