@@ -19,7 +19,7 @@ from thimble.search.fit import FitPolicy
 from thimble.search.removal import REMOVED
 from thimble.study.plan import going_on
 
-PER_SECOND = 400.0
+PER_SECOND, STARTING = 400.0, 5.0
 INT8 = "to_onnx() + onnx_quantize_static()"
 FORMS = (("baseline", "", "pytorch"), ("onnx", "to_onnx()", "onnxruntime"), ("int8", INT8, "onnxruntime"))
 
@@ -68,9 +68,9 @@ class Lawful(Fake):
         new = tuned.samples - int(0.6 * self.trained.get(trail, 0))
         self.trained[trail] = max(tuned.samples, self.trained.get(trail, 0))
         seconds = new / PER_SECOND
-        self.now += seconds
-        notes = {"samples_seen": tuned.samples, "samples_trained": new}
-        record = StepRecord("finetune", step_text(tuned), {}, 1, seconds, False, TORCH, "k", notes)
+        self.now += seconds + STARTING
+        notes = {"samples_seen": tuned.samples, "samples_trained": new, "samples_per_second": PER_SECOND}
+        record = StepRecord("finetune", step_text(tuned), {}, 1, seconds + STARTING, False, TORCH, "k", notes)
         built = super().result(replace(job, steps=()), self.made[job.candidate])
         return replace(built, steps=(record, building()))
 

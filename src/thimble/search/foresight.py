@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from thimble.core.study import Candidate, Study
+from thimble.core.study import Candidate, StepRecord, Study
 from thimble.search import budget as shares
 from thimble.search.actions import Budget
 
@@ -21,8 +21,10 @@ SLOWER = 6.0
 """How many times as long a sample takes in training as in scoring the baseline, until one was trained: forward, backward, the teacher."""
 MARGIN = 0.03
 """Share of the time that is left free: what the closing takes grows with every good candidate."""
-LEAST = 512
-"""Samples below which training isn't worth its start."""
+STARTING_S = 6.0
+"""Seconds that a training takes before its first sample, until one was seen: the precision is measured, held-out samples are scored."""
+LEAST = 2_000
+"""Samples below which training isn't worth its start: its rate has hardly risen by then."""
 
 
 @dataclass(frozen=True)
@@ -99,18 +101,24 @@ class Time:
 
 def time_left(study: Study, form: Candidate, budget: Budget) -> Time:
     """Return what there is time for, by the trials so far; before the first one by what ``form`` took, whose steps each trial repeats."""
-    trained = [step for c in study.candidates for step in c.steps if step.notes.get("samples_trained") and step.seconds > 0]
+    trained = [step for c in study.candidates for step in c.steps if step.notes.get("samples_trained")]
     longest = max(trained, key=lambda step: step.notes["samples_trained"], default=None)
     scored = study.candidates[0].quality.get("validation")
     guessed = len(scored.agreement or scored.scores) / max(scored.seconds, 1e-3) / SLOWER if scored else 1.0
-    rate = longest.notes["samples_trained"] / longest.seconds if longest else guessed
-    others = [sum(step.seconds for step in c.steps if "samples_trained" not in step.notes) for c in study.candidates if c.origin]
-    building = max([sum(step.seconds for step in form.steps), *others[-2:]])
+    rate = float(longest.notes["samples_per_second"]) if longest else guessed
+    others = [sum(map(_besides_training, c.steps)) for c in study.candidates if c.origin]
+    building = max([sum(step.seconds for step in form.steps) + STARTING_S * (not longest), *others[-2:]])
     here, scoring = shares.pace(study), form.quality.get("validation")
     looking = here.seconds(2, shares.LOOK_ROUNDS) if here else 10.0
     besides = building + looking + (scoring.seconds if scoring else 0.0) + 2 * budget.opening_s
     most = max(UNLIMITED, study.task.splits["train"].samples if "train" in study.task.splits else 0)
     return Time(shares.until_closing(study, budget), besides * budget.stretch, rate / budget.stretch, most)
+
+
+def _besides_training(step: StepRecord) -> float:
+    """Return the seconds that a step took, without those that more samples would lengthen."""
+    samples = step.notes.get("samples_trained", 0)
+    return max(0.0, step.seconds - samples / step.notes["samples_per_second"]) if samples else step.seconds
 
 
 def _two_digits(number: float) -> int:

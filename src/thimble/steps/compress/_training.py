@@ -82,9 +82,9 @@ def train(network: nn.Module, model: Model, lesson: Lesson, schedule: Schedule, 
 
     Goes on from the state in ``context.scratch`` after an interruption, and from a shorter training's in ``context.trail``. A part of
     the split is looked at (`divided`): of the weights at the end, their moving average and those at the start, the best there are
-    kept. Gives notes: ``samples_seen`` in all, ``samples_trained`` in this run, ``precision``, ``augmented``, ``kept``,
-    ``learning_rate``, and ``curve``: samples seen, training loss and the loss of what is looked at. A loss that is no number starts
-    the training again at a third of the rate, with the samples that are left.
+    kept. Gives notes: ``samples_seen`` in all, ``samples_trained`` in this run and ``samples_per_second``, ``precision``,
+    ``augmented``, ``kept``, ``learning_rate``, and ``curve``: samples seen, training loss and the loss of what is looked at. A loss that
+    is no number starts the training again at a third of the rate, with the samples that are left.
     """
     training = _Training(network, model, lesson, schedule, context)
     return training.carry_out()
@@ -116,7 +116,7 @@ class _Training:
         begun = copy.deepcopy(self.network.state_dict())
         first, steps = self._held_out_loss(), self.steps
         state, restarts = self._resumed(), 0
-        resumed = state.step
+        resumed, began = state.step, time.monotonic()
         while not self._train(state, steps):
             restarts += 1
             steps -= self.done
@@ -126,12 +126,14 @@ class _Training:
             self.network.load_state_dict(begun)
             self.schedule = replace(self.schedule, learning_rate=self.schedule.learning_rate / LOWER)
             state = self._fresh()
+        pace = (self.steps - resumed) * self.size / max(time.monotonic() - began, 1e-6)
         kept = self._best(state, first, begun)
         self.network.eval()
         flush_denormals(self.network)
         return {
             "samples_seen": self.steps * self.size,
             "samples_trained": (self.steps - resumed) * self.size,
+            "samples_per_second": float(f"{pace:.3g}"),
             "precision": self.precision.name,
             "augmented": list(self.augment.names),
             "kept": kept,
