@@ -130,6 +130,15 @@ def test_what_is_certainly_slower_needs_no_closing_run(make) -> None:
     assert shortlist(study) == ["baseline", "static", "onnx"], "onnx is there to show what the runtime alone gives"
 
 
+def test_a_look_in_another_state_of_the_machine_rules_nothing_out_that_could_win(make) -> None:
+    near = make.Made("near", "x() + to_onnx()", "onnxruntime", mb=11.0, ms=4.6)
+    study = make(make.baseline, make.onnx, make.static, near, limits=LIMITS)
+    assert "near" not in shortlist(study), "15 % slower, in one run"
+    slow = replace(make.baseline, ms=25.0)
+    looks = make.joint_run((slow, replace(make.static, ms=5.0)), 8, 1, study.environment, "another state")
+    assert "near" in shortlist(replace(study, runs=(*study.runs, looks))), "the machine itself has been a quarter slower"
+
+
 def test_the_nearest_are_told_by_how_much_each_fails_given_up_ones_too(make) -> None:
     study = make(make.baseline, make.onnx, make.static, limits=Limits(max_size=10))
     given_up = tuple(replace(c, status="dropped", reason="too large") if c.name == "static" else c for c in study.candidates)

@@ -63,7 +63,7 @@ def plan(options: Fit) -> Plan:
     format = entry_format(options.model)
     own = None if format in (TORCH, "onnx") else checked_runtime(format, None, options.model)
     samples = len(found.task.split("train")) if trainable(found.task) else 0
-    situation = Situation(format, samples, found.task.metric, options.student, own, traits_of(found.model))
+    situation = Situation(format, samples, found.task.metric, options.student, own, traits_of(found.model), options.limits.minimize)
     return Plan(
         name="fit",
         model=found.model,

@@ -87,12 +87,32 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Spent:
+    """Seconds that a candidate's work took: its steps without training, training, scoring, and its share of measuring runs.
+
+    A step that candidates share counts for the first of them, one from the store for none.
+    """
+
+    name: str
+    building: float = 0.0
+    training: float = 0.0
+    scoring: float = 0.0
+    timing: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """All of it."""
+        return self.building + self.training + self.scoring + self.timing
+
+
+@dataclass(frozen=True)
 class Summary:
     """The rows in the study's order, the first of them the baseline's, and what follows from them.
 
     ``recommendation`` is one sentence with its figures and intervals; ``met`` whether the chosen candidate is
     proven to meet the limits. ``best`` maps ``smallest``, ``fastest``, ``most accurate`` and ``most efficient``
     to a row's name. ``findings`` are surprises with their causes, each opening with the candidate's name.
+    ``spent`` is what the time went to, candidate by candidate.
     """
 
     rows: tuple[Row, ...]
@@ -102,6 +122,7 @@ class Summary:
     best: dict[str, str] = field(default_factory=dict)
     findings: tuple[tuple[str, Finding], ...] = ()
     warnings: tuple[Advice, ...] = ()
+    spent: tuple[Spent, ...] = ()
 
     def row(self, name: str) -> Row:
         """The row of that name; raises ``KeyError``."""

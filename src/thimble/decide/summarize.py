@@ -16,6 +16,7 @@ from thimble.decide.frontier import frontier
 from thimble.decide.limits import limits_of
 from thimble.decide.recommendation import recommendation
 from thimble.decide.rows import row_of, unmeasured
+from thimble.decide.spent import spent
 from thimble.decide.verdicts import unconfirmed, verdict_of
 from thimble.stats import tango
 
@@ -45,6 +46,7 @@ def summarize(study: Study) -> Summary:
         best=_best(rows),
         findings=tuple((row.name, finding) for row in told for finding in row.findings),
         warnings=(*_run_warnings(study), *_changed_machine(study), *_few_samples(study), *no_better_than_guessing(study)),
+        spent=spent(study),
     )
 
 

@@ -69,6 +69,8 @@ def sections(study: Study, summary: Summary) -> dict[str, Any]:
         "tradeoffs": _marked(tradeoffs(prose)),
         "surprises": _marked(prose.surprises()),
         "warnings": _marked(prose.warnings()),
+        "ended": plain(study.ended),
+        "spent": _spent(summary) if study.ended else [],
         "conditions": words.conditions(study),
         "details": [_details(i, row, study, summary, prose) for i, row in enumerate(summary.rows)],
     }
@@ -264,6 +266,22 @@ def _bars(values: Mapping[str, float], write: Callable[[float], str], least_firs
     ]
     if len(ordered) > MOST_BARS:
         bars.append({"name": f"and {len(ordered) - MOST_BARS} more", "text": "", "width": "0"})
+    return bars
+
+
+def _spent(summary: Summary) -> list[dict[str, Any]]:
+    """A bar for each candidate, in parts: where each begins and how long it is, in percent of the longest bar."""
+    most = max((one.seconds for one in summary.spent), default=0.0)
+    bars = []
+    for one in summary.spent:
+        begin, parts = 0.0, []
+        for kind in ("building", "training", "scoring", "timing"):
+            seconds = getattr(one, kind)
+            if seconds > 0:
+                parts.append({"kind": kind, "x": f"{100 * begin / most:.2f}", "width": f"{100 * seconds / most:.2f}"})
+                begin += seconds
+        told = ", ".join(f"{part['kind']} {words.duration(getattr(one, part['kind']))}" for part in parts)
+        bars.append({"name": plain(one.name), "text": words.duration(one.seconds), "told": told, "parts": parts})
     return bars
 
 

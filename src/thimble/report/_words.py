@@ -201,13 +201,14 @@ def conditions(study: Study) -> Mapping[str, str]:
         "Versions": ", ".join(f"{name} {version}" for name, version in {"python": env.python, **env.versions}.items()),
         "Thimble": study.thimble,
         "Started": study.started,
-        "Took": _duration(study.seconds) if study.seconds else "",
+        "Took": duration(study.seconds) if study.seconds else "",
+        "Search ended": study.ended,
         "Complete": "" if study.complete else "no: the study was interrupted, and candidates may be missing",
     }
     return {label: plain(text) for label, text in lines.items() if text}
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 

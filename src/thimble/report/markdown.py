@@ -15,6 +15,9 @@ from thimble.report._files import write_text
 from thimble.report._prose import Prose
 from thimble.report._tradeoffs import tradeoffs
 
+SHORTEST_S = 0.05
+"""Seconds below which a table shows none."""
+
 
 class Markdown:
     """The page of text, in GitHub's Markdown. Every figure comes from the summary, every sentence from a rule."""
@@ -56,6 +59,8 @@ def markdown_text(study: Study, summary: Summary) -> str:
         parts += ["## Why not the others", _list(verdicts)]
     if warnings := prose.warnings():
         parts += ["## Warnings", _list(warnings)]
+    if study.ended:
+        parts += ["## Where the time went", f"Nothing more was tried: {escaped(study.ended)}.", _times(summary)]
     parts += ["## Conditions", _list([f"{label}: {escaped(text)}" for label, text in words.conditions(study).items()])]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -79,6 +84,15 @@ def table_text(study: Study, summary: Summary, rows: list[Row]) -> str:
         if row.name == summary.chosen:
             cells = [f"**{cell}**" if cell else "" for cell in cells]
         lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _times(summary: Summary) -> str:
+    """Seconds by candidate and kind of work, of all that was not in the store already."""
+    lines = ["| candidate | building | training | scoring | timing | all |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    for one in summary.spent:
+        cells = [words.duration(part) if part >= SHORTEST_S else "" for part in (one.building, one.training, one.scoring, one.timing)]
+        lines.append(f"| {code(one.name)} | {' | '.join(cells)} | {words.duration(one.seconds)} |")
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ from thimble.search.elsewhere import elsewhere
 class Situation:
     """What decides which recipes can apply: the source's format, how many samples there are to train on (0: none), the
     metric, a student, what opens the source as it is (by default the format's own), its ``traits`` (``recurrent``,
-    ``attention``), what is installed (`installed` tells of a module), and whether the processor multiplies bfloat16.
+    ``attention``), what is minimized, what is installed (`installed` tells of a module), and whether the processor multiplies bfloat16.
     """
 
     format: str
@@ -26,6 +26,7 @@ class Situation:
     student: str | None = None
     runtime: str | None = None
     traits: frozenset[str] = frozenset()
+    minimize: str = "latency"
     installed: Callable[[str], bool] = lambda module: importlib.util.find_spec(module) is not None
     bfloat16: bool = field(default_factory=lambda: bool({"avx512_bf16", "amx_bf16"} & set(features())))
 
@@ -36,6 +37,12 @@ TYPES = (
     ("int8-percentile", "onnx_quantize_static('uint8', method='percentile')", "static INT8, ranges that leave outliers out"),
 )
 """Static INT8 in the type combinations that processors run well."""
+
+SMALL = (
+    ("int8-tensor", "onnx_quantize_static(per_channel=False)", "static INT8, one scale for each tensor"),
+    ("int4-weights", "onnx_store_int(4)", "weights stored in 4 bits, computed in FP32"),
+)
+"""What is smaller than the others, and hardly faster."""
 
 
 def prospects(situation: Situation) -> tuple[Recipe, ...]:
@@ -59,6 +66,8 @@ def prospects(situation: Situation) -> tuple[Recipe, ...]:
         found += [_made("onnx-int8-recurrent", text, "onnxruntime", "static INT8, LSTMs with INT8 weights"), dynamic]
     for name, step, title in TYPES:
         found.append(_made(f"onnx-{name}", _chain(onnx, step), "onnxruntime", title))
+    if situation.minimize == "size":
+        found += [_made(f"onnx-{name}", _chain(onnx, step), "onnxruntime", title) for name, step, title in SMALL]
     nncf = situation.installed("nncf") and "nncf_quantize" in STEPS.names()
     if nncf:
         found.append(_made("onnx-int8-nncf", _chain(onnx, "nncf_quantize()"), "onnxruntime", "static INT8 by NNCF, in ONNX Runtime"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 from thimble.core.study import Study
 from thimble.core.summary import Row
@@ -11,6 +12,8 @@ from thimble.decide.choose import cost
 from thimble.decide.limits import limits_of
 from thimble.decide.rows import only_split, row_of
 
+MOST = 1.3
+"""A machine that changes more than this tells nothing in a look, and the closing run would have to hold everything."""
 SHORTLIST = 5
 """Candidates that the closing joint run measures beside the baseline, at most."""
 
@@ -18,7 +21,7 @@ SHORTLIST = 5
 def shortlist(study: Study, most: int = SHORTLIST) -> list[str]:
     """Return the candidates of the final run, the baseline first: ordered by limits, then by what is minimized.
 
-    One that a first look shows to be slower than the best of these has nothing to win there, and is left out. FP32 in
+    One that a first look shows to be slower than the best of these, by more than the machine's own changes, is left out. FP32 in
     the same runtime as the best one is among them, so that the runtime's share of a speedup is seen.
     """
     first, blind = study.candidates[0].name, only_split(study, "validation")
@@ -37,7 +40,18 @@ def shortlist(study: Study, most: int = SHORTLIST) -> list[str]:
 def _beaten(study: Study, row: Row, best: Row) -> bool:
     if study.limits.minimize != "latency" or row.speedup is None or best.speedup is None:
         return False
-    return row.speedup.high < best.speedup.low
+    return row.speedup.high * drift(study) < best.speedup.low
+
+
+def drift(study: Study) -> float:
+    """Return by how much looks in different states of the machine may differ: how far the baseline's medians lie apart, at most `MOST`."""
+    baseline = study.candidates[0].name
+    taken = [
+        median(median(turn.samples_ms[baseline]) for turn in run.rounds if turn.samples_ms.get(baseline))
+        for run in study.runs
+        if any(turn.samples_ms.get(baseline) for turn in run.rounds)
+    ]
+    return min(MOST, max(taken) / min(taken)) if taken else 1.0
 
 
 def _plain_in_same_runtime(study: Study, best: Sequence[str]) -> list[str]:
