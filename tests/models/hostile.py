@@ -155,3 +155,27 @@ def tflite(folder: Path, mark: Path) -> Iterator[Path]:
     ):
         path.write_bytes(content)
         yield path
+
+
+def _program(backend: bytes, sizes: tuple[int, int, int]) -> bytes:
+    """A program of ExecuTorch with one method and one delegate; ``sizes`` are those of its header."""
+    text = struct.pack("<I", len(backend)) + backend + bytes(8 - len(backend) % 4)
+    delegate = struct.pack("<HHH2x", 6, 8, 4) + struct.pack("<iI", 8, 4) + text
+    plan = struct.pack("<HH8H", 20, 8, *[0] * 7, 4) + struct.pack("<iI", 20, 4)
+    plan += struct.pack("<II", 1, 4 + 8) + delegate
+    root = struct.pack("<HHHH", 8, 8, 0, 4) + struct.pack("<iI", 8, 4)
+    body = root + struct.pack("<II", 1, 4 + 20) + plan
+    return struct.pack("<I4s4sIQQQ", 40 + 8, b"ET12", b"eh00", 32, *sizes) + body
+
+
+def executorch(folder: Path, mark: Path) -> Iterator[Path]:
+    """Another backend than XNNPACK, a header that tells of more than is there, tables outside the file, another format's file."""
+    path = folder / "model.pte"
+    for content in (
+        _program(b"OpenvinoBackend", (100, 0, 0)),
+        _program(b"XnnpackBackend", (100, 2**40, 2**40)),
+        struct.pack("<I4s", 2**31, b"ET12") + bytes(16),
+        struct.pack("<I4s", 8, b"TFL3") + bytes(32),
+    ):
+        path.write_bytes(content)
+        yield path

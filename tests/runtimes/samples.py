@@ -80,6 +80,16 @@ def torchscript(folder: Path) -> str:
     return "model.pt"
 
 
+def executorch(folder: Path) -> str:
+    import torch
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    program = torch.export.export(_network(), (torch.zeros(1, 4), torch.zeros(1, 4)))
+    (folder / "model.pte").write_bytes(to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch().buffer)
+    return "model.pte"
+
+
 def ncnn(folder: Path) -> str:
     lines = [
         "7767517",

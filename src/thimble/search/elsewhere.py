@@ -11,6 +11,8 @@ from thimble.core.registry import RUNTIMES
 RECIPES: tuple[tuple[str, str, str, Mapping[str, str], str], ...] = (
     ("ncnn", "to_ncnn()", "ncnn", {}, "FP32 in ncnn"),
     ("ncnn-fp16", "to_ncnn('float16')", "ncnn", {}, "weights stored in 16 bits, in ncnn"),
+    ("executorch", "to_executorch()", "executorch", {}, "FP32 in ExecuTorch"),
+    ("executorch-int8", "executorch_quantize_static()", "executorch", {}, "static INT8 in ExecuTorch"),
     ("ncnn-bf16", "to_ncnn('float16')", "ncnn", {"use_bf16_storage": "1"}, "bfloat16 in ncnn"),
 )
 """A name, the steps after the source or its ONNX file, the runtime, its options, and a title."""
