@@ -131,3 +131,17 @@ def test_the_order_of_candidates_does_not_matter(make) -> None:
 def test_limits(limits: Limits, said: dict[str, str]) -> None:
     row = Row("a", "", "", "", "ok", size_mb=11.4, drop=Interval(1, 0.2, 1.8), latency_p50_ms=Interval(4, 3.5, 4.5))
     assert limits_of(row, limits) == said
+
+
+def test_a_limit_from_below_is_kept_by_what_reaches_it(make) -> None:
+    from thimble.decide.limits import nearest
+    from thimble.decide.summarize import summarize
+
+    rough, true = replace(make.static, sqnr=12.0), make.Made("true", "to_onnx() + onnx_store_fp16()", "onnxruntime", ms=8.0, sqnr=60.0)
+    study = make(make.baseline, rough, true, limits=Limits(min_sqnr=20.0))
+    assert choose(study) == "true", "the other one is faster"
+    told = summarize(replace(study, chosen="true"))
+    assert told.row("static").limits == {"sqnr": "broken"}
+    assert told.row("true").limits == {"sqnr": "met"}
+    assert "at least 20 dB against the baseline's outputs" in told.recommendation
+    assert nearest(make(make.baseline, rough, limits=Limits(min_sqnr=20.0))) == [("static", "sqnr 12.0 dB, 8.00 under the limit of 20 dB")]

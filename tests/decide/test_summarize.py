@@ -9,7 +9,7 @@ from thimble.core.study import Limits, Run, Study
 from thimble.decide.choose import choose
 from thimble.decide.frontier import frontier
 from thimble.decide.rows import row_of
-from thimble.decide.summarize import summarize
+from thimble.decide.summarize import few_samples, summarize
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +200,9 @@ def test_too_few_samples_for_the_limit_are_told(make) -> None:
     (advice,) = summarize(make(make.baseline, make.static, limits=Limits(max_drop=1))).warnings
     assert advice.code == "few-samples"
     assert advice.text.startswith("300 validation samples can't prove a drop of at most 1 point: even if no sample differs, a drop of 1.26")
+    assert "Use 381 samples or more" in advice.text
+    assert not summarize(make(make.baseline, make.static, limits=Limits(max_drop=1.27))).warnings
+    assert "Use another metric" in few_samples(make(make.baseline, limits=Limits(max_drop=0)))[0].text
 
 
 def test_a_smaller_one_that_is_not_proven_slower(make) -> None:

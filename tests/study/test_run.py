@@ -31,6 +31,12 @@ def test_a_lab_builds_measures_and_tests_everything() -> None:
     assert [event.finished for event in told if event.finished] == ["net.py:f answers in training mode"]
 
 
+def test_splits_too_small_for_the_limit_are_told_before_the_work() -> None:
+    _, told = carried_out(FitPolicy(), Fake(GOOD), blank(Limits(max_drop=0.3)))
+    first = next(i for i, event in enumerate(told) if "1,000 validation samples can't prove a drop of at most 0.3 points" in event.finished)
+    assert not any("onnx" in event.what for event in told[:first])
+
+
 def test_the_test_split_is_opened_after_the_choice_and_for_one_only() -> None:
     study, _ = carried_out(FitPolicy(), engine := Fake(GOOD), blank())
     assert study.complete

@@ -28,7 +28,8 @@ SMALLEST_MB = 0.0001
 
 @dataclass(frozen=True)
 class Limit(Option):
-    """One limit: an option, and how a candidate is judged by it. A field ``max_size`` holds the limit called ``size``.
+    """One limit: an option, and how a candidate is judged by it. A field ``max_size`` holds the limit called ``size``; that of a figure
+    which has to reach it, ``min_sqnr``, is told apart by ``least``.
 
     ``figure`` reads a candidate's figure off its row: an interval, an exact number, or ``None`` where it was not measured.
     ``unit`` stands behind the figure, such as `` MB``. A limit with ``samples`` is on a loss of quality: its unit is the
@@ -42,6 +43,7 @@ class Limit(Option):
     figure: Callable[[Row], Interval | float | None] = lambda row: None
     unit: str = ""
     samples: bool = False
+    least: bool = False
     says: str = "has {}"
     asks: str = "at most {}"
     lacks: str = ""
@@ -117,14 +119,38 @@ class Limits:
         | None
     ) = None
     minimize: Annotated[Goal, Option("Figure to minimize within the limits.", '"size"')] = "latency"
+    min_sqnr: (
+        Annotated[
+            float,
+            Meta(ge=-LARGEST, le=LARGEST),
+            Limit(
+                "Least signal-to-quantization-noise ratio of the first output against the baseline's, in dB.",
+                "20.0",
+                metavar="DB",
+                figure=lambda row: row.sqnr_db,
+                unit=" dB",
+                least=True,
+                says="is {} true to the baseline's outputs",
+                asks="at least {} against the baseline's outputs",
+                lacks="fidelity",
+            ),
+        ]
+        | None
+    ) = None
 
 
 def table(limits: type[Limits] = Limits) -> dict[str, Limit]:
-    """Return every limit by its name: ``drop``, ``size``, ``latency``, ``memory``."""
-    return {name.removeprefix("max_"): mark for name, (_, mark) in parted_fields(limits).items() if isinstance(mark, Limit)}
+    """Return every limit by its name: ``drop``, ``size``, ``latency``, ``memory``, ``sqnr``."""
+    return {name.partition("_")[2]: mark for name, (_, mark) in parted_fields(limits).items() if isinstance(mark, Limit)}
+
+
+def asked_for(limits: Limits, name: str) -> float | None:
+    """Return what a limit called ``name`` is set to, as it was asked for."""
+    value: float | None = getattr(limits, f"{'min' if table(type(limits))[name].least else 'max'}_{name}")
+    return value
 
 
 def set_limits(limits: Limits) -> list[tuple[str, Limit, float]]:
-    """Return each limit that is set: its name, what is known of it, and the most that is accepted."""
-    asked = ((name, limit, getattr(limits, f"max_{name}")) for name, limit in table(type(limits)).items())
-    return [(name, limit, most) for name, limit, most in asked if most is not None]
+    """Return each limit that is set: its name, what is known of it, and what was asked for."""
+    found = ((name, limit, asked_for(limits, name)) for name, limit in table(type(limits)).items())
+    return [(name, limit, value) for name, limit, value in found if value is not None]

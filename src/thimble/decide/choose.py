@@ -8,7 +8,7 @@ from thimble.core.limit import Limit, Limits, set_limits
 from thimble.core.study import Study
 from thimble.core.summary import Interval, Row
 from thimble.core.verdict import Proof
-from thimble.decide.limits import figure_of, figures_of, limits_of
+from thimble.decide.limits import beyond, figure_of, figures_of, limits_of
 from thimble.decide.pairs import speedup_over
 from thimble.decide.rows import only_split, row_of
 
@@ -116,15 +116,19 @@ def _kind(row: Row, limits: Limits, growth: float) -> float:
 
 def _would_meet(limit: Limit, value: Interval, most: float, growth: float) -> bool:
     """Return whether the same point would be within the limit with ``growth`` times as many samples."""
+    missed = beyond(limit, value, most)
     if not limit.samples or growth <= 0:
-        return value.high <= most
-    return value.value + (value.high - value.value) / math.sqrt(growth) <= most
+        return missed.high <= 0
+    return missed.value + (missed.high - missed.value) / math.sqrt(growth) <= 0
 
 
 def _excess(row: Row, limits: Limits) -> float:
     """Return how far the upper bounds lie beyond their limits: the worst share of a limit, infinite where a figure is unknown."""
-    beyond = [math.inf if value is None else (value.high - most) / (most or 1.0) for _, most, value in figures_of(row, limits)]
-    return max(0.0, *beyond) if beyond else 0.0
+    missed = [
+        math.inf if value is None else beyond(limit, value, most).high / (abs(most) or 1.0)
+        for limit, most, value in figures_of(row, limits)
+    ]
+    return max(0.0, *missed) if missed else 0.0
 
 
 def _proven_loss(row: Row) -> float:

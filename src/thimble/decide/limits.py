@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from functools import lru_cache
 
-from thimble.core.limit import Limit, Limits, set_limits, table
+from thimble.core.limit import Limit, Limits, asked_for, set_limits, table
 from thimble.core.registry import METRICS
 from thimble.core.study import Candidate, Study, TaskInfo
 from thimble.core.summary import Interval, Row
@@ -24,9 +24,16 @@ def figure_of(limit: Limit, row: Row) -> Interval | None:
     return value if value is None or isinstance(value, Interval) else Interval(value, value, value)
 
 
+def beyond(limit: Limit, value: Interval, asked: float) -> Interval:
+    """Return how far a figure lies on the wrong side of a limit; nowhere above 0 where it keeps it."""
+    if limit.least:
+        return Interval(asked - value.value, asked - value.high, asked - value.low)
+    return Interval(value.value - asked, value.low - asked, value.high - asked)
+
+
 def figures_of(row: Row, limits: Limits) -> list[tuple[Limit, float, Interval | None]]:
-    """Return each limit that is set, the most that is accepted, and the row's figure."""
-    return [(limit, most, figure_of(limit, row)) for _, limit, most in set_limits(limits)]
+    """Return each limit that is set, what was asked for, and the row's figure."""
+    return [(limit, asked, figure_of(limit, row)) for _, limit, asked in set_limits(limits)]
 
 
 def limits_of(row: Row, limits: Limits) -> dict[str, Proof]:
@@ -35,9 +42,9 @@ def limits_of(row: Row, limits: Limits) -> dict[str, Proof]:
     A figure that is missing proves nothing; size and memory are taken as exact.
     """
     found = {}
-    for name, limit, most in set_limits(limits):
+    for name, limit, asked in set_limits(limits):
         value = figure_of(limit, row)
-        found[name] = Proof.NOT_PROVEN if value is None else non_inferiority(value, most)
+        found[name] = Proof.NOT_PROVEN if value is None else non_inferiority(beyond(limit, value, asked), 0.0)
     return found
 
 
@@ -61,17 +68,21 @@ def bound(limit: Limit, most: float, task: TaskInfo) -> str:
 def asked(study: Study, name: str) -> str:
     """Return a limit in words: ``a drop of at most 1 point``."""
     limit = table(type(study.limits))[name]
-    return limit.asks.format(bound(limit, getattr(study.limits, f"max_{name}"), study.task))
+    return limit.asks.format(bound(limit, asked_for(study.limits, name) or 0.0, study.task))
 
 
 def breach(study: Study, row: Row, name: str) -> str:
     """Return by how much a limit is broken."""
-    limit, most = table(type(study.limits))[name], getattr(study.limits, f"max_{name}")
+    limit, most = table(type(study.limits))[name], asked_for(study.limits, name) or 0.0
     value = figure_of(limit, row)
     if value is None:
         return f"breaks the limit on {name}"
-    beyond = amount(limit, value.value - most, study.task)
-    return f"{said(limit, value, study.task)}, {beyond} over the limit of {bound(limit, most, study.task)}"
+    return f"{said(limit, value, study.task)}, {_over(limit, beyond(limit, value, most).value, most, study.task)}"
+
+
+def _over(limit: Limit, missed: float, most: float, task: TaskInfo) -> str:
+    """Return ``1.40 over the limit of 10 MB``."""
+    return f"{amount(limit, missed, task)} {'under' if limit.least else 'over'} the limit of {bound(limit, most, task)}"
 
 
 def hopeless(study: Study, name: str) -> str | None:
@@ -90,7 +101,7 @@ def hopeless(study: Study, name: str) -> str | None:
             continue
         row = row or row_of(study, replace(candidate, quality={}))
         value = figure_of(limit, row)
-        if value is not None and value.low > most:
+        if value is not None and beyond(limit, value, most).low > 0:
             return f"{said(limit, value, task, early=True)}; the limit is {bound(limit, most, task)}"
     return None
 
@@ -132,12 +143,11 @@ def _beyond(study: Study, candidate: Candidate) -> list[tuple[float, str]]:
     """Return how far each figure lies beyond its limit: as a share of the limit, and in words."""
     row, found = row_of(study, candidate), []
     for name, limit, most in set_limits(study.limits):
-        interval = figure_of(limit, row)
-        value = interval.value if interval else None
+        value = figure_of(limit, row)
         if value is None and limit.samples and candidate.quality.get("validation"):
-            value = drop_so_far(study, candidate)
-        if value is not None and value > most:
+            value = Interval(*[drop_so_far(study, candidate)] * 3)
+        if value is not None and (missed := beyond(limit, value, most).value) > 0:
             unit = words.unit_of(study.task) if limit.samples else limit.unit
-            over = f"{words.figure(value - most)} over the limit of {bound(limit, most, study.task)}"
-            found.append(((value - most) / (most or 1.0), f"{name} {words.figure(value)}{unit}, {over}"))
+            told = f"{name} {words.figure(value.value)}{unit}, {words.figure(missed)} {'under' if limit.least else 'over'} the limit of "
+            found.append((missed / (abs(most) or 1.0), told + bound(limit, most, study.task)))
     return found

@@ -45,7 +45,7 @@ def summarize(study: Study) -> Summary:
         recommendation=recommendation(study, rows, chosen),
         best=_best(rows),
         findings=tuple((row.name, finding) for row in told for finding in row.findings),
-        warnings=(*_run_warnings(study), *_changed_machine(study), *_few_samples(study), *no_better_than_guessing(study)),
+        warnings=(*_run_warnings(study), *_changed_machine(study), *few_samples(study), *no_better_than_guessing(study)),
         spent=spent(study),
     )
 
@@ -106,7 +106,7 @@ def _timed(run: Run, name: str) -> bool:
     return bool(run.rounds) and all(turn.samples_ms.get(name) for turn in run.rounds)
 
 
-def _few_samples(study: Study) -> list[Advice]:
+def few_samples(study: Study) -> list[Advice]:
     """Warn where a split is so small that even a candidate without a differing sample could not be proven."""
     limit, task = study.limits.max_drop, study.task
     if limit is None or not task.binary or task.unit != "%":
@@ -115,12 +115,24 @@ def _few_samples(study: Study) -> list[Advice]:
     for name in ("validation", "test"):
         samples = task.splits[name].samples if name in task.splits else 0
         if samples and (possible := 100 * tango(0, 0, samples).high) > limit:
+            instead = f"{_enough(limit):,} samples or more" if limit else "another metric"
             text = (
                 f"{samples:,} {name} samples can't prove a drop of at most {words.allowed(limit, task)}: even if no sample differs, a drop "
-                f"of {possible:.2f} points remains possible. Use a larger {name} split or raise --max-drop."
+                f"of {possible:.2f} points remains possible. Use {instead}, or raise --max-drop."
             )
             found.append(Advice("few-samples", text))
     return found
+
+
+def _enough(limit: float) -> int:
+    """Return how many samples prove a drop of at most ``limit`` points where none of them differs."""
+    few, enough = 0, 1
+    while 100 * tango(0, 0, enough).high > limit:
+        few, enough = enough, 2 * enough
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        few, enough = (few, middle) if 100 * tango(0, 0, middle).high <= limit else (middle, enough)
+    return enough
 
 
 def no_better_than_guessing(study: Study) -> list[Advice]:

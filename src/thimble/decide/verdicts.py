@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from thimble.core.limit import table
+from thimble.core.limit import asked_for, table
 from thimble.core.study import Study
 from thimble.core.summary import Interval, Row
 from thimble.core.verdict import Proof, Status
@@ -53,7 +53,7 @@ def doubt(study: Study, row: Row, name: str) -> str:
     if value is None:
         return f"has no measured {limit.lacks or name}, so the limit on {name} is not proven"
     samples, needed = _sample_words(study, row) if limit.samples else ("", f"; {limit.decides}" if limit.decides else "")
-    most = bound(limit, getattr(study.limits, f"max_{name}"), task)
+    most = bound(limit, asked_for(study.limits, name) or 0.0, task)
     return f"{said(limit, value, task)}{samples}, which does not prove the limit of {most}{needed}"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from thimble.core.job import Apply, Examine, Job, Observe, Open, Score, Start, Sustain, Time, Weigh
 from thimble.core.study import Study
-from thimble.decide.summarize import no_better_than_guessing
+from thimble.decide.summarize import few_samples, no_better_than_guessing
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ def doing(job: Job, words: str) -> str:
 def news(before: Study, after: Study) -> Iterator[str]:
     """Lines worth keeping: notes on the model and the data, a baseline that guesses, candidates that go no further, together by reason."""
     yield from after.task.notes[len(before.task.notes) :]
+    if after.opened and not before.opened:
+        yield from (advice.text for advice in few_samples(after))
     if _scored(after) and not _scored(before):
         yield from (advice.text for advice in no_better_than_guessing(after))
     if after.ended != before.ended:
