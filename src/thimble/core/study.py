@@ -23,6 +23,7 @@ from thimble.core.run import Advice as Advice
 from thimble.core.run import Environment as Environment
 from thimble.core.run import Round as Round
 from thimble.core.run import Run as Run
+from thimble.core.shown import Shown
 from thimble.core.verdict import Status
 
 SCHEMA = 1
@@ -99,7 +100,7 @@ class StepRecord:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Shown):
     """A cause that explains a result, with its evidence. ``code`` is stable, ``text`` one sentence for people."""
 
     code: str
@@ -120,7 +121,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Candidate(Shown):
     """A recipe, its runtime, the artifact, its measurements, or the reason it failed; its origin where a search made it."""
 
     name: str
@@ -175,7 +176,7 @@ class TaskInfo:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Shown):
     """One task, one target and its candidates; the first is the baseline.
 
     ``chosen`` is the candidate picked on the validation split before the test split was opened.

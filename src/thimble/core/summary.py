@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from thimble.core.shown import Shown
 from thimble.core.study import Advice, Finding
 from thimble.core.verdict import Proof, Status
 
@@ -106,7 +107,7 @@ class Spent:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Shown):
     """The rows in the study's order, the first of them the baseline's, and what follows from them.
 
     ``recommendation`` is one sentence with its figures and intervals; ``met`` whether the chosen candidate is
