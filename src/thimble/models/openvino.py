@@ -17,8 +17,8 @@ class Openvino(ArtifactFile):
     needs: ClassVar[tuple[str, ...]] = ("openvino",)
     extra: ClassVar[str | None] = "openvino"
     unchanged: ClassVar[str] = (
-        "is OpenVINO's own file, which no technique here changes. Give the ONNX file that it was made of: nncf_quantize "
-        "gives OpenVINO INT8 from there"
+        "is OpenVINO's own file, which no technique here changes. Give the ONNX file that it was made of: openvino_quantize_static "
+        "and nncf_quantize give OpenVINO INT8 from there"
     )
 
     def look_through(self, path: Path) -> None:

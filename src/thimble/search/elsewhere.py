@@ -9,6 +9,8 @@ from thimble.core.recipe import Recipe, parse_recipe
 from thimble.core.registry import RUNTIMES
 
 RECIPES: tuple[tuple[str, str, str, Mapping[str, str], str], ...] = (
+    ("openvino-controlled", "openvino_quantize_controlled()", "openvino", {}, "static INT8, operators back in float as far as outputs ask"),
+    ("openvino-fp16", "to_openvino('float16')", "openvino", {}, "weights stored in 16 bits, in OpenVINO"),
     ("ncnn", "to_ncnn()", "ncnn", {}, "FP32 in ncnn"),
     ("ncnn-fp16", "to_ncnn('float16')", "ncnn", {}, "weights stored in 16 bits, in ncnn"),
     ("executorch", "to_executorch()", "executorch", {}, "FP32 in ExecuTorch"),

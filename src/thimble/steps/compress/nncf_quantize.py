@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from thimble.core.errors import BadInput, NotApplicable
-from thimble.core.model import Model, batch_of
+from thimble.core.model import Model
 from thimble.core.settings import Samples
 from thimble.core.step import Context, needing
+from thimble.steps.compress._nncf import single_samples, unreported
 
 PRESETS = ("performance", "mixed")
 
@@ -51,7 +51,7 @@ class NncfQuantize:
 
     def apply(self, model: Model, context: Context) -> Model:
         """The folder of the quantized file. Raises `MissingExtra` without NNCF, `NotApplicable` where nothing is quantized."""
-        with needing("nncf"), _unreported():
+        with needing("nncf"), unreported():
             import nncf
         from thimble.steps.compress._onnx_files import counted, prepared
         from thimble.steps.compress._slimming import slim_file
@@ -60,7 +60,7 @@ class NncfQuantize:
         nncf.set_log_level(logging.ERROR)
         source, target = prepared(model, context.scratch), context.output / "model.onnx"
         seen: list[int] = []
-        samples = list(self._samples(model, context, seen))
+        samples = list(single_samples(model, context, self.subset_size, seen))
 
         def attempt(left: Collection[str], quick: bool) -> None:
             self._write(source, target, samples[:1] if quick else samples, left)
@@ -87,27 +87,3 @@ class NncfQuantize:
                 ignored_scope=nncf.IgnoredScope(names=list(left), validate=False) if left else None,
             )
         onnx.save(quantized, str(target))
-
-    def _samples(self, model: Model, context: Context, seen: list[int]) -> Iterator[dict[str, Any]]:
-        """The calibration samples one by one: NNCF takes the range of each, and counts them."""
-        from thimble.steps.compress._calibration import calibration_batches
-
-        fixed = batch_of(model.inputs) or 1
-        whole = {spec.name for spec in model.inputs if spec.value is not None or not spec.shape}
-        for batch in calibration_batches(model, context, "data", self.subset_size):
-            for start in range(0, max(len(array) for name, array in batch.items() if name not in whole), fixed):
-                if len(seen) < self.subset_size:
-                    seen.append(fixed)
-                    yield {name: array if name in whole else array[start : start + fixed] for name, array in batch.items()}
-
-
-@contextlib.contextmanager
-def _unreported() -> Iterator[None]:
-    """NNCF reports its use to its makers unless this variable is there when it is first imported."""
-    before = os.environ.get("NNCF_CI")
-    os.environ["NNCF_CI"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["NNCF_CI"]
