@@ -1,4 +1,5 @@
 import errno
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,14 @@ WRITERS = sorted(name for name, report in REPORTS.all().items() if hasattr(repor
 
 
 def test_every_report_that_issue_and_reader_expect_is_registered():
-    assert WRITERS == ["csv", "html", "markdown", "png"]
+    assert WRITERS == ["csv", "html", "markdown", "model_card", "png", "rounds", "rounds_parquet"]
     assert "table" in REPORTS.names()
 
 
-@pytest.mark.parametrize("name", WRITERS)
+READY = [name for name in WRITERS if all(importlib.util.find_spec(module) for module in getattr(REPORTS.get(name), "needs", ()))]
+
+
+@pytest.mark.parametrize("name", READY)
 def test_report_leaves_its_files_and_nothing_else(name, golden_named, tmp_path):
     golden, report = golden_named("failures"), REPORTS.get(name)()
     paths = report.write(golden.study, golden.summary, tmp_path / "new" / "folder")
@@ -23,7 +27,7 @@ def test_report_leaves_its_files_and_nothing_else(name, golden_named, tmp_path):
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == sorted(report.files)
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", READY)
 def test_unwritable_folder_is_said_in_one_line(name, golden_named, tmp_path):
     golden = golden_named("failures")
     (tmp_path / "file").write_text("in the way")
@@ -53,7 +57,7 @@ def test_interruption_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", READY)
 def test_writing_twice_gives_the_same_bytes(name, golden_named, tmp_path):
     golden = golden_named("one")
     first, second = (

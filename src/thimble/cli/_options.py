@@ -94,6 +94,12 @@ def option(one: Asked, required: bool = True) -> Callable[[Command], Command]:
     return click.option(*words, type=Reading(one, said.read or _reader(one.kind)), **more)
 
 
+def log_option(command: Command) -> Command:
+    """Add ``--log``, which names trackers that get the study."""
+    help = "Log the study to a tracker, such as mlflow:http://127.0.0.1:5000 or mlflow:sqlite:///runs.db. Repeat for several."
+    return click.option("--log", multiple=True, metavar="NAME:URI", help=help)(command)
+
+
 def help_of(one: Asked) -> str:
     """Return an option's sentence, with what an absent value means."""
     absent = one.default is False or one.default in (None, MISSING, ())

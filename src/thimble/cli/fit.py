@@ -9,7 +9,8 @@ import click
 
 from thimble.api.request import Fit
 from thimble.cli._json import Command, Form, json_option
-from thimble.cli._options import Directory, options, stated
+from thimble.cli._options import Directory, log_option, options, stated
+from thimble.cli._say import say_aside
 
 OUT = Path("runs/fit")
 
@@ -19,8 +20,9 @@ OUT = Path("runs/fit")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="A study.toml; what is given here wins over it.")
 @click.option("--print-config", is_flag=True, help="Print what was given as a study.toml, and do nothing else.")
 @click.option("--out", type=Directory(), metavar="DIR", help=f"Folder of the results.  [default: {OUT}]")
+@log_option
 @json_option(raw=True)
-def command(config: Path | None, print_config: bool, as_json: Form | None, **given: Any) -> None:
+def command(config: Path | None, print_config: bool, log: tuple[str, ...], as_json: Form | None, **given: Any) -> None:
     """Find what to ship of MODEL under limits: try what applies, measure it, choose, and confirm the choice.
 
     MODEL is torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive. Candidates are chosen on the
@@ -37,6 +39,7 @@ def command(config: Path | None, print_config: bool, as_json: Form | None, **giv
     from thimble.api.fit import confirmed, fit
     from thimble.cli._progress import Show
     from thimble.cli._results import show_known, show_results
+    from thimble.study.folder import check_trackers, log_study
 
     stated_here = stated(given)
     values = {**(read_values(config) if config else {}), **stated_here}
@@ -45,6 +48,7 @@ def command(config: Path | None, print_config: bool, as_json: Form | None, **giv
         return
     out = Path(values.pop("out", OUT))
     asked = fit_of(values, None if stated_here.get("model") else str(config) if config else None)
+    check_trackers(log)
     try:
         with Show() as show:
             study = fit(asked, out, show)
@@ -52,4 +56,5 @@ def command(config: Path | None, print_config: bool, as_json: Form | None, **giv
         show_known(out, as_json)
         raise
     show_results(study, out, as_json, reasons=True)
+    say_aside(*log_study(study, out, log))
     confirmed(study)

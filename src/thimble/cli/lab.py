@@ -9,14 +9,16 @@ import click
 
 from thimble.api.request import Lab
 from thimble.cli._json import Command, Form, json_option
-from thimble.cli._options import Directory, options, request_of
+from thimble.cli._options import Directory, log_option, options, request_of
+from thimble.cli._say import say_aside
 
 
 @click.command("lab", cls=Command)
 @click.option("--out", type=Directory(), default=Path("runs/lab"), show_default=True, help="Folder of the results.")
 @options(Lab)
+@log_option
 @json_option(raw=True)
-def command(out: Path, as_json: Form | None, **given: Any) -> None:
+def command(out: Path, log: tuple[str, ...], as_json: Form | None, **given: Any) -> None:
     """Take a network through every technique, measure each result, and say which one to ship.
 
     Without options: ResNet-18 on the handwritten digits that come with scikit-learn, offline. A second run takes
@@ -27,7 +29,10 @@ def command(out: Path, as_json: Form | None, **given: Any) -> None:
     from thimble.api.lab import lab
     from thimble.cli._progress import Show
     from thimble.cli._results import show_results
+    from thimble.study.folder import check_trackers, log_study
 
+    check_trackers(log)
     with Show() as show:
         study = lab(request_of(Lab, given), out, show)
     show_results(study, out, as_json)
+    say_aside(*log_study(study, out, log))

@@ -6,13 +6,15 @@ import contextlib
 import importlib.util
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from thimble.core.artifact import write_manifest
-from thimble.core.errors import MissingExtra
+from thimble.core.errors import BadInput, MissingExtra, UnknownName
 from thimble.core.job import Built, Outcome
 from thimble.core.registry import REPORTS
 from thimble.core.seen import write_seen
@@ -108,9 +110,47 @@ def write_reports(study: Study, folder: Path) -> Summary:
     """Every registered report of the study, into ``folder``; gives the figures they show."""
     summary = summarize(study)
     for report in REPORTS.all().values():
-        if hasattr(report, "write") and missing_for(report) is None:
+        if usual(report) and missing_for(report) is None:
             report().write(study, summary, folder)
     return summary
+
+
+def usual(report: type) -> bool:
+    """Whether a report is written for every study, and not only where it is asked for."""
+    return hasattr(report, "write") and not getattr(report, "on_request", False)
+
+
+def also_write(study: Study, folder: Path, names: Sequence[str]) -> list[Path]:
+    """Write reports by name, such as ``model_card``. Raises `UnknownName`, and `MissingExtra` before anything is written."""
+    reports = [_named(name, "write") for name in names]
+    summary = summarize(study) if reports else None
+    return [path for report in reports if summary for path in report().write(study, summary, folder)]
+
+
+def log_study(study: Study, folder: Path, places: Sequence[str]) -> list[str]:
+    """Log the study to trackers, each ``NAME:URI`` such as ``mlflow:file:runs``; gives a line for each. Raises as `check_trackers` does."""
+    found = []
+    for report, uri in check_trackers(places):
+        found.append(f"logged to {uri} as {report().log(study, summarize(study), folder, uri)}")
+    return found
+
+
+def check_trackers(places: Sequence[str]) -> list[tuple[Any, str]]:
+    """The tracker and the address of each ``NAME:URI``. Raises `BadInput` for another form, `UnknownName`, `MissingExtra`."""
+    for place in places:
+        if not place.partition(":")[2]:
+            raise BadInput(f"--log {place!r} must be of the form NAME:URI, such as mlflow:http://127.0.0.1:5000")
+    return [(_named(place.partition(":")[0], "log"), place.partition(":")[2]) for place in places]
+
+
+def _named(name: str, method: str) -> Any:
+    """The report of that name that can ``write`` or ``log``, its libraries there."""
+    able = [key for key, report in REPORTS.all().items() if hasattr(report, method)]
+    if name not in able:
+        raise UnknownName("report" if method == "write" else "tracker", name, able)
+    if missing := missing_for(REPORTS.get(name)):
+        raise missing
+    return REPORTS.get(name)
 
 
 def missing_for(report: type) -> MissingExtra | None:
@@ -122,7 +162,7 @@ def missing_for(report: type) -> MissingExtra | None:
 def left_out() -> list[str]:
     """One line for each report that isn't written here, with the command that installs what it needs."""
     reasons = {name: missing_for(report) for name, report in REPORTS.all().items()}
-    return [f"{', '.join(REPORTS.get(name).files)}: {reason}" for name, reason in reasons.items() if reason]
+    return [f"{', '.join(REPORTS.get(name).files)}: {reason}" for name, reason in reasons.items() if reason and usual(REPORTS.get(name))]
 
 
 def timeless(study: Study) -> bytes:
@@ -148,5 +188,5 @@ def report_files() -> tuple[str, ...]:
 
 def _reported(folder: Path) -> bool:
     """Whether the files of every report that can be written are there."""
-    able = [report for report in REPORTS.all().values() if missing_for(report) is None]
+    able = [report for report in REPORTS.all().values() if usual(report) and missing_for(report) is None]
     return all((folder / name).exists() for report in able for name in getattr(report, "files", ()))
