@@ -2,7 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup lab test check rooms mutate docs clean
+# What most changes need, in under two minutes: pure code, whole studies with a made-up engine, the contracts and the mutations.
+QUICK := tests/core tests/stats tests/decide tests/search tests/study/test_run.py tests/study/test_search.py \
+	tests/study/test_folder.py tests/study/test_ownership.py tests/engine/test_keys.py tests/engine/test_store.py \
+	tests/report/test_golden.py tests/test_rooms.py tests/test_public.py tests/test_mutate.py
+
+.PHONY: setup lab test quick check rooms mutate docs clean
 
 setup: .venv/ready
 
@@ -29,6 +34,9 @@ mutate: setup
 
 test: check
 	$(BIN)/pytest
+
+quick: check
+	$(BIN)/pytest $(QUICK) $(TESTS)
 
 docs: setup
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock "mkdocs-material>=9.5" "mkdocstrings[python]>=0.26"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from thimble.api._beside import Beside, beside
 from thimble.api.options import check
 from thimble.api.request import Apply
 from thimble.core.artifact import MANIFEST, Artifact, read_manifest, write_manifest
+from thimble.core.aside import new_folder, writing
 from thimble.core.errors import BadInput, CannotWrite, NotWritten, UnknownName
 from thimble.core.paths import check_writable
 from thimble.core.processor import features
@@ -230,26 +230,13 @@ def _telling(listen: Listen | None, what: str, begin: float, end: float) -> Prog
 
 def _placed(built: Built, out: Path, task: Task | None, seen: frozenset[bytes]) -> Artifact:
     """Copy the artifact out of the store, beside its place, and put it there when it is complete."""
-    from thimble.engine.store import writing
-
-    aside, old = (out.with_name(f".{out.name}.{kind}{os.getpid()}") for kind in ("new", "old"))
-    with writing(out):
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(built.model.folder, aside)
-            made = replace(built.model, payload=aside)
-            artifact = describe(made, task.preprocess if task else None, task.labels if task else ())
-            write_manifest(artifact, aside)
-            write_seen(seen, aside)
-            check_replaceable(out)
-            if out.exists():
-                out.rename(old)
-            aside.rename(out)
-        finally:
-            if old.exists() and not out.exists():
-                old.rename(out)
-            for left in (aside, old):
-                shutil.rmtree(left, ignore_errors=True)
+    with writing(out), new_folder(out) as aside:
+        shutil.copytree(built.model.folder, aside, dirs_exist_ok=True)
+        made = replace(built.model, payload=aside)
+        artifact = describe(made, task.preprocess if task else None, task.labels if task else ())
+        write_manifest(artifact, aside)
+        write_seen(seen, aside)
+        check_replaceable(out)
     return artifact
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from thimble.api.request import Bundle
 from thimble.api.resolve import reopened
 from thimble.api.subjects import checked_runtime, look_through
 from thimble.core.artifact import Artifact, read_manifest
-from thimble.core.errors import BadInput, CannotWrite, LimitsNotMet
+from thimble.core.aside import new_folder, writing
+from thimble.core.errors import BadInput, LimitsNotMet
 from thimble.core.paths import user_path
 from thimble.core.study import Candidate, Study, read_study
 from thimble.core.subject import Subject
@@ -188,15 +188,5 @@ def _check_out(out: Path) -> None:
 
 def _put(made: Path, out: Path) -> None:
     """Copy a folder beside its place, then put it there; an earlier bundle is replaced as a whole."""
-    aside, old = (out.with_name(f".{out.name}.{kind}{os.getpid()}") for kind in ("new", "old"))
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(made, aside)
-        if out.exists():
-            out.rename(old)
-        aside.rename(out)
-    except (OSError, shutil.Error) as error:
-        raise CannotWrite(f"can't write {out}: {getattr(error, 'strerror', None) or error}") from error
-    finally:
-        for left in (aside, old):
-            shutil.rmtree(left, ignore_errors=True)
+    with writing(out), new_folder(out) as aside:
+        shutil.copytree(made, aside, dirs_exist_ok=True)

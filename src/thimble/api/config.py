@@ -18,7 +18,8 @@ import msgspec
 from thimble.api._forms import relative
 from thimble.api.options import Asked, built, flat, option_of, options_of
 from thimble.api.request import Fit, Folder
-from thimble.core.errors import BadInput, CannotWrite, UnknownName
+from thimble.core.aside import new_file, writing
+from thimble.core.errors import BadInput, UnknownName
 from thimble.core.paths import contents
 from thimble.core.values import first_line
 
@@ -45,13 +46,9 @@ def config_text(options: Fit, folder: Path | str = ".", out: Path | str | None =
 
 def write_config(options: Fit, folder: Path) -> Path:
     """Leave ``study.toml`` in a study's folder: it repeats the study there."""
-    path, aside = folder / NAME, folder / f".{NAME}.{os.getpid()}"
-    try:
+    path = folder / NAME
+    with writing(path), new_file(path) as aside:
         aside.write_text(config_text(options, folder, os.path.relpath(folder)), encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise CannotWrite(f"can't write {path}: {error.strerror or error}") from error
     return path
 
 

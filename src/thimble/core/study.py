@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ from typing import Any
 import msgspec
 
 from thimble.core.artifact import Artifact
+from thimble.core.aside import new_file, writing
 from thimble.core.bounds import Amount, Count, Number, Several, Share
-from thimble.core.errors import BadInput, CannotWrite
+from thimble.core.errors import BadInput
 from thimble.core.limit import Limits as Limits
 from thimble.core.preprocess import Preprocess
 from thimble.core.run import Advice as Advice
@@ -229,15 +229,11 @@ class Study(Shown):
 def write_study(study: Study, folder: Path) -> Path:
     """Write ``study.json`` aside and rename it into place, so that a reader never sees half of it."""
     path = folder / "study.json"
-    aside = folder / f".study.json.{os.getpid()}"
     try:
-        aside.write_bytes(msgspec.json.encode(study) + b"\n")
-        aside.replace(path)
+        with writing(path), new_file(path) as aside:
+            aside.write_bytes(msgspec.json.encode(study) + b"\n")
     except UnicodeEncodeError as error:
         raise BadInput(f"a name in the study is no UTF-8 text: {error.object!r}; rename it") from error
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise CannotWrite(f"can't write {path}: {error.strerror}") from error
     return path
 
 

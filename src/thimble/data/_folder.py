@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from thimble.core.aside import new_file
 from thimble.core.errors import BadInput, CannotWrite
 from thimble.core.paths import contents
 from thimble.core.text import is_text
@@ -154,10 +156,5 @@ def _remember(index: Path | None, seen: dict[str, _Seen]) -> None:
     """Keep what was learnt; a cache that can't be written only costs time."""
     if index is None:
         return
-    aside = index.with_suffix(f".{os.getpid()}")
-    try:
-        index.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError), new_file(index) as aside:
         aside.write_bytes(msgspec.json.encode(seen))
-        aside.replace(index)
-    except OSError:
-        aside.unlink(missing_ok=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 import zipfile
 import zlib
 from pathlib import Path
 
+from thimble.core.aside import new_file, writing
 from thimble.core.errors import BadInput, CannotWrite
 from thimble.core.values import sha256_of
 from thimble.deploy.manifest import MANIFEST
@@ -21,20 +21,12 @@ WHEN = (1980, 1, 1, 0, 0, 0)
 
 def write_zip(folder: Path, path: Path) -> None:
     """Write all files of a folder into a zip archive, in the order of their names and without times or owners."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(aside, "w") as archive:
-            for name in sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()):
-                member = zipfile.ZipInfo(name, WHEN)
-                member.create_system, member.external_attr = 3, (stat.S_IFREG | 0o644) << 16
-                member.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(member, (folder / name).read_bytes(), compresslevel=6)
-        aside.replace(path)
-    except OSError as error:
-        raise CannotWrite(f"can't write {path}: {error.strerror or error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
+    with writing(path), new_file(path) as aside, zipfile.ZipFile(aside, "w") as archive:
+        for name in sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()):
+            member = zipfile.ZipInfo(name, WHEN)
+            member.create_system, member.external_attr = 3, (stat.S_IFREG | 0o644) << 16
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, (folder / name).read_bytes(), compresslevel=6)
 
 
 def unpack(path: Path, folder: Path) -> None:

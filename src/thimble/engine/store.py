@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from thimble.core.aside import new_file, writing
 from thimble.core.errors import BadInput, Busy, CannotWrite
 from thimble.core.model import TORCH, Model
 from thimble.core.values import MB, TensorSpec
@@ -133,11 +134,8 @@ class Store:
     def keep_value(self, key: str, value: Any) -> None:
         """Keep a JSON-like value or dataclass."""
         path = self.root / "values" / f"{key}.json"
-        aside = path.with_suffix(f".{os.getpid()}")
-        with writing(path):
-            path.parent.mkdir(exist_ok=True)
+        with writing(path), new_file(path) as aside:
             aside.write_bytes(msgspec.json.encode(value))
-            aside.replace(path)
 
     def entries(self) -> Iterator[Entry]:
         """Everything in the store."""
@@ -210,17 +208,6 @@ class Store:
                     aside.rename(final)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn a full disk or a refused write inside the block into `CannotWrite`."""
-    try:
-        yield
-    except shutil.Error as error:  # a copied folder's errors come in a list, each a source, a target and a text
-        raise CannotWrite(f"can't write {path}: {error.args[0][0][2]}") from error
-    except OSError as error:
-        raise CannotWrite(f"can't write {path}: {error.strerror or error}") from error
 
 
 def _used(path: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thimble.core.artifact import Artifact
+from thimble.core.aside import new_folder
 from thimble.core.errors import BadInput, RuntimeFailed
 from thimble.core.model import batch_of, steps_in, taken
 from thimble.core.subject import Subject
@@ -168,25 +167,19 @@ def keeping(folder: Path | None, samples: int) -> Iterator[Callable[[Arrays, int
     if folder is None:
         yield lambda outputs, seen: None
         return
-    aside = folder.parent / f".{folder.name}.{os.getpid()}"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
     files: dict[str, Any] = {}
+    with new_folder(folder) as aside:
 
-    def put(outputs: Arrays, seen: int) -> None:
-        for i, (name, array) in enumerate(outputs.items()):
-            if name not in files:
-                shape = (samples, *array.shape[1:])
-                files[name] = np.lib.format.open_memmap(aside / f"{i}.npy", mode="w+", dtype=array.dtype, shape=shape)
-            if files[name].shape[1:] != array.shape[1:]:
-                raise RuntimeFailed(f"output {name!r} changes its shape from {files[name].shape[1:]} to {array.shape[1:]} between batches")
-            files[name][seen : seen + len(array)] = array
+        def put(outputs: Arrays, seen: int) -> None:
+            for i, (name, array) in enumerate(outputs.items()):
+                if name not in files:
+                    shape = (samples, *array.shape[1:])
+                    files[name] = np.lib.format.open_memmap(aside / f"{i}.npy", mode="w+", dtype=array.dtype, shape=shape)
+                known = files[name].shape[1:]
+                if known != array.shape[1:]:
+                    raise RuntimeFailed(f"output {name!r} changes its shape from {known} to {array.shape[1:]} between batches")
+                files[name][seen : seen + len(array)] = array
 
-    try:
         yield put
         (aside / "names.json").write_text(json.dumps(list(files)))
         files.clear()
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from thimble.core.aside import new_file
 from thimble.core.errors import CannotWrite
 
 
@@ -19,22 +19,9 @@ def write_with(path: Path, write: Callable[[Path], object]) -> Path:
 
     The file aside keeps the suffix, by which some writers choose the format.
     """
-    aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(aside)
-        aside.replace(path)
+        with new_file(path) as aside:
+            write(aside)
     except OSError as error:
-        _forget(aside)
         raise CannotWrite(f"can't write {path}: {error.strerror or error}; free some space or choose another folder") from error
-    except BaseException:
-        _forget(aside)
-        raise
     return path
-
-
-def _forget(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return

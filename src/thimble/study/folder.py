@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from thimble.core.artifact import write_manifest
+from thimble.core.aside import writing
 from thimble.core.errors import BadInput, MissingExtra, UnknownName
 from thimble.core.job import Built, Outcome
 from thimble.core.registry import REPORTS
@@ -22,7 +23,6 @@ from thimble.core.study import Study, write_study
 from thimble.core.summary import Summary
 from thimble.core.verdict import Status
 from thimble.decide.summarize import summarize
-from thimble.engine.store import writing
 from thimble.study.ownership import ARTIFACTS, Claim
 
 

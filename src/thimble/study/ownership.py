@@ -19,6 +19,7 @@ from typing import Self
 import msgspec
 
 from thimble.core.artifact import MANIFEST
+from thimble.core.aside import new_file, writing
 from thimble.core.errors import BadInput, Busy, CannotWrite
 from thimble.core.paths import check_writable, contents
 from thimble.core.seen import SEEN
@@ -231,12 +232,8 @@ def _known(study: Study, folder: Path) -> Iterator[str]:
 
 
 def _write(folder: Path, record: _Record) -> None:
-    aside = folder / f"{RECORD}.{os.getpid()}"
-    try:
+    with writing(folder / RECORD), new_file(folder / RECORD) as aside:
         aside.write_bytes(msgspec.json.encode(record) + b"\n")
-        aside.replace(folder / RECORD)
-    except OSError as error:
-        raise CannotWrite(f"can't write {folder / RECORD}: {error.strerror}") from error
 
 
 def _files(folder: Path) -> list[str]:

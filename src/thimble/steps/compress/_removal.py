@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import heapq
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from thimble.core.aside import new_file
 from thimble.core.model import named_outputs
 from thimble.steps.compress._blocks import blocks, without
 
@@ -72,10 +72,8 @@ class Order:
         """Write the order aside and put it in place, unless a longer one is there."""
         if folder is None or len(Order.read(folder).chosen) >= len(self.chosen):
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        aside = folder / f".{ORDER}.{os.getpid()}"
-        aside.write_bytes(msgspec.json.encode(self))
-        aside.replace(folder / ORDER)
+        with new_file(folder / ORDER) as aside:
+            aside.write_bytes(msgspec.json.encode(self))
 
 
 def least_missed(graph: fx.GraphModule, samples: tuple[Tensor, ...], wanted: list[Tensor], count: int, order: Order, tell: Tell) -> Order:

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from thimble.core.aside import new_file
+
 KEPT = 2
 """States that are kept for longer trainings."""
 
@@ -36,11 +38,9 @@ class State:
 
 def save(path: Path, state: State, network: nn.Module, curve: list[list[float | None]]) -> None:
     """Write a state aside, then in place; of a trail's states the latest few are kept."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".aside")
     parts = {"network": network.state_dict(), "optimizer": state.optimizer.state_dict(), "average": state.average.state_dict()}
-    torch.save({"step": state.step, "curve": curve, **parts}, aside)
-    aside.replace(path)
+    with new_file(path) as aside:
+        torch.save({"step": state.step, "curve": curve, **parts}, aside)
     for _, old in _steps(path.parent)[:-KEPT]:
         old.unlink(missing_ok=True)
 
