@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from thimble.cli._pages import SITE_ONLY
-from thimble.core.distribution import EXTRAS
+from thimble.core.distribution import extra_of
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -160,21 +160,24 @@ def test_what_is_missing_is_one_line_with_its_extra(core: Path, network: Path, w
     assert done.returncode == (0 if words[0] == "list" else 5)
 
 
-def test_every_module_that_an_extra_brings_is_known() -> None:
-    """A module that the package imports is of the standard library, the core, or an extra that is said."""
-    extras = PROJECT["optional-dependencies"]
-    assert set(EXTRAS.values()) <= set(extras)
-    of_core = _closure(PROJECT["dependencies"])
-    modules = importlib.metadata.packages_distributions()
-    unknown = set()
+def test_every_module_that_the_package_imports_comes_with_an_extra_or_the_core() -> None:
+    extras = [f'{text}; extra == "{extra}"' for extra, texts in PROJECT["optional-dependencies"].items() for text in texts]
+    of_core, modules, unknown = _closure(PROJECT["dependencies"]), importlib.metadata.packages_distributions(), {}
     for path in (ROOT / "src" / "thimble").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
-            for top in {name.partition(".")[0] for name in names} - {"thimble", *sys.stdlib_module_names, *EXTRAS}:
-                if not {name.lower() for name in modules.get(top, ())} & of_core:
-                    unknown.add((top, path.name))
-    assert unknown <= {("worker_environment", "worker.py")}
+            for top in {name.partition(".")[0] for name in names} - {"thimble", *sys.stdlib_module_names}:
+                if not {name.lower() for name in modules.get(top, ())} & of_core and extra_of(top, extras) is None:
+                    unknown[top] = path.name
+    assert unknown.keys() <= {"worker_environment"}, "name the module's distribution under an extra in pyproject.toml"
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"), [("torch", "torch"), ("sklearn", "lab"), ("vl_convert", "plots"), ("openvino", "openvino"), ("mkdocs", None)]
+)
+def test_extras_are_read_from_the_metadata(module: str, extra: str | None) -> None:
+    assert extra_of(module) == extra
 
 
 @pytest.mark.slow

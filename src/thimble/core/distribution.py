@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 
 NAME = "thimble-fit"
 """The distribution's name; `thimble` is another project's there."""
 
-EXTRAS = {
-    "ai_edge_litert": "litert",
-    "datasets": "hf",
-    "matplotlib": "plots",
-    "mlflow": "mlflow",
-    "ncnn": "ncnn",
-    "netron": "view",
-    "nncf": "nncf",
-    "onnxscript": "torch",
-    "openvino": "openvino",
-    "pandas": "csv",
-    "pnnx": "ncnn",
-    "pyarrow": "parquet",
-    "pycocotools": "detection",
-    "sklearn": "lab",
-    "soundfile": "audio",
-    "timm": "timm",
-    "torch": "torch",
-    "torch_pruning": "torch",
-    "torchvision": "torch",
-    "vl_convert": "plots",
-}
-"""Modules that the core can do without, and the extra that brings each of them."""
+REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+).*;.*extra == ['"](?P<extra>[\w-]+)['"]""")
+"""A line of the metadata that is of an extra."""
 
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "vl_convert": "vl-convert-python", "mlflow": "mlflow-skinny"}
+"""Names of distributions by their modules, where one doesn't follow from the other."""
 
 LIBRARIES = (
     *("numpy", "scipy", "onnx", "onnxruntime", "torch", "torchvision", "torch-pruning", "onnxscript", "openvino", "nncf"),
@@ -64,6 +48,28 @@ def versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[name] = installed(name)
     return found
+
+
+def extra_of(module: str, requirements: Sequence[str] | None = None) -> str | None:
+    """The extra that brings a module: of several the one of its name, else the smallest. ``None`` where no extra does.
+
+    ``requirements`` are those of the distribution's metadata, which is read by default.
+
+    >>> extra_of("torch_pruning", ['torch>=2.8; extra == "torch"', 'torch-pruning>=1.5; extra == "torch"'])
+    'torch'
+    """
+    from importlib.metadata import PackageNotFoundError, requires
+
+    if requirements is None:
+        try:
+            requirements = requires(NAME) or []
+        except PackageNotFoundError:
+            return None
+    wanted = DISTRIBUTIONS.get(module, module.replace("_", "-")).lower()
+    pairs = [(match["extra"], match["name"].lower()) for match in map(REQUIREMENT.match, requirements) if match]
+    sizes = Counter(extra for extra, _ in pairs)
+    extras = [extra for extra, name in pairs if name == wanted and extra not in ("dev", "docs")]
+    return module if module in extras else min(extras, key=sizes.__getitem__, default=None)
 
 
 def install_command(extra: str | None = None) -> str:

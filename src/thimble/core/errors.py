@@ -25,7 +25,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from thimble.core.distribution import EXTRAS, install_command
+from thimble.core.distribution import extra_of, install_command
 from thimble.core.text import brief
 
 MOST_SHOWN, SHOWN = 40, 12
@@ -94,7 +94,8 @@ def missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:
     "torch is not installed; install it with: pip install 'thimble-fit[torch]'"
     """
     module = (error.name or "").partition(".")[0]
-    return MissingExtra(module, EXTRAS[module]) if module in EXTRAS else None
+    extra = extra_of(module)
+    return MissingExtra(module, extra) if extra else None
 
 
 class Busy(ThimbleError):
