@@ -79,6 +79,21 @@ def test_dynamic_convolutions(make) -> None:
     )
 
 
+def test_advice_that_was_tried_is_told_with_what_it_gained(study: Study) -> None:
+    subnormals, flushed = {"weights_share": 0.02, "activations_share": None}, "subnormal weights set to zero"
+
+    def said(tried: dict[str, dict[str, float]]) -> dict[str, str]:
+        made = with_evidence(study, "static", graph=GRAPH, subnormals=subnormals, remedies={"tried": tried})
+        return found(made, "static")
+
+    none, some = {"value": 1.01, "low": 0.98, "high": 1.03}, {"value": 2.0, "low": 1.9, "high": 2.1}
+    assert said({flushed: none})["subnormal-numbers"].endswith("was tried: no gain, 1.01x (0.980 to 1.03) its speed.")
+    assert said({flushed: some})["subnormal-numbers"].endswith("was tried: 2.00x (1.90 to 2.10) faster. Do so.")
+    assert "optimised-too-far" not in said({"graph_optimization_level=basic": none})
+    told = said({"graph_optimization_level=basic": some, "graph_optimization_level=extended": none})["optimised-too-far"]
+    assert "with graph_optimization_level basic it is 2.00x (1.90 to 2.10) faster. Open it with ORT_ENABLE_BASIC." in told
+
+
 def test_batch_norms_and_subnormal_numbers(study: Study) -> None:
     probes = {"graph": GRAPH | {"batch_norms": 2}, "subnormals": {"weights_share": 0.02, "activations_share": None}}
     said = found(with_evidence(study, "static", {"BatchNormalization": 1.0, "QLinearConv": 1.0}, **probes), "static")

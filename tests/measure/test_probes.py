@@ -85,6 +85,29 @@ def test_subnormals_inside_a_network_are_seen(tmp_path: Path, torchscript_subjec
     assert found["activations_share"] == pytest.approx(1 / 3)
 
 
+def test_advice_is_tried_beside_the_artifact_and_its_file_stays(tmp_path: Path, onnx_subject: Any, image: Any) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    from thimble.measure.probes.remedies import FLUSHED, Remedies
+
+    model = onnx.load(str(onnx_subject.folder / onnx_subject.artifact.main))
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor).copy()
+        if values.ndim == 4:
+            values.flat[::2] = 1e-40
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    onnx.save(model, str(tmp_path / onnx_subject.artifact.main))
+    before = (tmp_path / onnx_subject.artifact.main).read_bytes()
+    subject = replace(onnx_subject, folder=tmp_path)
+    tried = Remedies().observe(subject, image)["tried"]
+    assert set(tried) == {FLUSHED, "graph_optimization_level=extended", "graph_optimization_level=basic"}
+    assert all(gain["low"] <= gain["value"] <= gain["high"] for gain in tried.values())
+    assert (tmp_path / onnx_subject.artifact.main).read_bytes() == before
+    assert FLUSHED not in Remedies().observe(onnx_subject, image)["tried"], "it has none"
+    assert "not available" in Remedies().observe(replace(onnx_subject, runtime="openvino"), image)
+
+
 class Counter:
     """A package's counter as the system shows it."""
 

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
-from thimble.core.bounds import Amount, Count, Number, Several, Share
+from thimble.core.bounds import Amount, Count, Number, Positive, Several, Share
 
 
 class Graph(TypedDict):
@@ -103,6 +103,20 @@ class Energy(TypedDict):
     joules_above_idle: Amount
 
 
+class Gain(TypedDict):
+    """How many times faster something makes an artifact, with its interval."""
+
+    value: Positive
+    low: Positive
+    high: Positive
+
+
+class Remedies(TypedDict):
+    """Advice that was tried; see `thimble.measure.probes.remedies`."""
+
+    tried: dict[str, Gain]
+
+
 class Noise(TypedDict):
     """How alike outputs on noise are."""
 
@@ -126,6 +140,7 @@ PROBES: Mapping[str, Any] = {
     "subnormals": Subnormals,
     "storage": Storage,
     "energy": Energy,
+    "remedies": Remedies,
     "on_noise": Noise,
 }
 

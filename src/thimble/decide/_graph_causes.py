@@ -6,7 +6,7 @@ from typing import Any
 
 from thimble.core.processor import int8_support
 from thimble.core.study import Candidate, Finding, Study
-from thimble.core.summary import Row
+from thimble.core.summary import Interval, Row
 from thimble.decide import _words as words
 
 ISLANDS = 0.1
@@ -98,8 +98,39 @@ def subnormal_numbers(study: Study, candidate: Candidate, row: Row) -> Finding |
         return None
     return Finding(
         "subnormal-numbers",
-        f"{words.joined(told)} are subnormal numbers, which slow a processor many times over: set weights below 1e-30 to zero.",
+        f"{words.joined(told)} are subnormal numbers, which can slow a processor many times over{_flushed(candidate)}.",
         {"shares": shares},
+    )
+
+
+def _flushed(candidate: Candidate) -> str:
+    """Return what setting subnormal weights to zero did where it was tried, else the advice to try it."""
+    gain = tried(candidate, "subnormal weights set to zero")
+    if gain is None:
+        return ": set weights below 1e-30 to zero"
+    if gain.low > 1:
+        return f". Setting such weights to zero was tried: {words.times(gain)} faster. Do so"
+    return f". Setting such weights to zero was tried: no gain, {words.times(gain)} its speed"
+
+
+def tried(candidate: Candidate, remedy: str) -> Interval | None:
+    """Return how many times faster a remedy made the artifact, where it was tried."""
+    gain = candidate.probes.get("remedies", {}).get("tried", {}).get(remedy)
+    return Interval(gain["value"], gain["low"], gain["high"]) if gain else None
+
+
+def optimised_too_far(study: Study, candidate: Candidate, row: Row) -> Finding | None:
+    """Find files that ONNX Runtime's highest level of graph optimisation makes slower."""
+    gains = {level: tried(candidate, f"graph_optimization_level={level}") for level in ("extended", "basic")}
+    proven = {level: gain for level, gain in gains.items() if gain is not None and gain.low > 1}
+    if not proven:
+        return None
+    level = max(proven, key=lambda one: proven[one].value)
+    return Finding(
+        "optimised-too-far",
+        f"ONNX Runtime's highest graph optimisation slows it: with graph_optimization_level {level} it is {words.times(proven[level])} "
+        f"faster. Open it with ORT_ENABLE_{level.upper()}.",
+        {"gains": {name: gain.value for name, gain in proven.items()}},
     )
 
 

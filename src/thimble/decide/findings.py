@@ -28,6 +28,7 @@ CAUSES: tuple[Cause, ...] = (
     _graph_causes.dynamic_convolutions,
     _graph_causes.batch_norms_left,
     _graph_causes.subnormal_numbers,
+    _graph_causes.optimised_too_far,
     _speed_causes.macs_not_time,
     _speed_causes.runtime_share,
     _quality_causes.reduced_precision,

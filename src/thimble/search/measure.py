@@ -73,8 +73,11 @@ class DoctorPolicy:
                 yield jobs.trying(job, 0.1 / len(names))
             if "graph" not in study.candidate(name).probes:
                 yield jobs.trying(self._examination(study, name), 0.6 / len(names))
+        last = study.candidate(names[-1])
+        if "remedies" not in last.probes:
+            yield jobs.trying(Observe(candidate=last.name, subject=jobs.subject_of(study, last.name), probes=("remedies",)), 0.1)
         if len(names) > 1 and study.joint_run is None:
-            yield jobs.trying(jobs.timing(study, names, Sampling(rounds=self.rounds), joint=True), 0.3)
+            yield jobs.trying(jobs.timing(study, names, Sampling(rounds=self.rounds), joint=True), 0.2)
         yield (Finish(),)
 
     def _examination(self, study: Study, name: str) -> Examine:
