@@ -77,7 +77,7 @@ def _link(distribution: importlib.metadata.Distribution, site: Path) -> None:
 
 def _thimble(core: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    environment |= {"THIMBLE_STORE": str(folder / "store"), "PATH": os.defpath}
+    environment |= {"THIMBLE_STORE": str(folder / "store"), "PATH": os.defpath, "TMPDIR": str(folder)}  # the measuring lock lies there
     return subprocess.run([str(core / "bin" / "thimble"), *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 

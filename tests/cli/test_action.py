@@ -50,7 +50,13 @@ def script() -> str:
 def run_action(checkout: Path, **inputs: str) -> tuple[int, str, Path]:
     files = {name: checkout.parent / name.lower() for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     given = {"ARTIFACTS": "model.onnx", "AGAINST": "git:HEAD", "OPTIONS": "", **inputs}
-    environment = {**ENVIRONMENT, **given, **{name: str(path) for name, path in files.items()}, "THIMBLE_STORE": str(checkout.parent / "s")}
+    environment = {
+        **ENVIRONMENT,
+        **given,
+        **{name: str(path) for name, path in files.items()},
+        "THIMBLE_STORE": str(checkout.parent / "s"),
+        "TMPDIR": str(checkout.parent),
+    }
     words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script()]
     done = subprocess.run(words, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
     summary = files["GITHUB_STEP_SUMMARY"].read_text() if files["GITHUB_STEP_SUMMARY"].exists() else done.stderr
@@ -72,7 +78,7 @@ def test_the_action_passes_where_limits_allow_it(checkout: Path) -> None:
 
 def test_the_hook_checks_the_changed_file(checkout: Path) -> None:
     entry = re.search(r"entry: (.*)", (ROOT / ".pre-commit-hooks.yaml").read_text())[1]
-    environment = {**ENVIRONMENT, "THIMBLE_STORE": str(checkout.parent / "s")}
+    environment = {**ENVIRONMENT, "THIMBLE_STORE": str(checkout.parent / "s"), "TMPDIR": str(checkout.parent)}
     done = subprocess.run([*entry.split(), "model.onnx"], cwd=checkout, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 4, done.stderr
     assert "size" in done.stderr
