@@ -179,3 +179,14 @@ def executorch(folder: Path, mark: Path) -> Iterator[Path]:
     ):
         path.write_bytes(content)
         yield path
+
+
+def aotinductor(folder: Path, mark: Path) -> Iterator[Path]:
+    """A library that nobody here compiled, and a program that holds none."""
+    path = folder / "model.pt2"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/data/aotinductor/model/evil.so", b"\x7fELF" + bytes(64))
+        archive.writestr("model/archive_format", "pt2")
+    yield path
+    torch.export.save(torch.export.export(nn.Linear(4, 2).eval(), (torch.zeros(1, 4),)), path)
+    yield path

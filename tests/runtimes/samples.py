@@ -80,6 +80,23 @@ def torchscript(folder: Path) -> str:
     return "model.pt"
 
 
+def aotinductor(folder: Path) -> str:
+    import shutil
+
+    import torch
+
+    from thimble.models.aotinductor import Aotinductor
+
+    if shutil.which("g++") is None:
+        raise ImportError("no compiler", name="g++")
+    n = torch.export.Dim("n", min=1)
+    program = torch.export.export(_network(), (torch.zeros(2, 4), torch.zeros(2, 4)), dynamic_shapes=({0: n}, {0: n}))
+    settings = {"cpp.dynamic_threads": True, "aot_inductor.metadata": {"precision": "float32"}}
+    torch._inductor.aoti_compile_and_package(program, package_path=str(folder / "model.pt2"), inductor_configs=settings)
+    Aotinductor.vouch(folder / "model.pt2")
+    return "model.pt2"
+
+
 def executorch(folder: Path) -> str:
     import torch
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner

@@ -10,7 +10,7 @@ from typing import Any
 
 from thimble.core.errors import StepFailed
 from thimble.core.model import TORCH, Model, batch_of, named_outputs, noise_inputs
-from thimble.core.registry import RUNTIMES
+from thimble.core.registry import MODELS, RUNTIMES
 from thimble.core.step import Step, step_name
 from thimble.core.task import Arrays, Task
 from thimble.core.values import first_line
@@ -30,6 +30,8 @@ def check_opens(model: Model, task: Task | None, threads: int, title: str) -> No
     runtime = None if model.format == TORCH else _native(model.format)
     if runtime is None:
         return
+    if vouch := getattr(MODELS.get(model.format), "vouch", None):  # native code, which is opened only where it was made here
+        vouch(main_file(model.folder, model.format))
     feeds = real_samples(model, task, 1) or noise_inputs(model.inputs, 1)
     try:
         answer = _ran(runtime, model, feeds, threads)

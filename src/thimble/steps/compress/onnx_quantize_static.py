@@ -75,6 +75,7 @@ class OnnxQuantizeStatic:
         """The folder of the file as the quantizer writes it, with the names of all operators. Raises what `apply` raises."""
         from thimble.steps.compress._calibration import BATCH
         from thimble.steps.compress._onnx_files import PER_CHANNEL_OPSET, counted, masking, opset_of, prepared
+        from thimble.steps.compress._reader import Reader
         from thimble.steps.compress._tolerant import tolerantly
 
         source, target = prepared(model, context.scratch), context.output / "model.onnx"
@@ -87,7 +88,7 @@ class OnnxQuantizeStatic:
         samples = [0]
 
         def attempt(left: Collection[str], quick: bool) -> None:
-            reader = _Reader(model, context, self.calibration, 1 if quick else AT_ONCE.get(self.method, BATCH), 1 if quick else None)
+            reader = Reader(model, context, self.calibration, 1 if quick else AT_ONCE.get(self.method, BATCH), 1 if quick else None)
             asked.write(source, target, reader, left, "minmax" if quick else self.method)
             samples[0] = reader.samples
 
@@ -106,7 +107,7 @@ class _Asked:
     reduced: bool
     masked: list[str]
 
-    def write(self, source: Path, target: Path, reader: _Reader, left: Collection[str], method: str) -> None:
+    def write(self, source: Path, target: Path, reader: Any, left: Collection[str], method: str) -> None:
         """Quantize without the operators in ``left``; raises what the quantizer raises."""
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
@@ -127,43 +128,3 @@ class _Asked:
                 calibrate_method=getattr(CalibrationMethod, METHODS[method]),
                 extra_options={"CalibStridedMinMax": 1},
             )
-
-
-class _Reader:
-    """The calibration batches in the form that ONNX Runtime asks for: some of them at a time, by `set_range`.
-
-    With a stride of one batch the calibrator sums each batch up before it sees the next. Without a stride it keeps
-    every activation of every batch until the end, which for entropy and percentiles takes hundreds of gigabytes on
-    ordinary data (onnxruntime #10503).
-    """
-
-    def __init__(self, model: Model, context: Context, calibration: str, batch_size: int, samples: int | None = None) -> None:
-        from thimble.steps.compress._calibration import batch_count, calibration_batches
-
-        self._batches = calibration_batches(model, context, calibration, samples, batch_size)
-        self._count = 1 if samples else batch_count(model, context, batch_size)
-        self._left, self.samples = self._count, 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def set_range(self, start_index: int, end_index: int) -> None:
-        """Give the batches of this range next; ranges come in order."""
-        self._left = end_index - start_index
-
-    def get_next(self) -> dict[str, Any] | None:
-        """The next batch, or ``None`` at the range's end."""
-        if self._left == 0 or (batch := next(self._batches, None)) is None:
-            return None
-        self._left -= 1
-        self.samples += len(next(iter(batch.values())))
-        return batch
-
-    def __iter__(self) -> _Reader:
-        return self
-
-    def __next__(self) -> dict[str, Any]:
-        batch = self.get_next()
-        if batch is None:
-            raise StopIteration
-        return batch
