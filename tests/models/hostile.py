@@ -190,3 +190,28 @@ def aotinductor(folder: Path, mark: Path) -> Iterator[Path]:
     yield path
     torch.export.save(torch.export.export(nn.Linear(4, 2).eval(), (torch.zeros(1, 4),)), path)
     yield path
+
+
+def _field(number: int, content: bytes | int) -> bytes:
+    """A field of a protocol buffer."""
+
+    def counted(value: int) -> bytes:
+        return bytes([value & 0x7F | 0x80]) + counted(value >> 7) if value > 0x7F else bytes([value])
+
+    if isinstance(content, int):
+        return counted(number << 3) + counted(content)
+    return counted(number << 3 | 2) + counted(len(content)) + content
+
+
+def coreml(folder: Path, mark: Path) -> Iterator[Path]:
+    """Weights in files outside the package, a model of an app's own code, one linked to another, and a file that is cut off."""
+    path = folder / "model.mlmodel"
+    for name in (b"/etc/passwd", b"@model_path/../../secret", b"../secret"):
+        value = _field(5, _field(5, _field(1, name)))
+        path.write_bytes(_field(1, 8) + _field(502, _field(1, 1) + _field(2, value)))
+        yield path
+    for number in (555, 556):
+        path.write_bytes(_field(1, 8) + _field(number, b"abc"))
+        yield path
+    path.write_bytes((_field(1, 8) + _field(502, bytes(100)))[:50])
+    yield path

@@ -80,6 +80,24 @@ def torchscript(folder: Path) -> str:
     return "model.pt"
 
 
+def coreml(folder: Path) -> str:
+    import coremltools as ct
+    import torch
+
+    traced = torch.jit.trace(_network(), (torch.zeros(1, 4), torch.zeros(1, 4)))
+    made = ct.convert(
+        traced,
+        inputs=[ct.TensorType(name=name, shape=(1, 4)) for name in ("left", "right")],
+        outputs=[ct.TensorType(name=name) for name in ("total", "product")],
+        convert_to="mlprogram",
+        compute_precision=ct.precision.FLOAT32,
+        minimum_deployment_target=ct.target.iOS16,
+        skip_model_load=True,
+    )
+    made.save(str(folder / "model.mlpackage"))
+    return "model.mlpackage/Data/com.apple.CoreML/model.mlmodel"
+
+
 def aotinductor(folder: Path) -> str:
     import shutil
 

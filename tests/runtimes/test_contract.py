@@ -18,7 +18,7 @@ import pytest
 from thimble.core.artifact import Artifact
 from thimble.core.errors import MissingExtra, RuntimeFailed
 from thimble.core.processor import features
-from thimble.core.registry import RUNTIMES
+from thimble.core.registry import RUNTIMES, runs_here
 from thimble.core.subject import Runtime, Subject
 from thimble.core.values import File, TensorSpec
 from thimble.devices.process import Worker
@@ -44,6 +44,8 @@ def subject(request: pytest.FixtureRequest, samples: Any, tmp_path_factory: pyte
     name, format = request.param
     if not all(importlib.util.find_spec(module) for module in RUNTIMES.get(name).needs):
         pytest.skip(f"{name} is not installed")
+    if not runs_here(RUNTIMES.get(name)):
+        pytest.skip(f"{name} doesn't run on this system")
     folder = tmp_path_factory.mktemp(f"{name}-{format}")
     main = getattr(samples, format)(folder)
     files = tuple(File.of(path, folder) for path in sorted(folder.iterdir()))

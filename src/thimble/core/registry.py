@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import pkgutil
+import platform
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
@@ -94,6 +95,11 @@ REGISTRIES = {r.kind: r for r in (STEPS, RUNTIMES, PROBES, MODELS, TASKS, METRIC
 def runtime_title(name: str) -> str:
     """A runtime's name as its makers write it; one that isn't registered here is shown under its registered name."""
     return str(RUNTIMES.get(name).title) if name in RUNTIMES.names() else name
+
+
+def runs_here(runtime: Any) -> bool:
+    """Whether a runtime's class runs on this operating system: everywhere, unless it names its ``systems``."""
+    return platform.system() in getattr(runtime, "systems", (platform.system(),))
 
 
 def on_phones(name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from thimble.core.errors import StepFailed
 from thimble.core.model import TORCH, Model, batch_of, named_outputs, noise_inputs
-from thimble.core.registry import MODELS, RUNTIMES
+from thimble.core.registry import MODELS, RUNTIMES, runs_here
 from thimble.core.step import Step, step_name
 from thimble.core.task import Arrays, Task
 from thimble.core.values import first_line
@@ -92,7 +92,7 @@ def _ran(runtime: Any, model: Model, feeds: Arrays, threads: int) -> Arrays:
 
 def _native_name(format: str) -> str:
     """The runtime whose own format this is and whose library is there; empty where there is none."""
-    able = (name for name, cls in RUNTIMES.all().items() if cls.formats[0] == format)
+    able = (name for name, cls in RUNTIMES.all().items() if cls.formats[0] == format and runs_here(cls))
     return next((name for name in able if all(importlib.util.find_spec(module) for module in RUNTIMES.get(name).needs)), "")
 
 

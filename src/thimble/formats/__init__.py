@@ -68,7 +68,8 @@ class Format(Protocol):
     ``TITLE`` is for people. ``SUFFIXES`` are those of its main file, the first as `main_file` wants it; ``BESIDE`` those of
     files that lie beside it under the same name. A module may lack `tensors`, `macs` and `subnormal_activations`. It may
     have ``holds(path) -> bool``, where files of other kinds bear the same suffix, ``ends(path) -> Ends``, ``endings(path)``:
-    the operator that each output ends with, by the output's name or place, and ``purposes(path)``: bytes by what they are for.
+    the operator that each output ends with, by the output's name or place, ``MAIN``: the main file's path in a folder, where that lies
+    deeper, and ``purposes(path)``: bytes by what they are for.
     """
 
     TITLE: str
@@ -114,7 +115,10 @@ def format_of(path: Path) -> str | None:
 
 
 def main_file(folder: Path, format: str) -> Path:
-    """The file that a runtime opens, of those called ``model.*``: the one with the format's suffix."""
+    """The file that a runtime opens, of those called ``model.*``: the one with the format's suffix, or where its format has it."""
+    fixed = getattr(format_named(format), "MAIN", None)
+    if fixed and (folder / fixed).is_file():
+        return folder / str(fixed)
     paths = sorted(path for path in folder.glob("model.*") if path.is_file())
     if not paths:
         raise BadInput(f"{folder} holds no file called model.*; it is no artifact")
@@ -149,7 +153,7 @@ def describe(model: Model, preprocess: Preprocess | None, labels: tuple[str, ...
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, SEEN))
     return Artifact(
         model.format,
-        main_file(folder, model.format).name,
+        main_file(folder, model.format).relative_to(folder).as_posix(),
         tuple(File.of(path, folder) for path in paths),
         model.inputs,
         model.outputs,

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 
 from thimble.core.model import TORCH
 from thimble.core.recipe import Recipe, parse_recipe
-from thimble.core.registry import RUNTIMES
+from thimble.core.registry import RUNTIMES, runs_here
 
 RECIPES: tuple[tuple[str, str, str, Mapping[str, str], str], ...] = (
     ("openvino-controlled", "openvino_quantize_controlled()", "openvino", {}, "static INT8, operators back in float as far as outputs ask"),
     ("openvino-fp16", "to_openvino('float16')", "openvino", {}, "weights stored in 16 bits, in OpenVINO"),
     ("ncnn", "to_ncnn()", "ncnn", {}, "FP32 in ncnn"),
     ("ncnn-fp16", "to_ncnn('float16')", "ncnn", {}, "weights stored in 16 bits, in ncnn"),
+    ("coreml", "to_coreml()", "coreml", {}, "FP16 in Core ML"),
     ("aotinductor", "to_aotinductor()", "aotinductor", {}, "FP32 compiled by PyTorch"),
     ("executorch", "to_executorch()", "executorch", {}, "FP32 in ExecuTorch"),
     ("executorch-int8", "executorch_quantize_static()", "executorch", {}, "static INT8 in ExecuTorch"),
@@ -27,7 +28,7 @@ def elsewhere(format: str, installed: Callable[[str], bool]) -> list[Recipe]:
     for name, text, runtime, options, title in RECIPES:
         steps = parse_recipe(text)
         needed = {*RUNTIMES.get(runtime).needs, *(module for step in steps for module in step.needs)}
-        if not all(map(installed, needed)) or (steps[0].consumes == TORCH and format != TORCH):
+        if not runs_here(RUNTIMES.get(runtime)) or not all(map(installed, needed)) or (steps[0].consumes == TORCH and format != TORCH):
             continue
         if steps[0].consumes != format:
             steps = (*parse_recipe("to_onnx()"), *steps)
