@@ -20,11 +20,11 @@ from thimble.api.request import Measure
 from thimble.core.artifact import Artifact, write_manifest
 from thimble.core.errors import BadInput
 from thimble.core.registry import MODELS, RUNTIMES
-from thimble.core.task import TaskSpec
+from thimble.core.task import ModelSpec, TaskSpec
 from thimble.core.values import File, TensorSpec
 from thimble.data import open_task
-from thimble.formats import formats
-from thimble.models import look_through
+from thimble.formats import format_named, formats
+from thimble.models import declared_inputs, look_through
 from thimble.models._state import read_state
 
 FORMATS = sorted({*formats(), *(format for cls in RUNTIMES.all().values() for format in cls.formats)})
@@ -103,6 +103,16 @@ def test_the_contents_count_too(folder: Path, tmp_path: Path) -> None:
     assert all(hasattr(MODELS.get(name), "look_through") for name in FORMATS)
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_nothing_is_read_of_it_before_the_door(format: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, seen = format_named(format), []
+    monkeypatch.setattr(module, "ends", lambda path: seen.append(path), raising=False)
+    for path in getattr(hostile, format)(folder, tmp_path / "mark"):
+        declared_inputs(ModelSpec(str(path)))
+        break
+    assert not seen
+
+
 def test_arrays_and_weights_are_never_unpickled(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     bomb = hostile.Bomb(mark)
@@ -156,6 +166,8 @@ OPENERS = {
     ("torch", "load"): {"engine/store.py", "models/_state.py", "steps/compress/_states.py"},
     ("jit", "load"): {"runtimes/pytorch.py", "formats/torchscript.py"},
     ("export", "load"): {"runtimes/pytorch.py", "formats/pt2.py", "models/pt2.py", "steps/export/to_pt2.py"},
+    ("_inductor", "aoti_load_package"): {"runtimes/aotinductor.py", "formats/aotinductor.py"},
+    ("portable_lib", "_load_for_executorch"): {"runtimes/executorch.py", "formats/executorch.py"},
     ("np", "load"): {"data/npz.py", "data/npy.py", "measure/outputs.py", "deploy/payload/verify.py", "deploy/payload/predict.py"},
     ("numpy", "load"): set(),
     ("pickle", "load"): set(),

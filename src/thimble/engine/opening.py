@@ -30,7 +30,8 @@ def check_opens(model: Model, task: Task | None, threads: int, title: str) -> No
     runtime = None if model.format == TORCH else _native(model.format)
     if runtime is None:
         return
-    if vouch := getattr(MODELS.get(model.format), "vouch", None):  # native code, which is opened only where it was made here
+    source = MODELS.get(model.format) if model.format in MODELS.names() else None
+    if vouch := getattr(source, "vouch", None):  # native code, which is opened only where it was made here
         vouch(main_file(model.folder, model.format))
     feeds = real_samples(model, task, 1) or noise_inputs(model.inputs, 1)
     try:

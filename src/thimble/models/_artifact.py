@@ -56,9 +56,11 @@ class ArtifactFile:
         raise NotImplementedError
 
     def declared(self, spec: ModelSpec) -> tuple[TensorSpec, ...]:
-        """The inputs as the file has them; none where it can't be read here."""
+        """The inputs as the file has them; none where it can't be read here, or isn't let through."""
         try:
-            return cast("Described", self._format).ends(self._path(spec)).inputs
+            path = self._path(spec)
+            self.look_through(path)
+            return cast("Described", self._format).ends(path).inputs
         except Exception:  # said when it is opened: each library's own errors, or its absence
             return ()
 
