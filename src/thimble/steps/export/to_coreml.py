@@ -13,6 +13,7 @@ from thimble.core.settings import Bits
 from thimble.core.step import Context, needing
 from thimble.core.values import first_line
 
+PACKAGE = "model.mlpackage"
 WEIGHTS = ("float32", "float16", "int8", "palettized")
 
 
@@ -48,7 +49,6 @@ class ToCoreml:
         """The folder. Raises `NotApplicable` where the network doesn't convert, `StepFailed` where the package isn't what was asked."""
         with needing("coreml"):
             import coremltools  # noqa: F401
-        from thimble.formats.coreml import PACKAGE
         from thimble.steps.export._exporting import quiet
 
         try:
