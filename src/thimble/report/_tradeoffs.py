@@ -6,7 +6,7 @@ from thimble.core.summary import Row
 from thimble.report import _words as words
 from thimble.report._claims import Claims, overlap
 
-EXPORTS = ("to_onnx", "to_pt2", "to_torchscript", "to_openvino", "to_litert", "to_executorch", "to_ncnn")
+EXPORTS = ("to_onnx", "to_pt2", "to_torchscript", "to_openvino", "to_litert", "to_executorch", "to_ncnn", "to_aotinductor", "to_coreml")
 """Steps that change the format and leave the network as it was."""
 
 

@@ -14,7 +14,6 @@ RECIPES: tuple[tuple[str, str, str, Mapping[str, str], str], ...] = (
     ("ncnn", "to_ncnn()", "ncnn", {}, "FP32 in ncnn"),
     ("ncnn-fp16", "to_ncnn('float16')", "ncnn", {}, "weights stored in 16 bits, in ncnn"),
     ("coreml", "to_coreml()", "coreml", {}, "FP16 in Core ML"),
-    ("aotinductor", "to_aotinductor()", "aotinductor", {}, "FP32 compiled by PyTorch"),
     ("executorch", "to_executorch()", "executorch", {}, "FP32 in ExecuTorch"),
     ("executorch-int8", "executorch_quantize_static()", "executorch", {}, "static INT8 in ExecuTorch"),
     ("ncnn-bf16", "to_ncnn('float16')", "ncnn", {"use_bf16_storage": "1"}, "bfloat16 in ncnn"),
