@@ -28,7 +28,7 @@ from collections.abc import Iterable
 from thimble.core.distribution import extra_of, install_command
 from thimble.core.text import brief
 
-MOST_SHOWN, SHOWN = 40, 12
+MOST_SHOWN, SHOWN = 25, 12
 """Known names that an error lists; of more than so many, only the nearest few."""
 
 

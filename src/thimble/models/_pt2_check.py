@@ -79,12 +79,12 @@ def check_pt2(path: Path) -> None:
 def _check_members(reader: Any, path: Path) -> None:
     """What the loader would read, read the way it does: one program, no compiled code, pickles of tensors alone."""
     names = reader.get_all_records()
-    models = [name for name in names if name.startswith("models/")]
-    if models != ["models/model.json"]:
-        raise BadInput(f"{path} holds {len(models) or 'no'} exported models; it must hold one, as torch.export.save writes it")
     compiled = [name for name in names if name.startswith("data/aotinductor/")]
     if compiled:
         raise BadInput(f"{path} holds compiled code ({compiled[0]}), which is not opened; export the model with torch.export.save")
+    models = [name for name in names if name.startswith("models/")]
+    if models != ["models/model.json"]:
+        raise BadInput(f"{path} holds {len(models) or 'no'} exported models; it must hold one, as torch.export.save writes it")
     for name in _pickles(reader, names, path):
         _check_pickle(reader.get_record(name), name, path)
     _check_program(_json(reader, models[0], path), path)
