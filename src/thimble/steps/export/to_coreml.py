@@ -49,6 +49,9 @@ class ToCoreml:
         """The folder. Raises `NotApplicable` where the network doesn't convert, `StepFailed` where the package isn't what was asked."""
         with needing("coreml"):
             import coremltools  # noqa: F401
+        if self.weights == "palettized":
+            with needing("lab"):
+                import sklearn  # noqa: F401  (coremltools finds the centres with it)
         from thimble.steps.export._exporting import quiet
 
         try:
