@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ from thimble.api.resolve import matched, trainable
 from thimble.core.errors import LimitsNotMet, OutOfTime
 from thimble.core.patience import within
 from thimble.core.verdict import Proof
-from thimble.devices.processor import available_cores
+from thimble.devices import LOCAL, environment_of, machine_of
 
 if TYPE_CHECKING:
     from thimble.core.study import Study
     from thimble.engine.store import Store
+    from thimble.search.candidates import Situation
     from thimble.study.ownership import Claim
     from thimble.study.plan import Plan
     from thimble.study.telling import Listen
@@ -64,6 +66,8 @@ def plan(options: Fit) -> Plan:
     own = None if format in (TORCH, "onnx") else checked_runtime(format, None, options.model)
     samples = len(found.task.split("train")) if trainable(found.task) else 0
     situation = Situation(format, samples, found.task.metric, options.student, own, traits_of(found.model), options.limits.minimize)
+    if options.on != LOCAL:
+        situation = _there(situation, options.on)
     return Plan(
         name="fit",
         model=found.model,
@@ -72,9 +76,19 @@ def plan(options: Fit) -> Plan:
         policy=FitPolicy(options.student),
         limits=options.limits,
         seed=options.seed,
-        threads=options.threads or len(available_cores()),
+        threads=options.threads or machine_of(options.on).cores(),
+        device=options.on,
         settings={"budget_s": options.budget, "student": options.student, "weights": options.weights},
     )
+
+
+def _there(situation: Situation, device: str) -> Situation:
+    """What decides on another device: its runtimes and its processor. Raises `BadInput` where nothing there could run the model."""
+    from thimble.core.registry import RUNTIMES
+
+    where = environment_of({cls.distribution for cls in RUNTIMES.all().values()}, device)
+    runtimes = frozenset(name for name, cls in RUNTIMES.all().items() if cls.distribution in where.versions)
+    return replace(situation, runtimes=runtimes, bfloat16=bool({"avx512_bf16", "amx_bf16"} & set(where.features)))
 
 
 def confirmed(study: Study) -> None:

@@ -148,7 +148,8 @@ class Reading:
 class Fit(Reading):
     """What is asked of `thimble.fit`; its fields are the options of ``thimble fit`` and the keys of ``study.toml``.
 
-    ``budget`` is in seconds, ``None`` is no limit.
+    ``budget`` is in seconds, ``None`` is no limit. Networks are changed and trained here; what they take and how well they answer is
+    that of the device ``on``, whose processor decides the types of quantization.
     """
 
     model: Model
@@ -159,6 +160,7 @@ class Fit(Reading):
     budget: Budget | None = None
     threads: Threads | None = None
     seed: Seed = 0
+    on: Annotated[On, Option("Device that decides: local, ssh://user@host:port, or a name in devices.toml.", '"pi4"')] = "local"
 
 
 @dataclass(frozen=True)

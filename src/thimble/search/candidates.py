@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from thimble.core.errors import BadInput
 from thimble.core.model import TORCH
 from thimble.core.processor import features
 from thimble.core.recipe import Recipe, parse_recipe
 from thimble.core.registry import METRICS, STEPS
+from thimble.core.values import listed
 from thimble.search.elsewhere import elsewhere
 
 
@@ -17,7 +19,8 @@ from thimble.search.elsewhere import elsewhere
 class Situation:
     """What decides which recipes can apply: the source's format, how many samples there are to train on (0: none), the
     metric, a student, what opens the source as it is (by default the format's own), its ``traits`` (``recurrent``,
-    ``attention``), what is minimized, what is installed (`installed` tells of a module), and whether the processor multiplies bfloat16.
+    ``attention``), what is minimized, what is installed (`installed` tells of a module), whether the processor multiplies bfloat16,
+    and the ``runtimes`` that the device has (``None``: those that are installed here).
     """
 
     format: str
@@ -29,6 +32,7 @@ class Situation:
     minimize: str = "latency"
     installed: Callable[[str], bool] = lambda module: importlib.util.find_spec(module) is not None
     bfloat16: bool = field(default_factory=lambda: bool({"avx512_bf16", "amx_bf16"} & set(features())))
+    runtimes: frozenset[str] | None = None
 
 
 TYPES = (
@@ -48,8 +52,22 @@ SMALL = (
 def prospects(situation: Situation) -> tuple[Recipe, ...]:
     """Return the baseline, then recipes in the order in which they usually pay: first what needs no training.
 
-    A runtime whose library is absent is left out; what does not apply to the model itself is found out by trying.
+    A runtime whose library is absent is left out; what does not apply to the model itself is found out by trying. Where the device has
+    no runtime for the source as it is, its FP32 form in ONNX Runtime is the baseline. Raises `BadInput` where it has not even that.
     """
+    every = _prospects(situation)
+    there = situation.runtimes
+    if there is None or every[0].runtime in there:
+        return every if there is None else tuple(one for one in every if one.runtime in there)
+    able = [one for one in every if one.runtime in there]
+    first = next((one for one in able if one.name == "onnx"), None)
+    if first is None:
+        raise BadInput(f"the device has none of the runtimes that could run this model; it has {listed(sorted(there))}")
+    return (replace(first, name="baseline", title="FP32 in ONNX Runtime"), *(one for one in able if one is not first))
+
+
+def _prospects(situation: Situation) -> tuple[Recipe, ...]:
+    """Return what can be tried, by what is installed here."""
     openvino = situation.installed("openvino")
     onnx = "to_onnx()" if situation.format == TORCH else ""
     own = situation.runtime or ("pytorch" if situation.format != "onnx" else "onnxruntime")

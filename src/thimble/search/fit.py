@@ -44,7 +44,8 @@ class FitPolicy:
         if study.joint_run is None and "test" not in study.candidates[0].quality:
             yield from _searching(study, budget)
         yield from _confirming(study, budget)
-        if shares.may_explain(budget) and (examination := jobs.examination(study, EXPLAINED)):
+        here = study.device == "local"  # graphs and operators would be looked into on this machine
+        if here and shares.may_explain(budget) and (examination := jobs.examination(study, EXPLAINED)):
             yield jobs.trying(examination)
         yield (Finish(),)
 

@@ -35,7 +35,7 @@ from thimble.study.telling import Listen
 class Plan:
     """A study before it is carried out: a model, data, recipes, and the policy that decides what is done with them.
 
-    ``prefix`` are the steps that train the source where its weights aren't given.
+    ``prefix`` are the steps that train the source where its weights aren't given; ``device`` is where artifacts are measured and scored.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
     threads: int = 1
+    device: str = "local"
     settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -67,7 +68,7 @@ def carry_out(
     through after the study and its reports are written: a second start goes on where this one ended.
     """
     clock = clock or Clock()
-    task, where = open_task(plan.task), environment_of(packages())
+    task, where = open_task(plan.task), environment_of(packages(), plan.device)
     study = blank_study(plan, task, where)
     source = source_of(plan, study)
     with claim(folder, Question.of(study, source.fingerprint), report_files()) as mine:
@@ -91,6 +92,7 @@ def blank_study(plan: Plan, task: Task, where: Environment) -> Study:
         task=task_info(plan.task.spec, task),
         environment=where,
         threads=plan.threads,
+        device=plan.device,
         seed=plan.seed,
         limits=plan.limits,
         candidates=tuple(map(candidate_of, plan.recipes)),

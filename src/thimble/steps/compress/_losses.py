@@ -94,7 +94,8 @@ def softened(teacher: nn.Module, model: Model, temperature: float, metric: str =
 
     def loss(outputs: dict[str, Tensor], targets: Tensor | None, inputs: dict[str, Tensor]) -> Tensor:
         with torch.no_grad():
-            taught = list(named_outputs(teacher(*(inputs[spec.name] for spec in model.inputs))).values())
+            answers = named_outputs(teacher(*(inputs[spec.name] for spec in model.inputs))).values()
+            taught = [answer.float() if answer.is_floating_point() else answer for answer in answers]
         given = list(outputs.values())
         output, axis = given[0], 2 if given[0].ndim == 3 else 1
         one = output.ndim < 2 or output.shape[axis] == 1

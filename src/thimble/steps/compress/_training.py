@@ -29,14 +29,14 @@ from thimble.steps.compress._states import State, latest, load, save
 Loss = Callable[[dict[str, Tensor], Tensor | None, dict[str, Tensor]], Tensor]
 """From outputs, targets and inputs (all batched) to one number."""
 
-SETTLING = 100
-"""Batches, at most, from which batch normalisations take their statistics anew."""
+SETTLING = 30
+"""Batches, at most, from which batch normalisations take their statistics anew: two thousand samples, where 64 are a batch."""
 WARM = 20
 """Steps in which the rate rises."""
 FALLS = 0.4
 """Share of the steps in which it falls."""
-CHECKS = 6
-"""Times that the held-out samples are looked at."""
+CHECKS, SEEN_BETWEEN = 6, 4
+"""Times that the held-out samples are looked at, at most; and how many times as many samples are learned from between two looks."""
 AVERAGED = 0.99
 """What the average of the weights keeps of itself at each step, after its first ones."""
 RESTARTS = 3
@@ -145,7 +145,7 @@ class _Training:
     def _train(self, state: State, steps: int) -> bool:
         """All steps from a state on; whether the loss stayed a number."""
         context, schedule, total = self.context, self.schedule, 0.0
-        hold, checks = steps - math.ceil(FALLS * steps), max(1, steps // CHECKS)
+        hold, checks = steps - math.ceil(FALLS * steps), max(1, steps // CHECKS, SEEN_BETWEEN * len(self.held) // self.size)
         saved, counted = time.monotonic(), 0
         self.network.train()
         for step, (inputs, targets) in self._batches(state.step, steps):
@@ -173,10 +173,10 @@ class _Training:
         return True
 
     def _loss(self, inputs: dict[str, Tensor], targets: Tensor | None) -> Tensor:
-        with self.precision.context():
+        with self.precision.context():  # a teacher answers in it, too
             outputs = named_outputs(self.network(*(inputs[spec.name] for spec in self.model.inputs)))
-        full = {name: output.float() if output.is_floating_point() else output for name, output in outputs.items()}
-        return self.lesson.loss(full, targets, inputs)
+            full = {name: output.float() if output.is_floating_point() else output for name, output in outputs.items()}
+            return self.lesson.loss(full, targets, inputs).float()
 
     def _batches(self, first: int, steps: int) -> Iterator[tuple[int, tuple[dict[str, Tensor], Tensor | None]]]:
         """Each step's inputs and targets, changed by the augmentation, read ahead."""

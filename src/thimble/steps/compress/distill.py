@@ -33,7 +33,7 @@ class Distill:
 
     consumes: ClassVar[str] = TORCH
     produces: ClassVar[str] = TORCH
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     effects: ClassVar[tuple[str, ...]] = ("train",)
     networks: ClassVar[tuple[str, ...]] = ("student",)
     uses: ClassVar[tuple[str, ...]] = ("train", "seed", "threads")
