@@ -122,6 +122,14 @@ def test_what_is_used_counts_as_new(tmp_path: Path) -> None:
     assert (store.has("used"), store.has("other")) == (True, False)
 
 
+def test_a_clock_that_was_set_back_keeps_nothing_for_ever(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.make("future", of_bytes(1_000))  # type: ignore[arg-type]
+    os.utime(store.root / "steps" / "future", (time.time() + 10 * 3_600,) * 2)
+    assert store.prune(older_than_days=0.1)[0] == 0
+    assert store.prune()[0] == 1
+
+
 def test_leftovers_of_dead_processes_go_at_the_next_start(tmp_path: Path) -> None:
     root = Store(tmp_path / "store").root
     for kind in ("steps", "outputs"):

@@ -146,8 +146,8 @@ class Store:
 
         Raises `Busy` while another process uses the store.
         """
-        limit = time.time() - older_than_days * 86_400
-        return self._remove(lambda there: [entry for entry in there if entry.used <= limit])
+        age = older_than_days * 86_400
+        return self._remove(lambda there: [entry for entry in there if entry.used <= time.time() - age])
 
     def keep_within(self, limit: int | None) -> tuple[int, int]:
         """Keep the store at so many bytes, now and whenever it is used from now on; ``None`` takes the limit away.

@@ -94,12 +94,13 @@ def making(root: Path, key: str) -> Iterator[None]:
 
 
 def entries(root: Path) -> Iterator[Entry]:
-    """Everything that is finished or under way in a store."""
+    """Everything that is finished or under way in a store. A use in the future, which a clock that was set back leaves, counts as now."""
+    now = time.time()
     for kind in KINDS:
         for path in sorted((root / kind).glob("*")):
             try:
                 files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-                yield Entry(kind, path.name, sum(file.stat().st_size for file in files), path.stat().st_mtime)
+                yield Entry(kind, path.name, sum(file.stat().st_size for file in files), min(path.stat().st_mtime, now))
             except OSError:  # gone meanwhile
                 continue
 
