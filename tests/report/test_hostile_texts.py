@@ -29,7 +29,8 @@ from thimble.decide.compare import compare_studies
 from thimble.decide.summarize import summarize
 from thimble.report import SideBySide
 from thimble.report.table import Table
-from thimble.study.folder import missing_for
+from thimble.study.folder import missing_for, report_files
+from thimble.study.ownership import check_redrawn
 
 STORED = Path(__file__).parent.parent / "stored"
 ACTS = (
@@ -88,6 +89,7 @@ def commanding(text: str, allowed: str = "\n") -> list[str]:
 def folder(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("hostile")
     write_study(study, place)
+    check_redrawn(place, study, report_files())
     summary = summarize(study)
     for report in REPORTS.all().values():
         if hasattr(report, "write") and missing_for(report) is None:

@@ -11,7 +11,7 @@ import pytest
 
 from thimble.cli import main
 from thimble.core.errors import BadInput, MissingExtra, UnknownName
-from thimble.core.study import Study, read_study
+from thimble.core.study import Study, read_study, write_study
 from thimble.study import folder as folders
 from thimble.study.folder import also_write, check_trackers, log_study, write_reports
 
@@ -125,3 +125,28 @@ def test_the_command_writes_what_is_asked_for(tmp_path: Path, capsys: pytest.Cap
     with pytest.raises(SystemExit) as end:
         main(["report", str(tmp_path), "--also", "nothing"])
     assert end.value.code == 2
+
+
+def test_files_of_others_are_not_drawn_over(study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_study(study, tmp_path)
+    for name, also in (("report.md", []), ("MODEL_CARD.md", ["--also", "model_card"])):
+        (tmp_path / name).write_text("mine")
+        before = {path.name for path in tmp_path.iterdir()}
+        with pytest.raises(SystemExit) as end:
+            main(["report", str(tmp_path), *also])
+        assert end.value.code == 2
+        assert f"{tmp_path / name} is there" in " ".join(capsys.readouterr().err.split())
+        assert (tmp_path / name).read_text() == "mine"
+        assert {path.name for path in tmp_path.iterdir()} == before
+        (tmp_path / name).unlink()
+
+
+def test_own_files_are_drawn_again(study: Study, tmp_path: Path) -> None:
+    write_study(study, tmp_path)
+    for _ in range(2):
+        with pytest.raises(SystemExit) as end:
+            main(["report", str(tmp_path), "--also", "rounds"])
+        assert (end.value.code or 0) == 0
+        for name in ("report.md", "rounds.csv"):
+            assert (tmp_path / name).read_text() != "old"
+            (tmp_path / name).write_text("old")

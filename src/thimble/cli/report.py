@@ -20,12 +20,11 @@ def command(folder: Path, also: tuple[str, ...], log: tuple[str, ...], as_json: 
     """Draw every table, picture and page of a study again, from its study.json alone."""
     from thimble.cli._results import show_results
     from thimble.core.study import read_study
-    from thimble.study.folder import also_write, check_trackers, log_study, write_reports
+    from thimble.study.folder import check_trackers, log_study, redraw
 
     check_trackers(log)
     study = read_study(folder)
     place = folder if folder.is_dir() else folder.parent
-    more = also_write(study, place, also)
-    write_reports(study, place)
+    more = redraw(study, place, also)
     show_results(study, place, as_json)
     say_aside(*(f"Written: {path}." for path in more), *log_study(study, place, log))

@@ -23,7 +23,7 @@ from thimble.core.study import Study, write_study
 from thimble.core.summary import Summary
 from thimble.core.verdict import Status
 from thimble.decide.summarize import summarize
-from thimble.study.ownership import ARTIFACTS, Claim
+from thimble.study.ownership import ARTIFACTS, Claim, check_redrawn
 
 
 class Folder:
@@ -107,12 +107,36 @@ def making(folder: Path) -> None:
 
 
 def write_reports(study: Study, folder: Path) -> Summary:
-    """Every registered report of the study, into ``folder``; gives the figures they show."""
+    """Write every registered report of the study into ``folder``, and return the figures that the reports show.
+
+    Raises `BadInput` for a file of others in a report's place, before anything is written, and `CannotWrite`.
+    """
+    reports = _usual_here()
+    check_redrawn(folder, study, _files_of(reports))
     summary = summarize(study)
-    for report in REPORTS.all().values():
-        if usual(report) and missing_for(report) is None:
-            report().write(study, summary, folder)
+    for report in reports:
+        report().write(study, summary, folder)
     return summary
+
+
+def redraw(study: Study, folder: Path, also: Sequence[str] = ()) -> list[Path]:
+    """Write every report again, and those named in ``also``, whose paths it returns.
+
+    Raises as `also_write` and `check_redrawn` do, before anything is written.
+    """
+    reports = [*_usual_here(), *(_named(name, "write") for name in also)]
+    check_redrawn(folder, study, _files_of(reports))
+    write_reports(study, folder)
+    return also_write(study, folder, also)
+
+
+def _usual_here() -> list[Any]:
+    """The reports that are written for every study and whose libraries are installed."""
+    return [report for report in REPORTS.all().values() if usual(report) and missing_for(report) is None]
+
+
+def _files_of(reports: Sequence[Any]) -> list[str]:
+    return [name for report in reports for name in getattr(report, "files", ())]
 
 
 def usual(report: type) -> bool:
@@ -121,8 +145,12 @@ def usual(report: type) -> bool:
 
 
 def also_write(study: Study, folder: Path, names: Sequence[str]) -> list[Path]:
-    """Write reports by name, such as ``model_card``. Raises `UnknownName`, and `MissingExtra` before anything is written."""
+    """Write reports by name, such as ``model_card``.
+
+    Raises `UnknownName`, `MissingExtra`, and `BadInput` for a file of others in a report's place, before anything is written.
+    """
     reports = [_named(name, "write") for name in names]
+    check_redrawn(folder, study, _files_of(reports))
     summary = summarize(study) if reports else None
     return [path for report in reports if summary for path in report().write(study, summary, folder)]
 
@@ -183,10 +211,9 @@ def behind(study: Study, before: Study) -> bool:
 
 def report_files() -> tuple[str, ...]:
     """The names of all reports' files."""
-    return tuple(name for report in REPORTS.all().values() for name in getattr(report, "files", ()))
+    return tuple(_files_of(list(REPORTS.all().values())))
 
 
 def _reported(folder: Path) -> bool:
     """Whether the files of every report that can be written are there."""
-    able = [report for report in REPORTS.all().values() if usual(report) and missing_for(report) is None]
-    return all((folder / name).exists() for report in able for name in getattr(report, "files", ()))
+    return all((folder / name).exists() for name in _files_of(_usual_here()))

@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -184,6 +184,23 @@ def claim(folder: Path | str, question: Question, names: Iterable[str] = ()) -> 
         _unlock(folder, lock)
         raise
     return mine
+
+
+def check_redrawn(folder: Path, study: Study, names: Iterable[str]) -> None:
+    """Put reports' files, which will be drawn again, on the folder's list of what Thimble wrote.
+
+    Raises `BadInput` for a file that is there and not on the list, before anything is written; `CannotWrite` for the list.
+    """
+    record = _recorded(folder) or _Record(Question.of(study), [])
+    new = [name for name in names if name not in record.files]
+    for name in new:
+        if os.path.lexists(folder / name):
+            raise BadInput(
+                f"{folder / name} is there, and {folder / RECORD} does not list it as written by Thimble. "
+                f"Move it away, or copy {STUDY} into a new folder"
+            )
+    if new:
+        _write(folder, replace(record, files=[*record.files, *new]))
 
 
 def check_kind(folder: Path, name: str) -> None:
