@@ -13,7 +13,7 @@ from thimble.cli import main
 from thimble.core.errors import BadInput, MissingExtra, UnknownName
 from thimble.core.study import Study, read_study, write_study
 from thimble.study import folder as folders
-from thimble.study.folder import also_write, check_trackers, log_study, write_reports
+from thimble.study.folder import also_write, check_trackers, log_study, report_files, write_reports
 
 STORED = Path(__file__).parents[1] / "stored"
 
@@ -150,3 +150,8 @@ def test_own_files_are_drawn_again(study: Study, tmp_path: Path) -> None:
         for name in ("report.md", "rounds.csv"):
             assert (tmp_path / name).read_text() != "old"
             (tmp_path / name).write_text("old")
+
+
+def test_a_study_does_not_claim_reports_that_it_does_not_write() -> None:
+    assert "report.md" in report_files()
+    assert not {"MODEL_CARD.md", "rounds.csv", "rounds.parquet"} & set(report_files())

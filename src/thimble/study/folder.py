@@ -210,8 +210,8 @@ def behind(study: Study, before: Study) -> bool:
 
 
 def report_files() -> tuple[str, ...]:
-    """The names of all reports' files."""
-    return tuple(_files_of(list(REPORTS.all().values())))
+    """Return the names of the files that a study's end writes; reports on request join a folder's list when they are written."""
+    return tuple(_files_of(_usual_here()))
 
 
 def _reported(folder: Path) -> bool:
