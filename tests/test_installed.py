@@ -143,6 +143,23 @@ def test_the_core_works_without_pytorch(core: Path, network: Path) -> None:
     assert not (folder / "found" / "optimization_comparison.png").exists()
 
 
+@pytest.mark.slow
+def test_the_core_fits_and_hands_over(core: Path, network: Path) -> None:
+    folder, random = network.parent, np.random.default_rng(0)
+    images = random.normal(size=(400, 3, 16, 16)).astype(np.float32)
+    np.savez(folder / "data.npz", x=images, y=random.integers(0, 10, 400))
+    asked = ["--data", "npz:data.npz", "--max-drop", "60", "--threads", "1", "--budget", "80s", "--out", "fitted"]
+    for words in (
+        ["fit", "model.onnx", *asked],
+        ["bundle", "fitted", "--force", "--out", "small.zip"],
+        ["verify", "small.zip", "--no-timing"],
+    ):
+        done = _thimble(core, folder, *words)
+        assert done.returncode in ((0, 3) if words[0] == "fit" else (0,)), (words, done.stderr)  # 3: a busy machine may prove nothing
+        assert "Traceback" not in done.stderr
+    assert (folder / "small.zip").is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "extra"),
     [
