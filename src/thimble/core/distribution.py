@@ -50,6 +50,11 @@ def versions() -> dict[str, str]:
     return found
 
 
+def distribution_of(module: str) -> str:
+    """The name of the distribution that brings a module."""
+    return DISTRIBUTIONS.get(module, module.replace("_", "-"))
+
+
 def extra_of(module: str, requirements: Sequence[str] | None = None) -> str | None:
     """The extra that brings a module: of several the one of its name, else the smallest. ``None`` where no extra does.
 
@@ -65,7 +70,7 @@ def extra_of(module: str, requirements: Sequence[str] | None = None) -> str | No
             requirements = requires(NAME) or []
         except PackageNotFoundError:
             return None
-    wanted = DISTRIBUTIONS.get(module, module.replace("_", "-")).lower()
+    wanted = distribution_of(module).lower()
     pairs = [(match["extra"], match["name"].lower()) for match in map(REQUIREMENT.match, requirements) if match]
     sizes = Counter(extra for extra, _ in pairs)
     extras = [extra for extra, name in pairs if name == wanted and extra not in ("dev", "docs")]

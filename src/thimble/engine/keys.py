@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from thimble.core.artifact import Artifact
+from thimble.core.distribution import distribution_of
 from thimble.core.errors import ThimbleError
 from thimble.core.job import DropProven, Examine, Stop, Time
 from thimble.core.registry import MODELS, RUNTIMES, STEPS
@@ -18,10 +19,6 @@ from thimble.core.study import Environment
 from thimble.core.subject import Subject
 from thimble.core.task import ModelSpec, Task, TaskSpec
 from thimble.core.values import digest_of
-
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert", "torch_pruning": "torch-pruning"}
-"""Names under which modules are distributed, where the two differ."""
-
 
 SCORING = 2
 """Goes up when the same outputs start to get other scores, or a runtime starts to compute otherwise by default."""
@@ -96,7 +93,7 @@ def network_fingerprint(source: Source, spec: str) -> str:
 def packages() -> set[str]:
     """Distributions whose versions every study states, where they are installed: what models, steps and runtimes need."""
     modules = {module for kind in (MODELS, STEPS) for cls in kind.all().values() for module in cls.needs}
-    return {DISTRIBUTIONS.get(module, module) for module in modules} | {cls.distribution for cls in RUNTIMES.all().values()}
+    return {distribution_of(module) for module in modules} | {cls.distribution for cls in RUNTIMES.all().values()}
 
 
 def versions(modules: Iterable[str]) -> dict[str, str]:
@@ -104,7 +101,7 @@ def versions(modules: Iterable[str]) -> dict[str, str]:
     found = {}
     for module in modules:
         try:
-            found[module] = importlib.metadata.version(DISTRIBUTIONS.get(module, module))
+            found[module] = importlib.metadata.version(distribution_of(module))
         except importlib.metadata.PackageNotFoundError:
             found[module] = "absent"
     return found

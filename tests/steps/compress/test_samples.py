@@ -8,7 +8,7 @@ from thimble.core.model import Model
 from thimble.core.step import Context
 from thimble.core.values import TensorSpec
 from thimble.steps.compress._calibration import calibration_batches
-from thimble.steps.compress.nncf_quantize import NncfQuantize
+from thimble.steps.compress._nncf import single_samples
 
 INPUTS = (
     TensorSpec("image", (1, 3, 16, 16)),
@@ -23,6 +23,6 @@ def test_inputs_with_a_value_come_whole_with_every_sample(context: Context, tmp_
     batches = list(calibration_batches(model, context, "data", 3))
     assert [[(name, array.shape) for name, array in batch.items()] for batch in batches] == [SHAPES] * 3
     seen: list[int] = []
-    samples = list(NncfQuantize(subset_size=5)._samples(model, context, seen))
+    samples = list(single_samples(model, context, 5, seen))
     assert [[(name, array.shape) for name, array in sample.items()] for sample in samples] == [SHAPES] * 5
     assert seen == [1] * 5
