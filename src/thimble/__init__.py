@@ -20,6 +20,8 @@ _PUBLIC = {
     "Check": "thimble.api.request",
     "check": "thimble.api.check",
     "Bundle": "thimble.api.request",
+    "CompareRuntimes": "thimble.api.request",
+    "compare_runtimes": "thimble.api.compare_runtimes",
     "bundle": "thimble.api.bundle",
     "verify": "thimble.api.verify",
     "listing": "thimble.api.listing",

@@ -31,6 +31,12 @@ Weights = Annotated[
     str, Option("File of a state dict; or imagenet, for torchvision's and timm's models.", '"weights.pt"', metavar="FILE", path=in_weights)
 ]
 Runtime = Annotated[str, Option("Runtime of the artifacts: see thimble list runtimes.", metavar="NAME", default="each format's own")]
+Runtimes = Annotated[
+    Sequence[str],
+    Option(
+        "Runtimes that may be used: see thimble list runtimes.", '["onnxruntime", "openvino"]', metavar="NAME,...", default="all installed"
+    ),
+]
 Budget = Annotated[
     Time, Option("Time for the whole fit, such as 10m, 90s or 1h.", '"10m"', default="until everything is tried", write=duration_text)
 ]
@@ -242,6 +248,26 @@ class Measure(Compare):
     probes: Annotated[
         Sequence[str], Option("Measure energy per inference with the processor's counters.", words=("--energy",), flag=("energy",))
     ] = ()
+
+
+@dataclass(frozen=True)
+class CompareRuntimes(Reading):
+    """What is asked of `thimble.compare_runtimes`; its fields are the options of ``thimble compare-runtimes``.
+
+    ``threads`` are numbers of threads, each of which is a study of its own; by default the available cores. ``runtimes`` are those to
+    try, all by default. Without ``data`` inputs are noise, and what needs calibration is not tried.
+    """
+
+    model: Model
+    data: Annotated[Data, Option(f"Data for calibration, and to compare outputs on: {DATA}.")] | None = None
+    weights: Weights | None = None
+    threads: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=1024)], ...], Option("Numbers of threads, such as 1,2.", metavar="N,...", default=CORES)
+    ] = ()
+    runtimes: Runtimes = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    seed: Annotated[Seed, Option("Seed for splits, made inputs and the order of rounds.")] = 0
+    out: Annotated[Folder, Option("Keep the studies, the table (CSV) and the picture in DIR.")] | None = None
 
 
 Share = Annotated[

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from thimble.api.request import Apply, Fit, Reading
+from thimble.api.request import Apply, CompareRuntimes, Fit, Reading
 from thimble.core.errors import BadInput
 from thimble.core.study import Study
 from thimble.core.task import Arrays, ModelSpec, Task, TaskSpec, one_sample
@@ -37,7 +37,7 @@ class Matched:
     task: Task
 
 
-def matched(asked: Fit | Apply, data: str) -> Matched:
+def matched(asked: Fit | Apply | CompareRuntimes, data: str) -> Matched:
     """The model with the shapes, types and classes of the data, and the data with the model's own preprocessing.
 
     A network by name without weights gets a head of the data's classes. Raises `BadInput` for data that can't be

@@ -28,20 +28,27 @@ LONGEST = 500
 
 
 class Commands(click.Group):
-    """A group whose commands are the modules of this package: ``measure.py`` holds ``measure``, its object is ``command``."""
+    """A group whose commands are the modules of this package: ``measure.py`` holds ``measure``, its object is ``command``.
+
+    An underscore in a module's name is a hyphen in the command's; one at its end is left out.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every module's name, private ones aside."""
         names = [info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_")]
-        return sorted(name.rstrip("_") for name in names)
+        return sorted(map(_word, names))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command's module; ``None`` where there is none of that name."""
-        modules = {info.name.rstrip("_"): info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_")}
+        modules = {_word(info.name): info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_")}
         if cmd_name not in modules:
             return None
         command: click.Command = importlib.import_module(f"{__name__}.{modules[cmd_name]}").command
         return command
+
+
+def _word(module: str) -> str:
+    return module.rstrip("_").replace("_", "-")
 
 
 def _versions(ctx: click.Context, _: click.Parameter, asked: bool) -> None:

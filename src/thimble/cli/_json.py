@@ -113,6 +113,7 @@ def answers() -> dict[str, type]:
     from thimble.core.comparison import Comparison
     from thimble.core.decision import Decision
     from thimble.decide.compare import Verdict
+    from thimble.decide.runtimes import RuntimesCompared
     from thimble.engine.store import Contents
 
     return {
@@ -120,6 +121,7 @@ def answers() -> dict[str, type]:
         "comparison": Verdict,
         "check": Checks,
         "studies": Comparison,
+        "runtimes": RuntimesCompared,
         "artifact": Applied,
         "bundle": Bundled,
         "bundle candidates": Candidates,

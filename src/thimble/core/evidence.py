@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
@@ -117,11 +117,13 @@ class Remedies(TypedDict):
     tried: dict[str, Gain]
 
 
-class Noise(TypedDict):
-    """How alike outputs on noise are."""
+class Likeness(TypedDict):
+    """How alike outputs are, on noise or on samples."""
 
     sqnr_db: Number | None
     cosine: Number | None
+    largest: NotRequired[Number]
+    reach: NotRequired[Number]
 
 
 class Notes(TypedDict, total=False):
@@ -141,7 +143,8 @@ PROBES: Mapping[str, Any] = {
     "storage": Storage,
     "energy": Energy,
     "remedies": Remedies,
-    "on_noise": Noise,
+    "on_noise": Likeness,
+    "on_samples": Likeness,
 }
 
 

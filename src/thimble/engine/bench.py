@@ -53,6 +53,14 @@ class Feeds:
         assert self.artifact is not None
         return made_inputs(self.artifact, self.batch, self.shapes, seed)
 
+    def looks(self, count: int) -> list[Arrays]:
+        """The first samples of the validation split, one by one, on which outputs are compared; none where there is no such split."""
+        from thimble.data import present_splits
+
+        if self.task is None or "validation" not in present_splits(self.task):
+            return []
+        return [batch.inputs for batch in Beginning(self.task.split("validation"), count).batches(1)]
+
     def examined(self, subject: Subject) -> Arrays:
         """What a subject is examined with: real samples, or several made-up ones."""
         if self.task is not None:

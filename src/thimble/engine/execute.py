@@ -33,8 +33,8 @@ from thimble.models import check_single, head_of, remarks
 
 T = TypeVar("T")
 
-NOISES = 8
-"""Inputs of noise on which outputs are compared where there are no data."""
+NOISES, SAMPLES = 8, 16
+"""Inputs of noise on which outputs are compared where there are no data, and real samples where there are some."""
 
 
 def execute(job: Job, bench: Bench, progress: Progress) -> Result:
@@ -92,6 +92,8 @@ def _apply(job: Apply, bench: Bench, progress: Progress, deadline: float | None)
     built = bench.builder.build(Recipe(job.candidate, job.steps, job.runtime), told, deadline)
     task = bench.feeds.task
     artifact = describe(built.model, task.preprocess if task else None, task.labels if task else ())
+    if task is None and bench.feeds.artifact is None:  # the first that is built says what noise looks like
+        bench.feeds = replace(bench.feeds, artifact=artifact)
     own = digests_of(task, {*built.splits, "validation"}) if task else frozenset()  # by validation one is chosen
     seen = own | read_seen(bench.builder.source.model.spec)
     return Built(built.model.folder, artifact, built.steps, built.model.notes.get("sensitivity_db", {}), seen)
@@ -154,7 +156,7 @@ def _sustain(job: Sustain, bench: Bench, progress: Progress, deadline: float | N
 
 def _observe(job: Observe, bench: Bench, progress: Progress, deadline: float | None) -> Observed:
     subject, inputs = bench.here(job.subject), bench.feeds.timed()
-    likened = {"on_noise": _likeness(job, bench)} if job.likened else {}
+    likened = _likeness(job, bench) if job.likened else {}
     bench.pool.close()
     throughput = measure_throughput(subject, inputs) if job.throughput else {}
     probes: dict[str, dict[str, Any]] = {name: PROBES.get(name)().observe(subject, inputs) for name in job.probes}
@@ -162,14 +164,15 @@ def _observe(job: Observe, bench: Bench, progress: Progress, deadline: float | N
     return Observed({**probes, **likened}, operators, {}, throughput)
 
 
-def _likeness(job: Observe, bench: Bench) -> dict[str, Any]:
-    """How alike the outputs of two artifacts are on a few inputs of noise."""
+def _likeness(job: Observe, bench: Bench) -> dict[str, dict[str, Any]]:
+    """How alike the outputs of two artifacts are, on a few real samples, or inputs of noise where there are no data."""
     from thimble.measure.metrics._outputs import primary
 
     assert job.likened is not None
     ours, theirs = (bench.pool.worker(bench.here(one)) for one in (job.subject, job.likened))
-    noises = [bench.feeds.noise(bench.feeds.seed + i) for i in range(NOISES)]
-    return likeness([primary(ours.run(noise)) for noise in noises], [primary(theirs.run(noise)) for noise in noises])
+    inputs = bench.feeds.looks(SAMPLES) or [bench.feeds.noise(bench.feeds.seed + i) for i in range(NOISES)]
+    found = likeness([primary(ours.run(one)) for one in inputs], [primary(theirs.run(one)) for one in inputs])
+    return {"on_samples" if bench.feeds.task else "on_noise": found}
 
 
 def _examine(job: Examine, bench: Bench, progress: Progress, deadline: float | None) -> Observed:

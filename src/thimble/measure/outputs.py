@@ -138,7 +138,11 @@ def sqnr_db(signal: float, noise: float) -> float:
 
 
 def likeness(outputs: Sequence[NDArray[Any]], others: Sequence[NDArray[Any]]) -> dict[str, Any]:
-    """How alike the outputs of two models on the same inputs are: ``sqnr_db`` and ``cosine``; or ``not available`` and why."""
+    """How alike the outputs of two models on the same inputs are; or ``not available`` and why.
+
+    ``sqnr_db`` and ``cosine`` of all numbers together; ``largest`` is the largest difference of any number, ``reach`` the largest
+    number of the second model's outputs without its sign.
+    """
     if any(ours.shape != theirs.shape for ours, theirs in zip(outputs, others, strict=True)):
         return {"not available": f"outputs of shape {outputs[0].shape} and {others[0].shape}"}
     ours, theirs = (np.concatenate([array.ravel().astype(np.float64) for array in arrays]) for arrays in (outputs, others))
@@ -146,7 +150,8 @@ def likeness(outputs: Sequence[NDArray[Any]], others: Sequence[NDArray[Any]]) ->
     if not math.isfinite(length):
         return {"not available": "outputs that are NaN or infinite"}
     found = sqnr_db(float((theirs**2).sum()), float(((ours - theirs) ** 2).sum()))
-    return {"sqnr_db": found, "cosine": float(ours @ theirs) / length if length else None}
+    apart, reach = float(np.abs(ours - theirs).max()), float(np.abs(theirs).max())
+    return {"sqnr_db": found, "cosine": float(ours @ theirs) / length if length else None, "largest": apart, "reach": reach}
 
 
 def kept_outputs(folder: Path) -> Arrays:
