@@ -17,6 +17,8 @@ from thimble.engine.store import Store
 TINY = f"{Path(__file__).parents[1] / 'tiny.py'}:network"
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_model_in_every_precision_of_a_runtime(tmp_path: Path) -> None:
     asked = CompareRuntimes(
         TINY, "digits", size=16, threads=(1,), runtimes=("onnxruntime",), sampling=Sampling(rounds=5), out=tmp_path / "out"
