@@ -18,7 +18,12 @@ from thimble.core.step import Context, Step
 from thimble.models import clean_onnx
 from thimble.steps.export.to_onnx import ToOnnx
 
-QUICK = {"train": {"epochs": 1, "batch_size": 64}, "finetune": {"epochs": 1, "batch_size": 64}, "distill": {"epochs": 1, "batch_size": 64}}
+QUICK = {
+    "onnx_equalize": {"dense": True},
+    "train": {"epochs": 1, "batch_size": 64},
+    "finetune": {"epochs": 1, "batch_size": 64},
+    "distill": {"epochs": 1, "batch_size": 64},
+}
 
 
 class Recurrent(nn.Module):

@@ -83,7 +83,7 @@ class OnnxQuantizeStatic:
             self,
             per_channel=self.per_channel and opset_of(source) >= PER_CHANNEL_OPSET,
             reduced=self.reduced_for(context.features),
-            masked=masking(source),
+            masked=[*masking(source), *model.notes.get("keep_float", ())],
         )
         samples = [0]
 
