@@ -167,7 +167,7 @@ def test_outputs_on_the_same_inputs_are_alike_or_say_why_not() -> None:
     from thimble.measure.outputs import likeness
 
     one = [np.array([[1.0, 2.0]]), np.array([[3.0, -1.0]])]
-    assert likeness(one, one) == {"sqnr_db": 200.0, "cosine": pytest.approx(1)}
+    assert likeness(one, one) == {"sqnr_db": 200.0, "cosine": pytest.approx(1), "largest": 0.0, "reach": 3.0}
     found = likeness([1.1 * array for array in one], one)
     assert (found["sqnr_db"], found["cosine"]) == (pytest.approx(20), pytest.approx(1))
     assert "shape" in likeness([array[:, :1] for array in one], one)["not available"]
