@@ -7,7 +7,7 @@ import pytest
 from thimble.core.registry import REGISTRIES, Registry, camel_case, snake_case
 
 
-@pytest.mark.parametrize("kind", ["steps", "runtimes", "models", "tasks", "metrics", "reports"])
+@pytest.mark.parametrize("kind", ["steps", "runtimes", "models", "tasks", "metrics", "reports", "devices", "targets"])
 def test_every_name_has_its_class(kind: str) -> None:
     found = REGISTRIES[kind].all()
     assert found

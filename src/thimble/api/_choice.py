@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from thimble.core.errors import BadInput
 from thimble.core.paths import user_path
-from thimble.core.registry import RUNTIMES
+from thimble.core.registry import RUNTIMES, TARGETS
 from thimble.core.study import Candidate, Study, read_study
 from thimble.core.summary import Row
 from thimble.core.verdict import Proof
 
 if TYPE_CHECKING:
     from thimble.core.summary import Interval
-
-TARGETS: Mapping[str, tuple[str, ...]] = {"linux": ()}
-"""Runtimes that run on a target; none named is all of them."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ def candidates(place: str | Path) -> Candidates:
     summary = summarize(study)
     rows = {row.name: row for row in summary.rows}
     able = [one for one in study.candidates if one.ok]
-    targets = {one.name: tuple(t for t in TARGETS if _runs_on(one, t)) for one in able}
+    targets = {one.name: tuple(t for t in TARGETS.names() if _runs_on(one, t)) for one in able}
     return Candidates(tuple(Able(one.name, targets[one.name], _refusal(study, rows[one.name]), rows[one.name]) for one in able))
 
 
@@ -66,7 +63,7 @@ def chosen(study: Study, target: str, name: str | None = None) -> Choice:
 
     able = [one for one in study.candidates if one.ok and _runs_on(one, target)]
     if name is None and not able:
-        raise BadInput(f"no candidate of the study runs on {target}; it takes {', '.join(TARGETS[target])}")
+        raise BadInput(f"no candidate of the study runs on {target}; it takes {', '.join(TARGETS.get(target).runtimes)}")
     if name is not None:
         one = next((one for one in study.candidates if one.name == name), None)
         known = ", ".join(one.name for one in study.candidates if one.ok)
@@ -88,7 +85,8 @@ def chosen(study: Study, target: str, name: str | None = None) -> Choice:
 
 
 def _runs_on(candidate: Candidate, target: str) -> bool:
-    return not TARGETS[target] or candidate.runtime in TARGETS[target]
+    able = TARGETS.get(target).runtimes
+    return not able or candidate.runtime in able
 
 
 def _refusal(study: Study, row: Row) -> str:

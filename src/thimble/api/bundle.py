@@ -71,7 +71,7 @@ def bundle(place: str | Path, out: str | Path, options: Bundle | None = None, ca
 def _contents(folder: Path, options: Bundle, candidate: str | None) -> tuple[Any, list[str]]:
     """What goes in, from a study or from one artifact; and notes for the user."""
     from thimble.data import open_task
-    from thimble.deploy.build import Contents
+    from thimble.deploy.contents import Contents
     from thimble.devices.process import named_inputs
 
     notes: list[str] = []

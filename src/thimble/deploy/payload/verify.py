@@ -3,6 +3,9 @@
 It checks the SHA-256 of every file, the runtime's version, the golden outputs and the quantized operators, and then measures
 latency and memory with the worker that the study used. It writes verification.json and exits with 0; where something differs it
 says what in one line and exits with 1. It needs Python 3.9 or newer, NumPy and the runtime of requirements.txt.
+
+It is one file on purpose, though a long one: what proves a bundle must be read as a whole before it is trusted, and its check of
+the other files may not depend on importing any of them.
 """
 
 from __future__ import annotations

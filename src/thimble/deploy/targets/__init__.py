@@ -1,0 +1,1 @@
+"""Where bundles run, one target a file."""
