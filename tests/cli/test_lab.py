@@ -104,3 +104,13 @@ def test_report_of_nothing_is_said(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "thimble", "report", str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "there is no study" in done.stderr
+
+
+def test_all_runtimes_adds_every_one_and_says_what_is_missing() -> None:
+    from thimble.api.lab import Lab, plan
+
+    usual, every = plan(Lab(quick=True)), plan(Lab(quick=True, all_runtimes=True))
+    assert {one.runtime for one in every.recipes} >= {"pytorch", "onnxruntime", "ncnn", "litert", "tflite_micro", "coreml"}
+    assert len({one.name for one in every.recipes}) == len(every.recipes) > len(usual.recipes)
+    assert every.recipes[: len(usual.recipes)] == usual.recipes
+    assert all("pip install" in reason for reason in every.reasons.values() if reason)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thimble.api.measure import UNLABELLED
-from thimble.api.options import check
+from thimble.api.options import check, check_runtimes
 from thimble.api.request import CompareRuntimes
 from thimble.core.distribution import version
 from thimble.core.errors import BadInput, CannotWrite, NotWritten
 from thimble.core.paths import check_writable
-from thimble.core.registry import RUNTIMES
 from thimble.core.study import Limits, Study, write_study
 from thimble.devices.processor import available_cores
 
@@ -57,12 +55,6 @@ def compare_runtimes(options: CompareRuntimes, listen: Listen | None = None, sto
         except OSError as error:
             raise NotWritten(f"can't write {options.out}: {error.strerror}", studies) from error
     return studies
-
-
-def check_runtimes(names: Sequence[str]) -> None:
-    """Raise `UnknownName` for a name that no runtime has."""
-    for name in names:
-        RUNTIMES.get(name)
 
 
 def write_comparison(studies: tuple[Study, ...], folder: Path) -> None:

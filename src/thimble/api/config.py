@@ -86,7 +86,7 @@ def text_of(values: Mapping[str, Any], folder: Path) -> str:
     for name, one in _keys().items():
         value = values.get(name)
         lines.append(f"# {help_text(one)}")
-        if value is None or value == {}:
+        if value in (None, {}, (), []):
             lines.append(f"# {name} = {one.option.example}\n")
         else:
             moved = _moved(one, value, lambda text: _relative(text, folder))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thimble.api.options import check, check_against
+from thimble.api.options import check, check_against, check_runtimes
 from thimble.api.request import Fit
 from thimble.api.resolve import matched, trainable
 from thimble.core.errors import LimitsNotMet, OutOfTime
@@ -54,12 +54,15 @@ def plan(options: Fit) -> Plan:
     """The fit as a plan. Raises `BadInput` for what can't be, before anything long begins."""
     from thimble.api.subjects import checked_runtime
     from thimble.core.model import TORCH
+    from thimble.data import present_splits
     from thimble.models import entry_format, traits_of
-    from thimble.search.candidates import Situation, prospects
+    from thimble.search.allowed import trials
+    from thimble.search.candidates import Situation
     from thimble.search.fit import FitPolicy
     from thimble.study.plan import Plan
 
     check(options)
+    check_runtimes(options.runtimes)
     found = matched(options, options.data)
     check_against(options, found.task)
     format = entry_format(options.model)
@@ -68,17 +71,21 @@ def plan(options: Fit) -> Plan:
     situation = Situation(format, samples, found.task.metric, options.student, own, traits_of(found.model), options.limits.minimize)
     if options.on != LOCAL:
         situation = _there(situation, options.on)
+    tried = trials(replace(situation, only=frozenset(options.runtimes)), tuple(present_splits(found.task)))
     return Plan(
         name="fit",
         model=found.model,
         task=found.spec,
-        recipes=prospects(situation),
+        recipes=tried.recipes,
+        reasons=tried.reasons,
+        runtimes=tuple(dict.fromkeys(options.runtimes)),
         policy=FitPolicy(options.student),
         limits=options.limits,
         seed=options.seed,
         threads=options.threads or machine_of(options.on).cores(),
         device=options.on,
-        settings={"budget_s": options.budget, "student": options.student, "weights": options.weights},
+        settings={"budget_s": options.budget, "student": options.student, "weights": options.weights}
+        | ({"runtimes": sorted(options.runtimes)} if options.runtimes else {}),
     )
 
 

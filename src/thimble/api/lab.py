@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,10 @@ from thimble.core.task import ModelSpec, TaskSpec, one_sample
 from thimble.devices.processor import available_cores
 
 if TYPE_CHECKING:
+    from thimble.core.recipe import Recipe
     from thimble.core.study import Study
     from thimble.engine.store import Store
+    from thimble.search.routes import Route
     from thimble.study.plan import Plan
     from thimble.study.telling import Listen
 
@@ -45,6 +48,7 @@ def plan(options: Lab) -> Plan:
     size = options.image_size or (None if options.weights == "imagenet" else 64)
     recipes = lab_recipes(options.only or (["baseline"] if options.recipes else ()), options.quick, options.opset)
     recipes += tuple(recipe(name, text) for name, text in options.recipes.items())
+    more = _elsewhere(recipes) if options.all_runtimes else ()
     model = ModelSpec(options.model, options.weights, size=size, seed=options.seed)
     given = preprocess_of(model)
     task = TaskSpec(options.data, size, options.mean, options.std, options.seed, options.weights is not None, given)
@@ -61,7 +65,8 @@ def plan(options: Lab) -> Plan:
         name="lab",
         model=model,
         task=task,
-        recipes=recipes,
+        recipes=(*recipes, *(route.recipe for route in more)),
+        reasons={route.recipe.name: route.missing for route in more},
         policy=LabPolicy(Sampling(rounds=15 if options.quick else 20, seed=options.seed), prefix),
         prefix=prefix,
         limits=Limits(max_drop=options.max_drop),
@@ -69,3 +74,21 @@ def plan(options: Lab) -> Plan:
         threads=threads,
         settings={"quick": options.quick, "image_size": size, "opset": options.opset, "weights": options.weights},
     )
+
+
+def _elsewhere(recipes: tuple[Recipe, ...]) -> tuple[Route, ...]:
+    """Every runtime in every precision, as far as the lab's own candidates don't hold it already; what can't be tried has its reason."""
+    from thimble.core.model import TORCH
+    from thimble.search.routes import routes
+
+    there, names = {(one.text, one.runtime) for one in recipes}, {one.name for one in recipes}
+    splits = ("train", "calibration", "validation")
+    found = routes(TORCH, "pytorch", lambda module: importlib.util.find_spec(module) is not None, (), splits)
+    new = [route for route in found[1:] if (route.recipe.text, route.recipe.runtime) not in there]
+    return tuple(_named_apart(route, names) for route in new)
+
+
+def _named_apart(route: Route, names: set[str]) -> Route:
+    """The route under a name that no other candidate has."""
+    name = route.recipe.name
+    return replace(route, recipe=replace(route.recipe, name=f"{name}-default")) if name in names else route

@@ -6,7 +6,7 @@ The command line, ``study.toml`` and the Python functions share them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -134,3 +134,11 @@ def check_against(options: Fit, task: Task) -> None:
         raise BadInput(f"--student {options.student} can't be taught by the file {options.model}: give the network itself, as PyTorch code")
     if options.student and not trainable(task):
         raise BadInput(f"--student {options.student} needs a train split to learn from, and {task.name} has none")
+
+
+def check_runtimes(names: Sequence[str]) -> None:
+    """Raise `UnknownName` for a name that no runtime has."""
+    from thimble.core.registry import RUNTIMES
+
+    for name in names:
+        RUNTIMES.get(name)

@@ -32,7 +32,7 @@ Weights = Annotated[
 ]
 Runtime = Annotated[str, Option("Runtime of the artifacts: see thimble list runtimes.", metavar="NAME", default="each format's own")]
 Runtimes = Annotated[
-    Sequence[str],
+    tuple[str, ...],
     Option(
         "Runtimes that may be used: see thimble list runtimes.", '["onnxruntime", "openvino"]', metavar="NAME,...", default="all installed"
     ),
@@ -155,7 +155,7 @@ class Fit(Reading):
     """What is asked of `thimble.fit`; its fields are the options of ``thimble fit`` and the keys of ``study.toml``.
 
     ``budget`` is in seconds, ``None`` is no limit. Networks are changed and trained here; what they take and how well they answer is
-    that of the device ``on``, whose processor decides the types of quantization.
+    that of the device ``on``, whose processor decides the types of quantization. ``runtimes`` are those that may be chosen.
     """
 
     model: Model
@@ -163,6 +163,7 @@ class Fit(Reading):
     limits: Limits = field(default_factory=Limits)
     weights: Weights | None = None
     student: Annotated[Model, Option("Smaller network to train from MODEL.", '"torchvision:mobilenet_v2"')] | None = None
+    runtimes: Runtimes = ()
     budget: Budget | None = None
     threads: Threads | None = None
     seed: Seed = 0
@@ -194,6 +195,7 @@ class Lab:
     ] = ()
     recipes: Mapping[str, str] = field(default_factory=dict)
     quick: Annotated[bool, Option("Five candidates and less training: a first look.")] = False
+    all_runtimes: Annotated[bool, Option("Try every runtime in every precision, too; what isn't installed is listed.")] = False
     max_drop: Annotated[float, Meta(ge=0, le=1e9), Option("Largest drop in quality, in points of the metric.", metavar="POINTS")] = 2.0
 
 

@@ -103,6 +103,16 @@ def runs_here(runtime: Any) -> bool:
     return platform.system() in getattr(runtime, "systems", (platform.system(),))
 
 
+def speed_counts(name: str) -> bool:
+    """Whether a runtime's speed here tells anything: an interpreter of microcontrollers says that it doesn't, with ``speed = False``."""
+    return name not in RUNTIMES.names() or bool(getattr(RUNTIMES.get(name), "speed", True))
+
+
+def most_threads(name: str) -> int:
+    """The most threads that a runtime takes, as its class says."""
+    return int(getattr(RUNTIMES.get(name), "most_threads", 1024)) if name in RUNTIMES.names() else 1024
+
+
 def on_phones(name: str) -> bool:
     """Whether a runtime's makers ship it for Android and iOS."""
     return name in RUNTIMES.names() and bool(getattr(RUNTIMES.get(name), "phones", False))

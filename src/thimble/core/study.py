@@ -181,7 +181,8 @@ class Study(Shown):
 
     ``chosen`` is the candidate picked on the validation split before the test split was opened.
     ``joint_run`` is the id of the closing run whose ratios are reported. ``ended`` says why a search tried nothing more.
-    ``opened`` says that the model was opened and fits the data; ``device`` is where every figure was taken.
+    ``opened`` says that the model was opened and fits the data; ``device`` is where every figure was taken. ``runtimes`` are those that
+    may be chosen, because the device has them; none: any.
     """
 
     name: str
@@ -204,12 +205,17 @@ class Study(Shown):
     opened: bool = False
     device: str = "local"
     thimble: str = ""
+    runtimes: tuple[str, ...] = ()
     schema: int = SCHEMA
 
     @property
     def baseline(self) -> Candidate | None:
         """The first candidate, which everything is compared with."""
         return self.candidates[0] if self.candidates else None
+
+    def allows(self, candidate: Candidate) -> bool:
+        """Whether a candidate's runtime is one that may be chosen."""
+        return not self.runtimes or candidate.runtime in self.runtimes
 
     def candidate(self, name: str) -> Candidate:
         """The candidate of that name; raises ``KeyError``."""

@@ -25,7 +25,7 @@ PROVEN, LIKELY, OPEN, BASELINE, LOSING, WORTHLESS, BROKEN = range(7)
 def choose(study: Study, split: str = "validation") -> str | None:
     """Return the name of the candidate to confirm on the test split, or ``None`` where nothing was measured.
 
-    Only qualities of ``split`` are looked at. In this order:
+    Only qualities of ``split`` are looked at, and only runtimes that the study allows. In this order:
 
     1. those that are proven to keep every limit;
     2. those that would be, were their intervals those of as many samples as the test split has;
@@ -38,7 +38,7 @@ def choose(study: Study, split: str = "validation") -> str | None:
     the drop, those that are proven to lose something come behind the baseline, the least loss first.
     """
     blind = only_split(study, split)
-    rows = [row_of(blind, candidate) for candidate in blind.candidates if candidate.ok]
+    rows = [row_of(blind, candidate) for candidate in blind.candidates if candidate.ok and study.allows(candidate)]
     if not rows:
         return None
     what = minimized(rows, study.limits.minimize)
@@ -84,12 +84,14 @@ def cost(row: Row, minimize: str) -> float:
 
 
 def fits(study: Study, name: str, only: str | None = None) -> bool:
-    """Return whether a measured candidate meets the limits on validation, or would with as many samples as test has.
+    """Return whether a measured candidate that may be chosen meets the limits on validation, or would with as many samples as test has.
 
     ``only`` looks at one limit. Where no drop is allowed for, it is to be not proven.
     """
     blind = only_split(study, "validation")
     candidate, limits = blind.candidate(name), study.limits
+    if not study.allows(candidate):
+        return False
     row = row_of(blind, candidate)
     if limits.max_drop is None and only in (None, "drop") and _proven_loss(row):
         return False

@@ -10,6 +10,7 @@ from thimble.core.study import Advice, Run, Study
 from thimble.core.summary import Row, Summary
 from thimble.core.verdict import Proof, Status
 from thimble.decide import _words as words
+from thimble.decide.allowing import gain
 from thimble.decide.choose import cost
 from thimble.decide.findings import findings_of
 from thimble.decide.frontier import frontier
@@ -42,7 +43,7 @@ def summarize(study: Study) -> Summary:
         rows=tuple(told),
         chosen=study.chosen,
         met=chosen is not None and set(chosen.limits.values()) <= {Proof.MET} and not unconfirmed(study, chosen),
-        recommendation=recommendation(study, rows, chosen),
+        recommendation=" ".join(filter(None, (recommendation(study, rows, chosen), gain(study, chosen)))),
         best=_best(rows),
         findings=tuple((row.name, finding) for row in told for finding in row.findings),
         warnings=(*_run_warnings(study), *_changed_machine(study), *few_samples(study), *no_better_than_guessing(study)),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from thimble.core.limit import asked_for, table
+from thimble.core.registry import runtime_title
 from thimble.core.study import Study
 from thimble.core.summary import Interval, Row
 from thimble.core.verdict import Proof, Status
@@ -28,6 +27,8 @@ def verdict_of(study: Study, row: Row, rows: list[Row], chosen: Row | None) -> s
     broken = [breach(study, row, name) for name, state in row.limits.items() if state == Proof.BROKEN]
     if broken:
         return words.joined(broken)
+    if not study.allows(study.candidate(row.name)):
+        return f"{runtime_title(row.runtime)} is not among the runtimes that may be chosen ({', '.join(study.runtimes)})"
     if chosen is None:
         return words.joined(doubt(study, row, name) for name, state in row.limits.items() if state == Proof.NOT_PROVEN)
     doubts = [
@@ -86,7 +87,8 @@ def _why(study: Study, row: Row, rows: list[Row]) -> str:
     if Proof.NOT_PROVEN in states:
         doubts = words.joined(doubt(study, row, name) for name, state in row.limits.items() if state == Proof.NOT_PROVEN)
         return f"chosen on the validation split as the likeliest to meet the limits; {doubts}"
-    best = min(rows, key=lambda other: cost(other, what) if other.status == Status.OK else math.inf)
+    able = [other for other in rows if other.status == Status.OK and study.allows(study.candidate(other.name))]
+    best = min(able, key=lambda other: cost(other, what))
     if best is row:
         return f"chosen: the {SUPERLATIVES[what]}{', proven to meet every limit' if states else ''}"
     return f"chosen on the validation split for its {what}, {'within every limit' if states else 'with no proven drop there'}"

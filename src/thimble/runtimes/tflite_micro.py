@@ -27,6 +27,8 @@ class TfliteMicro:
     extra: ClassVar[str | None] = "tflite-micro"
     distribution: ClassVar[str] = "tflite-micro"
     phones: ClassVar[bool] = False
+    speed: ClassVar[bool] = False
+    most_threads: ClassVar[int] = 1
 
     def load(self, format: str = "tflite") -> None:
         """Import the interpreter."""

@@ -20,7 +20,7 @@ class Situation:
     """What decides which recipes can apply: the source's format, how many samples there are to train on (0: none), the
     metric, a student, what opens the source as it is (by default the format's own), its ``traits`` (``recurrent``,
     ``attention``), what is minimized, what is installed (`installed` tells of a module), whether the processor multiplies bfloat16,
-    and the ``runtimes`` that the device has (``None``: those that are installed here).
+    the ``runtimes`` that the device has (``None``: those that are installed here), and the ``only`` ones that may be used (none: any).
     """
 
     format: str
@@ -33,6 +33,7 @@ class Situation:
     installed: Callable[[str], bool] = lambda module: importlib.util.find_spec(module) is not None
     bfloat16: bool = field(default_factory=lambda: bool({"avx512_bf16", "amx_bf16"} & set(features())))
     runtimes: frozenset[str] | None = None
+    only: frozenset[str] = frozenset()
 
 
 TYPES = (
@@ -97,7 +98,7 @@ def _prospects(situation: Situation) -> tuple[Recipe, ...]:
             hint = (("INFERENCE_PRECISION_HINT", "bf16"),)
             found.append(Recipe("openvino-bf16", parse_recipe(onnx), "openvino", hint, "bfloat16 in OpenVINO"))
         found.append(_made("openvino-int8", _chain(onnx, TYPES[0][1]), "openvino", "static INT8 in OpenVINO"))
-    found += elsewhere(situation.format, situation.installed)
+    found += elsewhere(situation.format, situation.installed, situation.only)
     if situation.format == TORCH:
         found.append(_made("int8-static", "fx_quantize_static()", "pytorch", "static INT8 in PyTorch, FX graph mode"))
     found += [] if dynamic in found else [dynamic]

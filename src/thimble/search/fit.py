@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from thimble.core.job import DropProven, Open, Within
+from thimble.core.registry import speed_counts
 from thimble.core.study import Candidate, Quality, Study
 from thimble.core.verdict import Status
 from thimble.decide.choose import choose
@@ -116,7 +117,7 @@ def _looked_at(study: Study, candidate: Candidate, budget: Budget) -> Iterator[t
     Of what was removed and trained the time is seen first: whatever becomes of the quality, the search goes on from it.
     """
     name, share = candidate.name, TRYING / len(study.candidates)
-    timed = any(name in run.members for run in study.runs)
+    timed = any(name in run.members for run in study.runs) or not speed_counts(candidate.runtime)
     first = candidate.origin is not None and trains(candidate) and study.limits.minimize == "latency"
     if (timed or not first) and (reason := hopeless(study, name)):
         yield (Drop((name,), Status.DROPPED, reason),)
@@ -147,7 +148,7 @@ def _closing(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
     late = tuple(candidate.name for candidate in study.candidates if waits(candidate))
     dropped = (Drop(late, Status.NOT_TRIED, "the time budget was used up before its turn"),) if late else ()
     names = shortlist(study)
-    sampling = shares.closing_sampling(study, names, budget)
+    sampling = shares.closing_sampling(study, names, budget) if len(names) > 1 else None
     closing = jobs.trying(jobs.timing(study, names, sampling, joint=True), CLOSING) if sampling else ()
     if dropped or closing:
         yield (*dropped, *closing)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from thimble.core.job import Apply, Examine, Job, Score, Start, Stop, Time, Weigh
+from thimble.core.registry import most_threads, speed_counts
 from thimble.core.sampling import Sampling
 from thimble.core.study import Study
 from thimble.core.subject import Subject
@@ -25,12 +26,18 @@ def ready(study: Study) -> list[str]:
     return [candidate.name for candidate in study.candidates if candidate.ok]
 
 
+def timed(study: Study) -> list[str]:
+    """Return the names of those that are ready and whose speed here tells anything."""
+    return [name for name in ready(study) if speed_counts(study.candidate(name).runtime)]
+
+
 def subject_of(study: Study, name: str) -> Subject:
     """Return a candidate's artifact as it is measured; its folder is as the study names it."""
     candidate = study.candidate(name)
     assert candidate.artifact is not None
     folder = Path(candidate.folder or "")
-    return Subject(name, folder, candidate.artifact, candidate.runtime, study.threads, candidate.options, study.device)
+    threads = min(study.threads, most_threads(candidate.runtime))
+    return Subject(name, folder, candidate.artifact, candidate.runtime, threads, candidate.options, study.device)
 
 
 def apply(study: Study, name: str, seconds: float | None = None) -> Apply:

@@ -49,7 +49,7 @@ class LabPolicy:
         for name in names:
             yield from self._observed(study, name, OBSERVING / len(names))
         if study.joint_run is None:
-            yield jobs.trying(jobs.timing(study, names, self.sampling, joint=True), TIMING)
+            yield jobs.trying(jobs.timing(study, jobs.timed(study), self.sampling, joint=True), TIMING)
         if (best := choose(study)) != study.chosen:
             yield (Choose(best),)
         tested = names if self.test_all else [name for name in names if name in (first, study.chosen)]

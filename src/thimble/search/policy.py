@@ -62,7 +62,8 @@ def mixture(study: Study) -> Add | None:
     the logarithm) over how many of the ranked layers stay in float. ``None`` where none of that is needed, or can help,
     or is left to try.
     """
-    static = [c for c in study.candidates if _plain_static(c) and c.status in (Status.OK, Status.DROPPED) and c.quality.get("validation")]
+    able = [c for c in study.candidates if study.allows(c)]
+    static = [c for c in able if _plain_static(c) and c.status in (Status.OK, Status.DROPPED) and c.quality.get("validation")]
     base = min(static, key=lambda c: drop_so_far(study, c), default=None)
     runtime_alone = float_sibling(study, base) if base else None
     if base is None or runtime_alone is None or not _keeps_quality(study, runtime_alone):

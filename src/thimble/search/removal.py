@@ -95,7 +95,8 @@ def form_of(study: Study, what: str) -> Candidate | None:
 
 
 def _forms(study: Study) -> list[Candidate]:
-    return [c for c in study.candidates[1:] if c.ok and c.origin is None and not trains(c) and c.recipe != "as given"]
+    able = [c for c in study.candidates[1:] if c.ok and study.allows(c)]
+    return [c for c in able if c.origin is None and not trains(c) and c.recipe != "as given"]
 
 
 def _foreseen(study: Study, laws: dict[Way, Law], time: Time, what: str, sure: bool) -> tuple[Way, float] | None:

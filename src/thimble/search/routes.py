@@ -47,7 +47,7 @@ def routes(
             if not steps and name == own:
                 continue
             recipe = Recipe(_name(name, steps), steps, name, (), _title(steps))
-            found.append(Route(recipe, _missing(recipe, installed, splits)))
+            found.append(Route(recipe, missing(recipe, installed, splits)))
     return tuple(_named_apart(found))
 
 
@@ -132,8 +132,8 @@ def _title(steps: tuple[Step, ...]) -> str:
     return "as exported" if steps and _effect(steps) == EXPORT[0] else step_name(steps[-1]) if steps else "the file as given"
 
 
-def _missing(recipe: Recipe, installed: Callable[[str], bool], splits: Sequence[str]) -> str:
-    """Return what a route lacks: the command that installs it, or data."""
+def missing(recipe: Recipe, installed: Callable[[str], bool], splits: Sequence[str]) -> str:
+    """Return what a recipe lacks: the command that installs it, or data; empty where nothing is missing."""
     for part in (RUNTIMES.get(recipe.runtime), *recipe.steps):
         absent = next((module for module in part.needs if not installed(module.partition(".")[0])), None)
         if absent is not None:

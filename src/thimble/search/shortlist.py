@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+from thimble.core.registry import speed_counts
 from thimble.core.study import Study
 from thimble.core.summary import Row
 from thimble.core.verdict import Proof
@@ -22,19 +23,23 @@ def shortlist(study: Study, most: int = SHORTLIST) -> list[str]:
     """Return the candidates of the final run, the baseline first: ordered by limits, then by what is minimized.
 
     One that a first look shows to be slower than the best of these, by more than the machine's own changes, is left out. FP32 in
-    the same runtime as the best one is among them, so that the runtime's share of a speedup is seen.
+    the same runtime as the best one is among them, so that the runtime's share of a speedup is seen; of runtimes that may not be chosen
+    the best candidate is, so that what it would gain is known. A candidate whose speed here tells nothing is not measured.
     """
     first, blind = study.candidates[0].name, only_split(study, "validation")
-    rows = [row_of(blind, c) for c in blind.candidates if c.ok and c.name != first]
+    able = [c for c in blind.candidates if c.ok and c.name != first and speed_counts(c.runtime)]
+    rows = [row_of(blind, c) for c in able]
+    allowed = {c.name for c in able if study.allows(c)}
     order = {Proof.MET: 0, Proof.NOT_PROVEN: 1, Proof.BROKEN: 2}
 
     def rank(row: Row) -> tuple[int, float]:
         verdicts = [order[verdict] for verdict in limits_of(row, study.limits).values()]
         return max(verdicts, default=0), cost(row, study.limits.minimize)
 
-    ranked = sorted(rows, key=rank)[:most]
+    ranked = sorted((row for row in rows if row.name in allowed), key=rank)[:most]
+    other = sorted((row for row in rows if row.name not in allowed), key=rank)[:1]
     best = [row.name for row in ranked if not _beaten(study, row, ranked[0])]
-    return [first, *best, *_plain_in_same_runtime(study, best)]
+    return [first, *best, *_plain_in_same_runtime(study, best), *(row.name for row in other)]
 
 
 def _beaten(study: Study, row: Row, best: Row) -> bool:

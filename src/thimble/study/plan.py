@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ class Plan:
     """A study before it is carried out: a model, data, recipes, and the policy that decides what is done with them.
 
     ``prefix`` are the steps that train the source where its weights aren't given; ``device`` is where artifacts are measured and scored.
+    ``reasons`` says by a recipe's name why it is not tried; ``runtimes`` are those that may be chosen (none: any).
     """
 
     name: str
@@ -49,6 +50,8 @@ class Plan:
     threads: int = 1
     device: str = "local"
     settings: dict[str, Any] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    runtimes: tuple[str, ...] = ()
 
 
 def carry_out(
@@ -95,10 +98,11 @@ def blank_study(plan: Plan, task: Task, where: Environment) -> Study:
         device=plan.device,
         seed=plan.seed,
         limits=plan.limits,
-        candidates=tuple(map(candidate_of, plan.recipes)),
+        candidates=tuple(replace(candidate_of(recipe), reason=plan.reasons.get(recipe.name, "")) for recipe in plan.recipes),
         settings=plan.settings,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         thimble=version(),
+        runtimes=plan.runtimes,
     )
 
 
