@@ -58,10 +58,17 @@ def test_exit_codes_come_through(environment: dict[str, str]) -> None:
     assert (done.returncode, "is no artifact" in done.stderr) == (2, True)
 
 
+def _hang_up_counts() -> None:
+    """Tests that were started by nohup hand an ignored SIGHUP down."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL])
 def test_signals_end_the_command_and_its_children(number: signal.Signals, tmp_path: Path, environment: dict[str, str]) -> None:
     command = [*COMMAND, "measure", f"{tmp_path / 'net.py'}:wait"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=_hang_up_counts
+    )
     assert process.stdout
     assert process.stderr
     assert process.stdout.readline() == "waiting\n"
