@@ -114,9 +114,9 @@ def test_the_same_path_in_a_commit_is_the_old_form(tmp_path: Path, private_store
     assert figures(found.checks[0].figures)["size"] == Proof.BROKEN
     assert found.checks[0].old == "git:HEAD"
     assert found.added == (added,)
-    with pytest.raises(BadInput, match="knows no commit 'nowhere'"):
+    with pytest.raises(BadInput, match="does not know the commit 'nowhere'"):
         check([new], Check(against="git:nowhere"))
-    with pytest.raises(BadInput, match="names no commit"):
+    with pytest.raises(BadInput, match="does not name a commit"):
         check([new], Check(against="git:--output=x"))
 
 

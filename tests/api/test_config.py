@@ -86,7 +86,7 @@ def test_every_field_is_a_key_with_words_and_an_option() -> None:
         ("budget = 'soon'", "such as"),
         ("budget = 0", "above 0"),
         ("model = ''", "model is empty"),
-        ("seed = 1\nseed = 2", "is no TOML"),
+        ("seed = 1\nseed = 2", "is not TOML"),
         ("data = 'digits'", "has no model"),
     ],
 )

@@ -153,7 +153,7 @@ def test_open_shapes_have_to_be_given(files: Path, private_store: Path) -> None:
 @pytest.mark.parametrize(
     ("specs", "options", "error", "text"),
     [
-        (["nothing"], {}, BadInput, "is no artifact"),
+        (["nothing"], {}, BadInput, "is not an artifact"),
         (["{files}"], {}, BadInput, r"no artifact\.json"),
         (["{files}/none.onnx"], {}, BadInput, r"none\.onnx"),
         (["{files}/small.onnx"], {"runtime": "pytorch"}, BadInput, "PyTorch opens pt2, torchscript"),
@@ -226,7 +226,7 @@ def test_an_interrupted_measurement_says_that_it_starts_again(monkeypatch: pytes
     with pytest.raises(SystemExit) as end:
         main(["measure", "model.onnx"])
     assert end.value.code == 130
-    assert "start it again" in capsys.readouterr().err
+    assert "run the command again" in capsys.readouterr().err
 
 
 def test_a_runtimes_own_file_is_measured_beside_the_onnx_file(files: Path, private_store: Path, tmp_path: Path) -> None:

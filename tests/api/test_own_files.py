@@ -39,5 +39,5 @@ def test_techniques_and_students_are_refused_with_what_to_give_instead(scripted:
         BadInput, match=r"net\.pt is a TorchScript archive.*Give the PyTorch code.*measure, doctor and fit take it as it is"
     ):
         apply(Apply("onnx_quantize_static()", scripted, "digits", size=16), tmp_path / "out")
-    with pytest.raises(BadInput, match=r"--student torchvision:resnet18 can't be taught by the file .*net\.pt: give the network itself"):
+    with pytest.raises(BadInput, match=r"--student torchvision:resnet18 can't learn from the file .*net\.pt: give the network itself"):
         plan(Fit(scripted, "digits", student="torchvision:resnet18", size=16))

@@ -38,7 +38,7 @@ def test_what_is_no_model_is_said(model, tmp_path):
     with pytest.raises(BadInput, match="is a study; name one of its artifacts"):
         model_file(tmp_path)
     (model / "artifact.json").unlink()
-    with pytest.raises(BadInput, match=r"is no artifact: it has no artifact\.json"):
+    with pytest.raises(BadInput, match=r"is not an artifact: it has no artifact\.json"):
         model_file(model)
 
 

@@ -50,7 +50,7 @@ def images(**changes: Any) -> dict[str, Any]:
         (of(shape=[None, 10**9]), "has 1,000,000,000 numbers; 134,217,728 is the most"),
         (of(shape=[100_000, 100_000]), "has 10,000,000,000 numbers"),
         (of(shape=[None, 1e23]), "must be"),
-        (of(dtype="text"), "has the type 'text', which is no type of numbers"),
+        (of(dtype="text"), "has the type 'text', which is not a numeric type"),
         (of(dtype="object"), "has the type 'object'"),
         ({"inputs": [*GOOD["inputs"], *GOOD["inputs"]]}, "the same name"),
         ({"main": "other.onnx"}, "is not among its files"),

@@ -20,7 +20,7 @@ def never() -> None:
 
 
 def test_what_takes_longer_than_it_may_is_bad_input() -> None:
-    with pytest.raises(BadInput, match=r"the function was ended: it has run for 0\.1 s"), returning("the function", 0.1):
+    with pytest.raises(BadInput, match=r"the function was ended: it did not return within 0\.1 s"), returning("the function", 0.1):
         never()
 
 

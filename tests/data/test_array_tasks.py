@@ -91,7 +91,7 @@ NAN = np.where(np.arange(1000).reshape(200, 5) == 16, np.nan, X)
         ({"z": X}, "has no x, x_train or x_NAME; it has no arrays"),
         ({"x": X, "x_train": X}, "both x and x_train"),
         ({"x_test": X}, "has test and no train"),
-        ({"x_train": X, "y_train": Y}, "train data alone"),
+        ({"x_train": X, "y_train": Y}, "only train data"),
         ({"x_train": X, "y_train": Y, "x_test": X[:, :3], "y_test": Y}, "differ in shape or type"),
         ({"x_train": X, "y_train": Y, "x_test": X}, "all or none y"),
         ({"x_train_a": X, "x_test_b": X}, "same inputs"),
@@ -169,7 +169,7 @@ def test_cifar10_files_that_cannot_be(tmp_path: Path) -> None:
     test = tmp_path / "test_batch.bin"
     whole = test.read_bytes()
     test.write_bytes(whole[:-1])
-    with pytest.raises(BadInput, match=r"has \d+ bytes, which is no whole number of images"):
+    with pytest.raises(BadInput, match=r"has \d+ bytes, which is not a whole number of images"):
         open_task(spec)
     test.write_bytes(b"\x0a" + whole[1:])
     with pytest.raises(BadInput, match="has a class 10"):
@@ -274,7 +274,7 @@ def task_of(test, targets=None, train=None, **settings):
         (task_of(X, Y - 1), "go from -1 to 1"),
         (task_of(X, metric="accuracy"), "has no targets, and accuracy needs them"),
         (task_of(X, train=X[:, :3]), "the test split gives input 5 float64, another one input 3 float64"),
-        (task_of(X, train=X[:10]), "10 samples of the test split of arrays stand in the train split too"),
+        (task_of(X, train=X[:10]), "10 samples of the test split of arrays are also in the train split"),
         (task_of(X, X[:, 0] * np.nan, metric="mse"), "targets of the test split of arrays hold NaN"),
     ],
 )

@@ -83,7 +83,7 @@ def test_three_parts_stay_as_they_are_but_for_calibration() -> None:
 
 
 def test_train_alone_is_not_enough() -> None:
-    with pytest.raises(BadInput, match="data has train data alone"):
+    with pytest.raises(BadInput, match="data has only train data"):
         sizes({"train": 100})
 
 

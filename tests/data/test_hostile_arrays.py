@@ -41,9 +41,9 @@ HEADER = member(X).replace(b"(200, 4)", b"(9" + b"9" * 5 + b",)")
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"x": b"no header at all", "y": member(Y)}, "x is no array; its member in the archive has no header"),
-        ({"x": member(X), "y": b""}, "y is no array"),
-        ({"x": member(X), "y": member(Y), "labels": b"abc"}, "labels is no array"),
+        ({"x": b"no header at all", "y": member(Y)}, "x is not an array; its member in the archive has no header"),
+        ({"x": member(X), "y": b""}, "y is not an array"),
+        ({"x": member(X), "y": member(Y), "labels": b"abc"}, "labels is not an array"),
         ({"x": HEADER, "y": member(Y)}, "x says that its shape is (999999,), and the file holds"),
         ({"x": member(X)[:90], "y": member(Y)}, "can't be read"),
         ({"x": member(np.array(["a"] * 200)), "y": member(Y)}, "x has type <U1"),
@@ -69,5 +69,5 @@ def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
         os.mkdir(folder)  # noqa: PTH102
         for i in range(20):
             Image.fromarray(np.full((8, 8, 3), i + 100 * (name == b"cats"), "uint8")).save(os.path.join(os.fsdecode(folder), f"{i}.png"))  # noqa: PTH118
-    with pytest.raises(BadInput, match=r"dogs\\udcff/0.png' is no UTF-8 text; rename"):
+    with pytest.raises(BadInput, match=r"dogs\\udcff/0.png' is not UTF-8 text; rename"):
         open_task(TaskSpec(f"imagefolder:{tmp_path}"))

@@ -110,7 +110,7 @@ def test_channels_that_miss_the_vector(make) -> None:
     half = make.Made("half", "prune_channels(0.3) + to_onnx()", "onnxruntime", mb=22.0, ms=9.0, macs=900_000_000)
     study = with_evidence(make(make.baseline, make.onnx, half), "half", graph=GRAPH | {"not_by_16": 17, "not_by_8": 15})
     said = found(study, "half")["macs-not-time"]
-    assert "17 of its 19 convolutions have a filter count that is no multiple of 16 (15 not even of 8)" in said
+    assert "17 of its 19 convolutions have a filter count that is not a multiple of 16 (15 not even of 8)" in said
     assert "2.00x fewer MACs" in said
 
 

@@ -328,7 +328,7 @@ def test_a_bundle_that_does_not_hold_is_not_written(handmade: Path, tmp_path: Pa
 def test_a_folder_of_others_is_not_replaced(handmade: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "photo.jpg").write_bytes(b"")
-    with pytest.raises(BadInput, match="is there and no bundle"):
+    with pytest.raises(BadInput, match="exists and is not a bundle"):
         bundle(handmade, tmp_path / "mine")
 
 

@@ -194,7 +194,7 @@ def test_a_client_that_is_killed_leaves_nothing_there(board: Server, onnx_subjec
 
 @pytest.mark.parametrize("address", ["", "-oProxyCommand=x", "a b", "user:secret@host", "host:port", "host?x=1", "-x@host"])
 def test_addresses_that_are_none(address: str) -> None:
-    with pytest.raises(BadInput, match=r"is no address|needs"):
+    with pytest.raises(BadInput, match=r"is not an address|needs"):
         Ssh(address)
 
 
@@ -239,7 +239,7 @@ def test_a_bundle_verifies_itself_on_the_board(board: Server, tmp_path: Path, on
     report = verify_on(board.address, tmp_path / "b.zip")
     assert report["ok"]
     assert report["latency"]["p50_ms"] > 0
-    with pytest.raises(BadInput, match=r"is no device that is reached"):
+    with pytest.raises(BadInput, match=r"is not reached over a connection"):
         verify_on("local", tmp_path / "b.zip")
     close_connections()
     assert gone(board.left)

@@ -48,7 +48,7 @@ def test_nothing_but_nan_is_a_failed_step(tmp_path: Path) -> None:
     nodes = [helper.make_node("Sub", ["x", "x"], ["zero"]), helper.make_node("Div", ["zero", "zero"], ["y"])]
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "model.onnx")
-    with pytest.raises(StepFailed, match="answers with NaN only in y"):
+    with pytest.raises(StepFailed, match="gives only NaN in y"):
         check_opens(Model("onnx", tmp_path, (TensorSpec("x", (None, 2)),), ("y",)), None, 1, "a_step")
 
 
@@ -83,7 +83,7 @@ def test_a_file_is_compared_with_what_it_was_made_of(tmp_path: Path, data: str |
     assert made.notes["agreement_db"] == 200
     close = check_answers(scaled(tmp_path / "close", 2.0002), before, Asking(), task, 1)  # type: ignore[arg-type]
     assert 79 < close.notes["agreement_db"] < 81
-    with pytest.raises(StepFailed, match=r"asking's file in ONNX Runtime answers otherwise .* to 40 dB, and at least 60 are asked"):
+    with pytest.raises(StepFailed, match=r"asking's file in ONNX Runtime gives other outputs .* to 40 dB, but at least 60 dB are needed"):
         check_answers(scaled(tmp_path / "other", 2.02), before, Asking(), task, 1)  # type: ignore[arg-type]
 
 

@@ -69,7 +69,7 @@ def test_a_folder_of_other_things_is_neither_used_nor_changed(tmp_path: Path) ->
     (folder / "steps").mkdir(parents=True)
     (folder / "steps" / "mine.txt").write_text("precious")
     folder.chmod(0o755)
-    with pytest.raises(CannotWrite, match=r"is no store of Thimble, and not empty .*work/thimble"):
+    with pytest.raises(CannotWrite, match=r"is not a store of Thimble, and not empty .*work/thimble"):
         Store(folder)
     done = CliRunner().invoke(command, ["--prune", "--days", "0"], env={"THIMBLE_STORE": str(folder)})
     assert isinstance(done.exception, CannotWrite)
@@ -92,7 +92,7 @@ def test_a_store_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     assert (folder / MARK).is_file()
     (folder / MARK).unlink()
     (folder / "thesis.tex").touch()
-    with pytest.raises(CannotWrite, match="no store of Thimble"):
+    with pytest.raises(CannotWrite, match="not a store of Thimble"):
         store_root(folder)
 
 

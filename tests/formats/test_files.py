@@ -118,7 +118,7 @@ def test_torchscript_is_opened_with_shapes_and_numbers(scripted: Path) -> None:
 def test_torchscript_without_shapes_or_numbers_asks_for_them(scripted: Path) -> None:
     with pytest.raises(BadInput, match=r"doesn't say what shape x has: give --input-shape x=1,\.\.\., the batch first"):
         opened(scripted, values={"rate": 1.0})
-    with pytest.raises(BadInput, match="takes rate, a single number that nothing gives: add --set rate=1"):
+    with pytest.raises(BadInput, match="takes rate, a single number that the data don't contain: add --set rate=1"):
         opened(scripted, shapes={"x": (1, 6)})
 
 

@@ -157,7 +157,7 @@ def test_two_anchors_of_thousands_change_little() -> None:
 
 
 def test_outputs_of_no_detector_are_named() -> None:
-    with pytest.raises(BadInput, match="no detector that is known"):
+    with pytest.raises(BadInput, match="not of a known detector"):
         boxes_of({"output": np.zeros((2, 10))})
 
 

@@ -39,7 +39,7 @@ def late(value: float) -> tuple[Any, Any]:
             "the test split of arrays holds NaN or infinity in input, first in sample 17 (1 samples in all)",
         ),
         (array_task(arrays(calibration=late(np.inf))), "the calibration split of arrays holds NaN or infinity"),
-        (array_task(arrays(validation=None)), "arrays has no validation split; it is what one is chosen on"),
+        (array_task(arrays(validation=None)), "arrays has no validation split; the candidate is chosen on it"),
         (
             array_task(arrays(test=None, train=None) | {"test": late(0.0)}, metric="mse"),
             "targets of shape N, and the model answers with N x 2",

@@ -135,7 +135,7 @@ def test_networks_that_cannot_be_pickled_by_name_are_kept(code: Path, name: str,
 
 
 def test_a_network_that_differs_from_itself_is_told_as_that(code: Path) -> None:
-    with pytest.raises(BadInput, match=r"Noisy differs from itself: run twice on the same input, its outputs agree to -?\d+ dB only"):
+    with pytest.raises(BadInput, match=r"Noisy gives different outputs for the same input: two runs agree to -?\d+ dB only"):
         opened(code, "Noisy")
 
 

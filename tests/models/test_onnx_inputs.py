@@ -54,7 +54,7 @@ def opened(path: Path, **settings: object) -> Model:
 
 
 def test_a_single_number_is_asked_for_with_what_the_graph_compares_it_with(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"takes sr, a single number that nothing gives: add --set sr=16000$"):
+    with pytest.raises(BadInput, match=r"takes sr, a single number that the data don't contain: add --set sr=16000$"):
         opened(listener(tmp_path / "net.onnx"))
 
 
@@ -70,7 +70,7 @@ def test_a_state_is_no_batch(tmp_path: Path) -> None:
         ("state", (2, 1, 8), None),
         ("sr", (), 16000.0),
     ]
-    assert model.notes["batch"] == "takes one sample at a time, since the first dimension of state (2 x ? x 8) is no batch"
+    assert model.notes["batch"] == "takes one sample at a time, since the first dimension of state (2 x ? x 8) is not a batch"
     check_single(model.inputs, "net.onnx")
 
 

@@ -171,7 +171,7 @@ def test_truncated_and_missing_external_data(external: Path) -> None:
         ({"length": "8"}, "says that it has 8 bytes in net.data, its shape needs 96"),
         ({"length": "99999999999"}, "says that it has 99999999999 bytes"),
         ({"offset": "4096000"}, "ends at byte 4096096 of net.data"),
-        ({"offset": "-8"}, "offset '-8' in its external data, which is no number"),
+        ({"offset": "-8"}, "offset '-8' in its external data, which is not a number"),
         ({"offset": "1e3"}, "offset '1e3'"),
         ({"location": "../net.data"}, r"points to '../net.data', outside the model's folder"),
         ({"location": "a/../../net.data"}, "outside the model's folder"),

@@ -276,14 +276,14 @@ def test_sizes_that_are_no_arithmetic_are_not_evaluated(net: Path, text: str) ->
     def change(root: dict) -> None:
         expressions(root)[0]["expr_str"] = text
 
-    refused(with_program(net, change), "no arithmetic")
+    refused(with_program(net, change), "not arithmetic")
 
 
 def test_names_that_are_code_are_not_written_into_code(net: Path) -> None:
     def change(root: dict) -> None:
         root["graph_module"]["graph"]["inputs"][0]["as_tensor"]["name"] = "x=open('executed','w')"
 
-    refused(with_program(net, change), "which is no name")
+    refused(with_program(net, change), "which is not a name")
 
 
 def test_structures_that_import_modules_are_not_made(net: Path) -> None:
@@ -347,6 +347,6 @@ def test_damaged_members(net: Path) -> None:
 
 def test_no_archive_at_all(tmp_path: Path) -> None:
     (tmp_path / "text.pt2").write_text("hello")
-    refused(tmp_path / "text.pt2", "no torch.export archive")
+    refused(tmp_path / "text.pt2", "not a torch.export archive")
     with pytest.raises(BadInput, match="no model at"):
         opened(tmp_path / "absent.pt2")

@@ -35,7 +35,7 @@ def test_a_file_that_would_run_code(tmp_path: Path, zipped: bool) -> None:
 
 def test_a_plain_pickle_that_would_run_code(tmp_path: Path) -> None:
     (tmp_path / "w.pt").write_bytes(pickle.dumps(Bomb(tmp_path / "executed")))
-    refused(tmp_path / "w.pt", "would run code|no weights file")
+    refused(tmp_path / "w.pt", "would run code|not a weights file")
 
 
 def test_a_whole_network_instead_of_its_weights(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_whole_network_instead_of_its_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x80\x02", b"PK\x03\x04", b"\x89PNG\r\n\x1a\n" + bytes(100)])
 def test_bytes_that_are_no_weights(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "w.pth").write_bytes(content)
-    refused(tmp_path / "w.pth", "no weights file that PyTorch can read, or it is damaged")
+    refused(tmp_path / "w.pth", "not a weights file that PyTorch can read, or it is damaged")
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])

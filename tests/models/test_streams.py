@@ -144,5 +144,5 @@ def test_the_batch_may_be_another_dimension(tmp_path: Path, named: bool, setting
 
 
 def test_a_batch_beyond_the_dimensions_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="--batch-axis x=3 is no dimension of x, which has 3: 0 to 2"):
+    with pytest.raises(BadInput, match="--batch-axis x=3 is not a dimension of x, which has 3: 0 to 2"):
         opened(timed(tmp_path / "net.onnx", True), batch_axes={"x": 3})

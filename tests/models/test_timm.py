@@ -38,7 +38,7 @@ def test_weights_from_safetensors_and_from_a_state_dict(tmp_path: Path) -> None:
         found = opened(weights=str(tmp_path / name)).payload.state_dict()
         assert all(torch.equal(found[key], state[key]) for key in state)
     (tmp_path / "w.safetensors").write_bytes((tmp_path / "w.safetensors").read_bytes()[:1000])
-    with pytest.raises(BadInput, match="no safetensors file, or it is damaged"):
+    with pytest.raises(BadInput, match="not a safetensors file, or it is damaged"):
         opened(weights=str(tmp_path / "w.safetensors"))
 
 

@@ -108,7 +108,7 @@ def test_finding_shows_only_the_evidence_that_its_sentence_lacks(page):
 def test_warnings_of_one_kind_are_told_once(page):
     wide = [Advice("wide", f"the interval of {name} is wide", name) for name in "abc"]
     text = page(*map(row, "abc"), warnings=(Advice("busy", "the machine was busy"), *wide))
-    assert "- The machine was busy.\n- `a`: the interval of a is wide. Likewise `b` and `c`.\n" in text
+    assert "- The machine was busy.\n- `a`: the interval of a is wide. The same holds for `b` and `c`.\n" in text
     assert "- `b`: the interval of b is wide.\n" in page(*map(row, "ab"), warnings=tuple(wide[:2]))
 
 

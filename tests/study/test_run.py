@@ -123,7 +123,7 @@ def test_large_splits_are_shortened_for_all_alike_and_it_is_said() -> None:
         for split, quality in candidate.quality.items():
             assert quality.fingerprint == study.task.splits[split].fingerprint
             assert len(quality.scores) == samples[split]
-    assert sum("the time budget allows no more" in note for note in study.task.notes) >= 2
+    assert sum("to stay within the time budget" in note for note in study.task.notes) >= 2
     assert engine.now <= 1.05 * 200
 
 

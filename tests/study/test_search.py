@@ -116,7 +116,7 @@ def test_no_trial_is_begun_that_there_is_no_time_to_look_at(seconds: float) -> N
     study, _ = carried_out(FitPolicy(), engine := Lawful(), asked(), seconds)
     assert study.complete
     assert engine.now <= 1.05 * seconds
-    assert engine.now + 15 >= 0.9 * seconds or "nothing is left that could win" in study.ended or "no time left" in study.ended
+    assert engine.now + 15 >= 0.9 * seconds or "nothing better is expected" in study.ended or "no time left" in study.ended
     assert not [c for c in trials(study) if "before its latency was measured" in c.reason]
 
 
@@ -157,7 +157,7 @@ def test_what_can_not_be_removed_is_tried_once_and_the_other_way_goes_on() -> No
     none, _ = carried_out(FitPolicy(), engine := Lawful(lacks=("prune_blocks", "prune_channels")), asked(), 600.0)
     assert none.complete
     assert none.chosen == "int8"
-    assert "nothing is left that could win" in none.ended
+    assert "nothing better is expected" in none.ended
     assert engine.now < 600
 
 
@@ -175,7 +175,7 @@ def test_a_network_that_loses_too_much_whatever_is_done_is_given_up() -> None:
     assert engine.now <= 1.05 * 900
     unlimited, _ = carried_out(FitPolicy(), Lawful(blocks=1e6, channels=1e6, power=0.0), asked())
     assert unlimited.chosen == "int8"
-    assert "no removal is foreseen to keep the limits" in unlimited.ended
+    assert "no removal is forecast to meet the limits" in unlimited.ended
     assert len(trials(unlimited)) <= 6
 
 
@@ -184,7 +184,7 @@ def test_without_a_budget_the_search_ends_too() -> None:
     assert study.complete
     assert len(trials(study)) <= 20
     assert study.chosen not in (None, "int8")
-    assert "nothing is left that could win" in study.ended
+    assert "nothing better is expected" in study.ended
 
 
 def test_what_was_removed_is_tried_in_every_form_that_costs_hardly_more() -> None:

@@ -63,14 +63,14 @@ def chosen(study: Study, target: str, name: str | None = None) -> Choice:
 
     able = [one for one in study.candidates if one.ok and _runs_on(one, target)]
     if name is None and not able:
-        raise BadInput(f"no candidate of the study runs on {target}; it takes {', '.join(TARGETS.get(target).runtimes)}")
+        raise BadInput(f"no candidate of the study runs on {target}, which needs one of {', '.join(TARGETS.get(target).runtimes)}")
     if name is not None:
         one = next((one for one in study.candidates if one.name == name), None)
         known = ", ".join(one.name for one in study.candidates if one.ok)
         if one is None or not one.ok:
-            raise BadInput(f"the study has no candidate {name!r} that was measured; it has {known}")
+            raise BadInput(f"the study has no measured candidate {name!r}; it has {known}")
         if one not in able:
-            raise BadInput(f"{name} runs in {RUNTIMES.get(one.runtime).title}, which is not there on {target}")
+            raise BadInput(f"{name} runs in {RUNTIMES.get(one.runtime).title}, which is not available on {target}")
         row = summarize(study).row(name)
         return Choice(one, row, _refusal(study, row))
     if study.chosen not in {one.name for one in able}:

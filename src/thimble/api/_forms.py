@@ -25,7 +25,7 @@ def duration_text(seconds: float) -> str:
 def not_channels(values: tuple[float, ...]) -> str | None:
     """Return why these are not three numbers, one for each channel of an image, nor one for all."""
     if len(values) not in (1, 3):
-        return f"has {len(values)} numbers; images have three channels, so it takes three (or one, for all)"
+        return f"has {len(values)} numbers; give three, one for each channel, or one for all channels"
     if not all(abs(value) <= MOST_CHANNEL for value in values):
         return f"is {_numbers(values)}; it must be three numbers"
     return None

@@ -104,7 +104,7 @@ def apply(options: Apply, out: Path | str, listen: Listen | None = None, store: 
             place, trouble = left.enter_context(temporary_folder()) / "artifact", error
             artifact = _placed(built, place, task, seen)
         size = _weighed(builder, built, place, artifact)
-        _telling(listen, "a short look at its speed", 0.95, 1.0)(0.0, "")
+        _telling(listen, "measuring its speed briefly", 0.95, 1.0)(0.0, "")
         found = beside(builder, built, opened, Subject("after", place, artifact, wanted.runtime, source.threads), task)
     applied = Applied(out, wanted.text, wanted.runtime, artifact, size, _changes(options, opened, built, wanted, builder), found)
     if trouble is not None:
@@ -121,7 +121,7 @@ def check_replaceable(out: Path) -> None:
     there = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
     own = {MANIFEST, SEEN, *(file.path for file in read_manifest(out).files)} if MANIFEST in there else set()
     if foreign := sorted(there - own):
-        raise BadInput(f"--out {out} holds {foreign[0]}, which is no part of an artifact; name another folder, or empty it")
+        raise BadInput(f"--out {out} holds {foreign[0]}, which is not part of an artifact; name another folder, or empty it")
 
 
 def named_or_parsed(text: str, situation: Situation, runtime: str | None = None) -> Recipe:
@@ -153,7 +153,7 @@ def check_route(steps: tuple[Step, ...], format: str, runtime: str) -> None:
 
     for step in steps:
         if not meets(step.consumes):
-            raise BadInput(f"{step_text(step)} takes {step.consumes}, and what comes before it is {format}, which nothing turns into that")
+            raise BadInput(f"{step_text(step)} takes {step.consumes}, but gets {format}; no exporter converts {format} to {step.consumes}")
         format = step.produces
     formats = RUNTIMES.get(runtime).formats
     if not any(map(meets, formats)):
@@ -201,7 +201,7 @@ def _check_data(steps: tuple[Step, ...], found: Matched | None) -> None:
                 f"{step_text(step)} needs {missing[0]} data: give them with --data, such as --data digits or --data imagefolder:DIR"
             )
         if missing:
-            raise BadInput(f"{step_text(step)} needs a {missing[0]} split, and the data have {', '.join(there)}")
+            raise BadInput(f"{step_text(step)} needs a {missing[0]} split, but the data have {', '.join(there)}")
 
 
 def _opened(builder: Builder, task: Task | None, progress: Progress) -> Built:

@@ -79,28 +79,28 @@ def _contents(folder: Path, options: Bundle, candidate: str | None) -> tuple[Any
         study = read_study(folder)
         choice = chosen(study, options.target, candidate)
         if choice.against and not options.force:
-            raise LimitsNotMet(f"{choice.against} Nothing was bundled; --force bundles it, and the manifest keeps why")
+            raise LimitsNotMet(f"{choice.against} Nothing was bundled. Use --force to bundle it anyway; the manifest records the reason")
         subject = _subject(folder, choice.candidate, study.threads)
         task, fields = _task_of(study), facts(study, choice)
         first = study.candidates[0]
         base = _subject(folder, first, study.threads) if first.ok else None
     else:
         if candidate is not None:
-            raise BadInput(f"{folder} is no study, so it has no candidate {candidate!r}")
+            raise BadInput(f"{folder} is not a study, so it has no candidate {candidate!r}")
         subject, base, study = _artifact(folder), None, None
         if options.data is None:
-            raise BadInput(f"{folder} is one artifact, not a study: add --data, of which golden samples are taken")
+            raise BadInput(f"{folder} is one artifact, not a study: add --data for the golden samples")
         task = open_task(TaskSpec(options.data, seed=options.seed, weights_given=True, preprocess=subject.artifact.preprocess))
         fields = {"name": folder.resolve().name, "precision": _precision(subject)}
     inputs, images, split = _samples(task)
     if subject.artifact.preprocess is None:
         images = ()
     if subject.artifact.preprocess and len(images) < len(next(iter(inputs.values()))):
-        notes.append("golden images are left out where they are large or can't be had; their tensors are in the bundle")
+        notes.append("golden images that are large or unavailable are left out; the bundle holds their tensors")
     licences = {"model": options.model_licence or "not known", "data": options.data_licence or "not known"}
     named = named_inputs(inputs, subject.artifact)
     if any(array.ndim == 0 or len(array) != len(next(iter(inputs.values()))) for array in named.values()):
-        raise BadInput(f"{subject.name} takes inputs that are no samples (single numbers or states); a bundle can't hold these yet")
+        raise BadInput(f"{subject.name} takes single numbers or states as inputs; a bundle can't hold these yet")
     return Contents(
         target=options.target, subject=subject, inputs=named, split=split, images=images, baseline=base, licences=licences, **fields
     ), notes
@@ -116,7 +116,7 @@ def _subject(folder: Path, candidate: Candidate, threads: int) -> Subject:
     """A study's candidate with its files, which must lie inside the study's folder."""
     place = (folder / (candidate.folder or f"artifacts/{candidate.name}")).resolve()
     if not place.is_relative_to(folder.resolve()):
-        raise BadInput(f"{candidate.name} lies in {place}, outside of {folder}; name its folder with --data instead")
+        raise BadInput(f"{candidate.name} lies in {place}, outside of {folder}; bundle that folder instead, with --data")
     artifact = _checked(place)
     return Subject(candidate.name, place, artifact, candidate.runtime, threads, candidate.options)
 
@@ -142,7 +142,7 @@ def _task_of(study: Study) -> Task:
     """The study's own data, opened again. Raises `BadInput` where its test split holds other samples now."""
     found = reopened(study, "test")
     if found is None:
-        raise BadInput(f"the data {study.task.spec} are not those of the study any more: their test split holds other samples")
+        raise BadInput(f"the data {study.task.spec} have changed since the study: their test split holds other samples")
     return found
 
 
@@ -183,7 +183,7 @@ def _check_out(out: Path) -> None:
         if out.is_dir():
             raise BadInput(f"--out {out} is a folder; name a .zip file that does not exist yet")
     elif out.exists() and not (out.is_dir() and ((out / "manifest.json").is_file() or not any(out.iterdir()))):
-        raise BadInput(f"--out {out} is there and no bundle; name a folder that does not exist yet, or a .zip file")
+        raise BadInput(f"--out {out} exists and is not a bundle; name a folder that does not exist yet, or a .zip file")
 
 
 def _put(made: Path, out: Path) -> None:

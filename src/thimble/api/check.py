@@ -124,9 +124,9 @@ def _from_git(new: str, against: str, folder: Path) -> str | None:
     if not path.is_file():
         raise BadInput(f"there is no file {new}; git:REF is for files")
     if not ref or ref.startswith("-"):
-        raise BadInput(f"--against {against!r} names no commit; write git:REF, such as git:origin/main")
+        raise BadInput(f"--against {against!r} does not name a commit; write git:REF, such as git:origin/main")
     if _git(path.parent, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").returncode:
-        raise BadInput(f"--against {against}: git knows no commit {ref!r} there; fetch it first (actions/checkout: fetch-depth: 0)")
+        raise BadInput(f"--against {against}: git does not know the commit {ref!r}; fetch it first (actions/checkout: fetch-depth: 0)")
     names = _git(path.parent, "ls-tree", "--name-only", "-z", ref, "./").stdout.decode(errors="replace").split("\0")
     if path.name not in names:
         return None

@@ -141,7 +141,7 @@ def _candidates(options: CompareRuntimes, given: _Given) -> tuple[Candidate, ...
     splits = tuple(present_splits(given.task)) if given.task else ()
     found = routes(format, own, lambda module: importlib.util.find_spec(module) is not None, options.runtimes, splits)
     if len(found) < 2:
-        raise BadInput(f"{options.model} can't be brought into a form that {', '.join(options.runtimes) or 'any runtime'} opens")
+        raise BadInput(f"{options.model} can't be converted to a format that {', '.join(options.runtimes) or 'any runtime'} opens")
     return candidates_of(found)
 
 

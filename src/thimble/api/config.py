@@ -26,7 +26,7 @@ from thimble.core.values import first_line
 NAME = "study.toml"
 OUT = option_of("out", Folder)
 """The folder of the results: a key of the file, and no part of what is asked."""
-_HEAD = "# What is asked of a fit. Run it with: thimble fit --config {name}\n# Relative paths are relative to this file.\n"
+_HEAD = "# Options of a fit. Run it with: thimble fit --config {name}\n# Relative paths are relative to this file.\n"
 
 
 def read_config(path: Path | str) -> Fit:
@@ -69,7 +69,7 @@ def read_values(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise BadInput(f"{path} can't be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is no TOML: {first_line(error)}") from error
+        raise BadInput(f"{path} is not TOML: {first_line(error)}") from error
     except (RecursionError, ValueError) as error:  # brackets in brackets; whole numbers of thousands of digits
         raise BadInput(f"{path} can't be read: {first_line(error)}") from error
     keys = _keys()

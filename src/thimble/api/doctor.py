@@ -136,7 +136,7 @@ def _study(study: Study, folder: Path, options: Doctor, progress: Progress) -> S
             assert candidate.artifact is not None
             look_through(folder / str(candidate.folder), candidate.artifact, process)
     if not there and not any(candidate.probes.get("graph") for candidate in study.candidates):
-        raise BadInput(f"{folder} holds a study without any artifact: there is nothing to look into")
+        raise BadInput(f"{folder} holds a study without artifacts; there is nothing to explain")
     task = _same_task(study, options) if examination(study, MOST, there) else None
     feeds = Feeds(task, shapes=options.shapes)
     found = _carried_out(study, ExaminePolicy(there, MOST, SECONDS), folder, feeds, progress)

@@ -70,7 +70,7 @@ def compare(first: str, second: str, options: Compare | None = None, progress: P
     if saved[0] is not None and saved[1] is not None:
         return compare_saved(saved[0], saved[1])
     if any(saved):
-        raise BadInput("one of the two is a saved measurement and the other an artifact: give two of a kind")
+        raise BadInput("can't compare a saved measurement with an artifact: give two artifacts or two saved measurements")
     study = measure([first, second], Measure(**vars(options or Compare())), progress)
     failed = next((candidate for candidate in study.candidates if not candidate.ok), None)
     if failed:

@@ -131,7 +131,7 @@ def check_against(options: Fit, task: Task) -> None:
     if drop is not None and drop > 100 and METRICS.get(task.metric).unit == "%":
         raise BadInput(f"--max-drop is {drop:g} points, and {task.metric} can't lose more than 100: leave it out for no limit")
     if options.student and entry_format(options.model) != TORCH:
-        raise BadInput(f"--student {options.student} can't be taught by the file {options.model}: give the network itself, as PyTorch code")
+        raise BadInput(f"--student {options.student} can't learn from the file {options.model}: give the network itself, as PyTorch code")
     if options.student and not trainable(task):
         raise BadInput(f"--student {options.student} needs a train split to learn from, and {task.name} has none")
 

@@ -38,7 +38,7 @@ Runtimes = Annotated[
     ),
 ]
 Budget = Annotated[
-    Time, Option("Time for the whole fit, such as 10m, 90s or 1h.", '"10m"', default="until everything is tried", write=duration_text)
+    Time, Option("Time for the whole fit, such as 10m, 90s or 1h.", '"10m"', default="until every candidate is tried", write=duration_text)
 ]
 Size = Annotated[int, Meta(ge=8, le=4096), Option("Image height and width in pixels.", "224", metavar="PIXELS")]
 Mean = Annotated[
@@ -51,7 +51,7 @@ Std = Annotated[
 ]
 Channels = Annotated[
     Literal["rgb", "bgr", "grey"],
-    Option("Order of an image's channels; grey is one channel.", '"bgr"', default="what the model's input tells"),
+    Option("Order of an image's channels; grey is one channel.", '"bgr"', default="read from the model's input"),
 ]
 Scale = Annotated[
     float,
@@ -64,13 +64,13 @@ Scale = Annotated[
     ),
 ]
 Rate = Annotated[
-    int, Meta(ge=1000, le=384_000), Option("Samples a second that sounds are resampled to.", "16000", metavar="HZ", default="16000")
+    int,
+    Meta(ge=1000, le=384_000),
+    Option("Sample rate of sounds in Hz; other rates are resampled.", "16000", metavar="HZ", default="16000"),
 ]
 Features = Annotated[
     str,
-    Option(
-        "What networks get of sounds: wave, or mel (log-mel spectrum; mel:40 for 40 bands).", '"mel:64"', metavar="NAME", default="wave"
-    ),
+    Option("Features of sounds: wave, or mel (log-mel spectrum; mel:40 for 40 bands).", '"mel:64"', metavar="NAME", default="wave"),
 ]
 Metric = Annotated[
     str,
@@ -78,7 +78,7 @@ Metric = Annotated[
         "Metric that scores outputs: see thimble list metrics; or file.py:function.",
         '"f1"',
         metavar="NAME",
-        default="what suits the labels",
+        default="read from the labels",
         path=in_metric,
     ),
 ]
@@ -95,7 +95,7 @@ Shapes = Annotated[
 Values = Annotated[
     Mapping[str, Annotated[float, Meta(ge=-1e30, le=1e30)]],
     Option(
-        "Number that fills an input which the data don't give, e.g. sr=16000. Repeat for several inputs.",
+        "Value of an input that the data don't contain, e.g. sr=16000. Repeat for several inputs.",
         "{ sr = 16000 }",
         metavar="NAME=NUMBER",
         words=("--set",),
@@ -104,7 +104,7 @@ Values = Annotated[
 States = Annotated[
     Mapping[str, str],
     Option(
-        "Input that an output feeds at the next step, e.g. h=hn. Repeat for several states.",
+        "Input that takes an output's value at the next step, e.g. h=hn. Repeat for several states.",
         '{ h = "hn" }',
         metavar="INPUT=OUTPUT",
         words=("--state",),
@@ -114,11 +114,11 @@ States = Annotated[
 BatchAxes = Annotated[
     Mapping[str, Annotated[int, Meta(ge=0, le=9)]],
     Option(
-        "Place of an input's batch, from 0.",
+        "Batch dimension of an input, counted from 0.",
         "{ x = 1 }",
         metavar="NAME=AXIS",
         words=("--batch-axis",),
-        default="what the file says, else 0",
+        default="as named in the file, else 0",
     ),
 ]
 Threads = Annotated[int, Meta(ge=1, le=1024), Option("Threads for every candidate.", "2", metavar="N", default=CORES)]
@@ -167,7 +167,7 @@ class Fit(Reading):
     budget: Budget | None = None
     threads: Threads | None = None
     seed: Seed = 0
-    on: Annotated[On, Option("Device that decides: local, ssh://user@host:port, or a name in devices.toml.", '"pi4"')] = "local"
+    on: Annotated[On, Option("Device whose figures decide: local, ssh://user@host:port, or a name in devices.toml.", '"pi4"')] = "local"
 
 
 @dataclass(frozen=True)
@@ -191,11 +191,11 @@ class Lab:
     opset: Annotated[int, Meta(ge=7, le=99), Option("ONNX operator set.", metavar="N", default="the exporter's own")] | None = None
     only: Annotated[
         Sequence[str],
-        Option("Some candidates by name; 'traps' adds the naive ones that the lab's page explains.", metavar="NAME,...", default="all"),
+        Option("Only these candidates; traps adds the naive settings that thimble help lab explains.", metavar="NAME,...", default="all"),
     ] = ()
     recipes: Mapping[str, str] = field(default_factory=dict)
-    quick: Annotated[bool, Option("Five candidates and less training: a first look.")] = False
-    all_runtimes: Annotated[bool, Option("Try every runtime in every precision, too; what isn't installed is listed.")] = False
+    quick: Annotated[bool, Option("Five candidates and less training, for a first try.")] = False
+    all_runtimes: Annotated[bool, Option("Also try every runtime in every precision; missing runtimes are listed.")] = False
     max_drop: Annotated[float, Meta(ge=0, le=1e9), Option("Largest drop in quality, in points of the metric.", metavar="POINTS")] = 2.0
 
 
@@ -225,14 +225,14 @@ class Compare(Reading):
     everything can be shown or compared again.
     """
 
-    data: Annotated[Data, Option("Score the test split of these data too: digits, imagefolder:DIR, npz:FILE, ...")] | None = None
+    data: Annotated[Data, Option("Also score the test split of these data: digits, imagefolder:DIR, npz:FILE, ...")] | None = None
     runtime: Annotated[Runtime, Option("Runtime that opens the artifacts; FILE@NAME for one of them.")] | None = None
     threads: Annotated[Threads, Option("Threads for every artifact.")] | None = None
     on: Annotated[On, Option("Device that runs the artifacts: local, ssh://user@host:port, or a name in devices.toml.")] = "local"
     batch: Annotated[int, Meta(ge=1, le=65_536), Option("Samples in each inference.", metavar="N")] = 1
     sampling: Sampling = field(default_factory=Sampling)
     weights: Weights | None = None
-    seed: Annotated[Seed, Option("Seed for splits, made inputs and the order of rounds.")] = 0
+    seed: Annotated[Seed, Option("Seed for splits, generated inputs and measurement order.")] = 0
     out: Annotated[Folder, Option("Keep the measurement in DIR/study.json.")] | None = None
 
 
@@ -245,7 +245,7 @@ class Measure(Compare):
     that are quick.
     """
 
-    sustained: Annotated[Time, Option("Then run each artifact without a pause for this time: does it slow down?")] | None = None
+    sustained: Annotated[Time, Option("Then run each artifact without a pause for this long, to see whether it slows down.")] | None = None
     throughput: Annotated[bool, Option("Measure samples per second at batch sizes 1 to 32.")] = False
     probes: Annotated[
         Sequence[str], Option("Measure energy per inference with the processor's counters.", words=("--energy",), flag=("energy",))
@@ -268,7 +268,7 @@ class CompareRuntimes(Reading):
     ] = ()
     runtimes: Runtimes = ()
     sampling: Sampling = field(default_factory=Sampling)
-    seed: Annotated[Seed, Option("Seed for splits, made inputs and the order of rounds.")] = 0
+    seed: Annotated[Seed, Option("Seed for splits, generated inputs and measurement order.")] = 0
     out: Annotated[Folder, Option("Keep the studies, the table (CSV) and the picture in DIR.")] | None = None
 
 
@@ -307,7 +307,7 @@ class Doctor(Reading):
     ``against`` is the float form of the artifact, measured beside it.
     """
 
-    data: Annotated[Data, Option("Look at the model on these data (calibration and validation): digits, npz:FILE, ...")] | None = None
+    data: Annotated[Data, Option("Explain the model on these data (calibration and validation): digits, npz:FILE, ...")] | None = None
     against: Annotated[Model, Option("Float form of the model, to compare time, size and outputs with.")] | None = None
     threads: Annotated[Threads, Option("Threads for every artifact.")] | None = None
 
@@ -321,7 +321,7 @@ class Bundle:
 
     target: Annotated[Literal["linux"], Option("Where the bundle runs.")] = "linux"
     data: Annotated[Data, Option(f"Data of the golden samples, where DIR is one artifact: {DATA}.")] | None = None
-    force: Annotated[bool, Option("Bundle a candidate that is not proven to meet the limits; the manifest keeps why.")] = False
+    force: Annotated[bool, Option("Bundle a candidate that is not proven to meet the limits; the manifest records the reason.")] = False
     model_licence: Annotated[str, Option("Licence of the model, such as MIT.", metavar="TEXT", default="not known")] | None = None
     data_licence: Annotated[str, Option("Licence of the data.", metavar="TEXT", default="not known")] | None = None
     seed: Annotated[Seed, Option("Seed that the data were split with, where DIR is one artifact.")] = 0

@@ -100,4 +100,4 @@ def _check_shapes(shapes: Mapping[str, tuple[int, ...]], sample: Arrays, task: s
     for name, shape in shapes.items():
         if tuple(shape[1:]) != pairs[name]:
             said, gives = (" x ".join(("N", *map(str, sizes))) for sizes in (shape[1:], pairs[name]))
-            raise BadInput(f"--input-shape says {name} is {said}; {task} gives {gives}: leave it out, or say what the data are")
+            raise BadInput(f"--input-shape says {name} is {said}; {task} gives {gives}: leave --input-shape out, or correct it")

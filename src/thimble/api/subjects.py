@@ -109,7 +109,7 @@ def _open(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> S
         name = path.resolve().name
     elif ":" not in spec and format_of(path) is None and ".py" not in spec:
         forms = f"a folder with {MANIFEST}, a bundle, a file ({known_suffixes()}), or a model such as torchvision:resnet18"
-        raise BadInput(f"{spec} is no artifact: give {forms}")
+        raise BadInput(f"{spec} is not an artifact: give {forms}")
     else:
         path, artifact = _built(spec, opening, folder, process)
         name = Path(spec).stem if format_of(user_path(spec)) else spec.rpartition(":")[2]
@@ -181,7 +181,7 @@ def _built(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> 
     try:
         built = builder.build(Recipe(spec, (), runtime))
     except Failed as error:
-        raise BadInput(f"{spec} can't be made an artifact: {error}") from error
+        raise BadInput(f"{spec} can't be exported: {error}") from error
     if "training_mode" in built.model.notes:
         opening.remark(f"{spec} {built.model.notes['training_mode']}")
     return built.model.folder, describe(built.model, None, ())

@@ -59,7 +59,7 @@ def verify_on(name: str, place: str | Path, digest: str | None = None, any_versi
 
     connection = getattr(device(name), "connection", None)
     if not isinstance(connection, Connection):
-        raise BadInput(f"{name} is no device that is reached over a connection; leave out --on to verify here")
+        raise BadInput(f"{name} is not reached over a connection; leave out --on to verify on this machine")
     with opened(place, digest) as folder:
         try:
             script.check_files(folder, script.read_manifest(folder))

@@ -101,7 +101,7 @@ def _code(given: list[str], debug: bool) -> int:
     """Carry out the command; gives its exit code."""
     strange = next((word for word in given if not is_text(word)), None)
     if strange is not None:
-        _say(f"{strange!r} is no UTF-8 text; rename the file or folder", debug)
+        _say(f"{strange!r} is not UTF-8 text; rename the file or folder", debug)
         return BadInput.exit_code
     arguments = [word for word in given if word != "--debug"]
     try:
@@ -115,7 +115,7 @@ def _code(given: list[str], debug: bool) -> int:
         say_aside(*(brief(line, LONGEST) for line in usage.getvalue().splitlines()))
         code = 2
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted; what was finished is kept, and the same command goes on from there", debug)
+        _say("Interrupted. Finished work is saved; run the same command to continue.", debug)
         code = interrupted_code()
     except ThimbleError as error:
         _say(str(error), debug)

@@ -43,8 +43,8 @@ def explained(study: Study) -> list[str]:
             continue
         parts += ["", row.name, *lines(evidence, "  "), *(told for _, text in causes for told in lines([("*", text)], "  "))]
         if not causes:
-            parts.append("  nothing disappoints that is known of here")
-    return parts[1:] or ["Nothing is known of these artifacts that explains anything."]
+            parts.append("  no known cause of a disappointing figure")
+    return parts[1:] or ["No known cause explains the figures of these artifacts."]
 
 
 def evidence_lines(candidate: Candidate, row: Row) -> Lines:

@@ -33,7 +33,7 @@ class Reading(click.ParamType[Any]):
         except (ValueError, OverflowError) as error:
             raise BadInput(f"{self.asked.word} {self.asked.refusal(_typed(value))}") from error
         if found == ():
-            raise BadInput(f"{self.asked.word} {_typed(value)} names nothing; leave it out, or give {self.name}")
+            raise BadInput(f"{self.asked.word} {_typed(value)} is empty; leave it out, or give {self.name}")
         if problem := self.asked.problem(found, lambda _: _typed(value)):
             raise BadInput(f"{self.asked.word} {problem}")
         return found

@@ -49,7 +49,7 @@ def show_known(folder: Path, as_json: Form | None) -> None:
 def _show_reasons(summary: Summary) -> None:
     frontier = [row.name for row in summary.rows if row.on_frontier]
     if frontier:
-        say("", f"Frontier (no other candidate is proven better in something and worse in nothing): {', '.join(frontier)}")
+        say("", f"Pareto-optimal candidates: {', '.join(frontier)}")
     told = [row for row in summary.rows if row.status == Status.OK and row.name != summary.chosen and row.verdict]
     if told:
         say("", "Why not the others:")

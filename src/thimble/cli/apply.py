@@ -33,11 +33,11 @@ SENTENCES = ("training_mode", "batch", "baked", "widened", "weights_left")
 @click.option("--out", required=True, type=Directory(), metavar="DIR", help="Folder of the artifact; an older one is replaced.")
 @json_option()
 def command(out: Path, as_json: Form | None, **given: Any) -> None:
-    """Build RECIPE on MODEL, and leave the artifact in a folder that can be copied away and still runs.
+    """Build RECIPE on MODEL and write the artifact to DIR.
 
-    RECIPE is steps with their settings, joined by +, or the name of a known one: see thimble list steps, thimble list
-    recipes. MODEL is torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive. Where two steps'
-    formats do not meet, the exporter between them is put in. Finished steps are kept: a second run takes them.
+    RECIPE is a list of steps joined by +, or the name of a recipe: see thimble list steps, thimble list recipes. MODEL is
+    torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive. An exporter is inserted where the formats
+    of two steps differ. Finished steps are kept, and a second run reuses them. The folder still runs after it is copied.
 
     \b
     thimble apply "prune_channels(0.5) + finetune(2) + onnx_quantize_static()" \\

@@ -18,14 +18,14 @@ from thimble.cli._say import say, say_aside
 @click.argument("candidate", required=False, metavar="[CANDIDATE]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.zip|FOLDER", help="Where the bundle is written.")
 @options(Bundle)
-@click.option("--list", "listing", is_flag=True, help="List the candidates and where each one can run; write nothing.")
+@click.option("--list", "listing", is_flag=True, help="List the candidates and the targets of each; write nothing.")
 @json_option()
 def command(folder: Path, candidate: str | None, out: Path | None, listing: bool, as_json: Form | None, **given: Any) -> None:
-    """Bundle a study's candidate with all that it needs to run, and to prove itself, on another machine.
+    """Pack a study's candidate for another machine.
 
-    DIR is a study's folder; CANDIDATE is by default the best one that runs on the target. Where DIR is one artifact's
-    folder, --data gives the golden samples. The bundle holds the artifact, golden samples, predict.py, verify.py and the
-    pinned runtime; the same input gives the same bytes. The SHA-256 of the whole is printed and written beside it.
+    DIR is a study's folder; the default CANDIDATE is the best one that runs on the target. For the folder of a single
+    artifact, --data gives the golden samples. The bundle holds the artifact, golden samples, predict.py, verify.py and the
+    pinned runtime; the same input gives the same bytes. The bundle's SHA-256 is printed and written beside it.
 
     \b
     thimble bundle runs/lab --out lab.zip

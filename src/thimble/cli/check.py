@@ -18,17 +18,17 @@ from thimble.core.verdict import Proof
 @click.command("check", cls=Command)
 @click.argument("artifacts", nargs=-1, required=True, metavar="ARTIFACT...")
 @options(Check)
-@click.option("--strict", is_flag=True, help="Exit with code 3 where a limit is not proven to be met.")
-@click.option("--junit", type=Directory(), metavar="FILE", help="Write JUnit's XML, a test case for each limit.")
-@click.option("--markdown", type=Directory(), metavar="FILE", help="Write a summary as Markdown, as for a pull request.")
+@click.option("--strict", is_flag=True, help="Exit with code 3 if a limit is not proven to be met.")
+@click.option("--junit", type=Directory(), metavar="FILE", help="Write JUnit XML with a test case for each limit.")
+@click.option("--markdown", type=Directory(), metavar="FILE", help="Write a Markdown summary, e.g. for a pull request.")
 @json_option()
 def command(
     artifacts: tuple[str, ...], strict: bool, junit: Path | None, markdown: Path | None, as_json: Form | None, **given: Any
 ) -> None:
-    """Check that ARTIFACT costs no more than its old form, as in a project's CI.
+    """Check that ARTIFACT is no worse than its old version.
 
-    The old form is measured in the same rounds, so the runner's own speed doesn't matter. Exit codes: 0 where nothing
-    is proven to break a limit, 4 where something is, 3 with --strict where something is not proven.
+    Both versions are measured in the same rounds, so the speed of the CI runner doesn't matter. Exit codes: 0 no limit is
+    proven broken; 4 a limit is proven broken; 3, with --strict, a limit is not proven to be met.
 
     \b
     thimble check model.onnx --against git:origin/main --max-slowdown 5%

@@ -22,19 +22,21 @@ if TYPE_CHECKING:
 @click.command("compare", cls=Command)
 @click.argument("things", nargs=-1, required=True, metavar="A B")
 @options(Compare)
-@click.option("--fail-on-regression", is_flag=True, help="Exit with code 4 where the later is proven slower, larger or less accurate.")
+@click.option(
+    "--fail-on-regression", is_flag=True, help="Exit with code 4 if a later artifact or study is proven slower, larger or less accurate."
+)
 @json_option()
 def command(things: tuple[str, ...], fail_on_regression: bool, as_json: Form | None, **given: Any) -> None:
-    """Compare two artifacts, two saved measurements, or two studies and more.
+    """Compare two artifacts, saved measurements, or studies.
 
-    Artifacts are measured together, now; B against A: faster, slower, or no proven difference. A saved measurement is
-    DIR:NAME of a candidate in DIR/study.json. Folders of studies are set side by side, each after the first against
-    it: speeds by their ratios to each study's own baseline, never in milliseconds; --out DIR keeps that as pages.
+    Two artifacts are measured together now. The answer says whether B is faster or slower than A, or no difference is
+    proven. A saved measurement is DIR:NAME, a candidate in DIR/study.json. Two or more folders of studies are compared with
+    the first one, by ratios to each study's own baseline, never in milliseconds; --out DIR writes the comparison as pages.
     """
     from thimble.api.measure import saved_study
 
     if len(things) < 2:
-        raise click.UsageError("compare needs two things at least")
+        raise click.UsageError("give at least two artifacts or studies")
     asked = request_of(Compare, given)
     studies = [saved_study(thing) for thing in things]
     several = [study for study in studies if study is not None and len(study.candidates) > 1]
@@ -43,7 +45,7 @@ def command(things: tuple[str, ...], fail_on_regression: bool, as_json: Form | N
     elif len(things) == 2:
         _two(things, asked, as_json, fail_on_regression)
     else:
-        raise click.UsageError("more than two things are compared only where all are folders of studies")
+        raise click.UsageError("to compare more than two, give folders of studies")
 
 
 def _two(things: tuple[str, ...], asked: Compare, as_json: Form | None, strict: bool) -> None:

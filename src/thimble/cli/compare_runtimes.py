@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 @options(CompareRuntimes)
 @json_option()
 def command(as_json: Form | None, **given: Any) -> None:
-    """Measure MODEL in every runtime and precision that can be had here.
+    """Measure MODEL in every available runtime and precision.
 
-    Each registered runtime gets the model in every precision that a registered step writes for it; what isn't installed
-    is listed with the command that installs it. All are timed together, beside the model as given, and their outputs are
-    compared with its.
+    Each runtime gets the model in every precision that a step can write for it. A missing runtime is listed with the
+    command that installs it. All forms are timed in the same rounds as the original model, and their outputs are compared
+    with its outputs.
 
     \b
     thimble compare-runtimes torchvision:resnet18 --data digits --threads 1,2 --out runs/runtimes

@@ -14,7 +14,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the code that makes SHELL complete commands, options and their values.
+    """Print shell code that completes commands and options.
 
     \b
     bash, in ~/.bashrc:                    eval "$(thimble completion bash)"

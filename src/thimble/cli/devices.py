@@ -12,10 +12,11 @@ from thimble.cli._say import say
 @click.argument("names", nargs=-1, metavar="[DEVICE]...")
 @json_option()
 def command(names: tuple[str, ...], as_json: Form | None) -> None:
-    """List devices and probe them: processor, cores, memory, runtimes, clock governor, temperature.
+    """List devices with their processor, memory and runtimes.
 
-    DEVICE is local, ssh://user@host:port, or a name in devices.toml (in ~/.config/thimble); by default this machine and all
-    those with a name. One that can't be reached is a line with the reason.
+    DEVICE is local, ssh://user@host:port, or a name in devices.toml (in ~/.config/thimble); the default is this machine and
+    every named device. Clock governor and temperature are shown too. A device that can't be reached is listed with the
+    reason.
     """
     from thimble.api.devices import probed
 

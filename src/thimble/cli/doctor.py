@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 @options(Doctor)
 @json_option(raw=True)
 def command(artifact: str | None, as_json: Form | None, **given: Any) -> None:
-    """Describe this machine; or explain an artifact: why it is not faster, not smaller, less accurate.
+    """Describe this machine, or explain an artifact's figures.
 
+    For an artifact, doctor says why it is not faster, not smaller or less accurate than expected.
     MODEL_OR_DIR is a study's folder, an artifact's folder, a model's file, or a model such as
     torchvision:resnet18.
     """
@@ -55,12 +56,12 @@ def described(found: Machine) -> list[str]:
     conditions = found.environment
     clock = f", {found.clock_mhz:,.0f} MHz" if found.clock_mhz else ""
     free = f", {found.available_mb / 1000:.1f} GB of it free" if found.available_mb is not None else ""
-    load = "not told by this system" if found.load is None else f"{100 * found.load:.0f} % of all cores in use"
+    load = "unknown" if found.load is None else f"{100 * found.load:.0f} % of all cores in use"
     rows = [
         ("processor", f"{conditions.processor}{clock}"),
         ("instructions", " ".join(conditions.features) or "none known"),
         ("INT8", found.int8_means),
-        ("cores", f"{found.cores} at hand, {found.threads} hardware threads in all"),
+        ("cores", f"{found.cores} available, {found.threads} hardware threads in all"),
         ("governor", conditions.governor),
         ("memory", f"{conditions.memory_mb / 1000:.1f} GB{free}"),
         ("load now", load),

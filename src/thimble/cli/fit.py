@@ -17,17 +17,19 @@ OUT = Path("runs/fit")
 
 @click.command("fit", cls=Command)
 @options(Fit, required=False)
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="A study.toml; what is given here wins over it.")
-@click.option("--print-config", is_flag=True, help="Print what was given as a study.toml, and do nothing else.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), metavar="FILE", help="Read options from a study.toml; options given here override it."
+)
+@click.option("--print-config", is_flag=True, help="Print the options as a study.toml, and exit.")
 @click.option("--out", type=Directory(), metavar="DIR", help=f"Folder of the results.  [default: {OUT}]")
 @log_option
 @json_option(raw=True)
 def command(config: Path | None, print_config: bool, log: tuple[str, ...], as_json: Form | None, **given: Any) -> None:
-    """Find what to ship of MODEL under limits: try what applies, measure it, choose, and confirm the choice.
+    """Find the best form of MODEL to ship within your limits.
 
-    MODEL is torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive. Candidates are chosen on the
-    validation split; the test split is opened once, for the one that was chosen. Exit code 0: it is proven to meet the
-    limits. 3: none is.
+    MODEL is torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive. One candidate is chosen on the
+    validation split and confirmed once on the test split. Exit codes: 0 the chosen candidate is proven to meet the limits;
+    3 no candidate is.
 
     \b
     thimble fit torchvision:resnet18 --weights best.pt --data imagefolder:photos --max-drop 1

@@ -19,12 +19,12 @@ from thimble.cli._say import say_aside
 @log_option
 @json_option(raw=True)
 def command(out: Path, log: tuple[str, ...], as_json: Form | None, **given: Any) -> None:
-    """Take a network through every technique, measure each result, and say which one to ship.
+    """Try every technique on one network and say what to ship.
 
-    Without options: ResNet-18 on the handwritten digits that come with scikit-learn, offline. A second run takes
-    finished work from the store, and a run that was cut off goes on.
+    The default is ResNet-18 on the handwritten digits that come with scikit-learn, offline. Finished work is kept in the
+    store: a second run reuses it, and an interrupted run continues.
 
-    On a connected machine, the pretrained study: thimble lab --weights imagenet --data imagenette --image-size 224
+    The pretrained study needs a connection: thimble lab --weights imagenet --data imagenette --image-size 224
     """
     from thimble.api.lab import lab
     from thimble.cli._progress import Show

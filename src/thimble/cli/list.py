@@ -22,9 +22,10 @@ WIDTH = 80
 @click.argument("name", required=False)
 @json_option()
 def command(kind: str, name: str | None, as_json: Form | None) -> None:
-    """List what there is of KIND: steps, runtimes, models, tasks, metrics or recipes, with settings and needs.
+    """List steps, runtimes, models, tasks, metrics or recipes.
 
-    With NAME, all that there is to say of one of them; for torchvision and timm, every model's name, one a line.
+    Each entry is listed with its settings and requirements. With NAME, one entry is described in full; torchvision and
+    timm print the name of every model, one a line.
 
     \b
     thimble list steps

@@ -25,7 +25,7 @@ def whole_or_nothing() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say_aside("thimble: interrupted; a measurement that is cut off counts for nothing, so start it again")
+        say_aside("thimble: Interrupted. An incomplete measurement is not kept; run the command again.")
         raise click.exceptions.Exit(interrupted_code()) from None
 
 
@@ -34,10 +34,10 @@ def whole_or_nothing() -> Iterator[None]:
 @options(Measure)
 @json_option(raw=True)
 def command(artifacts: tuple[str, ...], as_json: Form | None, **given: Any) -> None:
-    """Measure artifacts together; the first one is the baseline.
+    """Measure artifacts together; the first is the baseline.
 
     ARTIFACT is a folder that Thimble made, a bundle, a model's file (.onnx, .pt2, .tflite, ...), or a model to export
-    such as torchvision:resnet18. With --on another device runs all of them.
+    such as torchvision:resnet18. With --on, another device runs all artifacts.
     """
     from thimble.api.measure import measure
     from thimble.cli._figures import show_figures

@@ -13,11 +13,14 @@ from thimble.cli._say import say_aside
 
 @click.command("report", cls=Command)
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--also", multiple=True, metavar="NAME", help="Write one more: model_card, rounds or rounds_parquet. Repeat for several.")
+@click.option("--also", multiple=True, metavar="NAME", help="Also write model_card, rounds or rounds_parquet. Repeat for several.")
 @log_option
 @json_option(raw=True)
 def command(folder: Path, also: tuple[str, ...], log: tuple[str, ...], as_json: Form | None) -> None:
-    """Draw every table, picture and page of a study again, from its study.json alone."""
+    """Write a study's tables, pictures and pages again.
+
+    Everything is read from study.json; nothing is measured.
+    """
     from thimble.cli._results import show_results
     from thimble.core.study import read_study
     from thimble.study.folder import check_trackers, log_study, redraw

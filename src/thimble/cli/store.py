@@ -14,16 +14,18 @@ KINDS = {"steps": "finished steps", "values": "measurements", "outputs": "baseli
 
 
 @click.command("store", cls=Command)
-@click.option("--prune", is_flag=True, help="Remove what was not used for --days.")
-@click.option("--days", type=click.FloatRange(0), default=30.0, show_default=True, help="With --prune; 0 removes everything.")
-@click.option("--max", "most", metavar="SIZE", help="Keep it at this size from now on, such as 5GB; none takes the limit away.")
+@click.option("--prune", is_flag=True, help="Remove entries that were not used for --days.")
+@click.option(
+    "--days", type=click.FloatRange(0), default=30.0, show_default=True, help="Age of the entries that --prune removes; 0 removes all."
+)
+@click.option("--max", "most", metavar="SIZE", help="Limit the store's size from now on, such as 5GB; none removes the limit.")
 @json_option()
 def command(prune: bool, days: float, most: str | None, as_json: Form | None) -> None:
-    """Say where finished work is kept and how large it is, or prune it.
+    """Show or prune the store of finished work.
 
-    The store lies in $THIMBLE_STORE, else in the user's cache folder. Removing it costs nothing but the time to do
-    the work again. With a limit, what was not used for the longest time is removed, now and whenever a command starts
-    while no other one uses the store.
+    The store is in $THIMBLE_STORE, else in the user's cache folder. Deleting it costs only the time to do the work again.
+    With a limit, the least recently used entries are removed now, and whenever a command starts while no other command
+    uses the store.
     """
     from thimble.core.errors import BadInput
     from thimble.engine.store import Amount, Store

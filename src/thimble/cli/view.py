@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @click.command("view")
 @click.argument("artifact", type=click.Path(path_type=Path), metavar="ARTIFACT")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Port on this machine; default: a free one.")
-@click.option("--no-browser", is_flag=True, help="Only say the address; open no browser.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Port on this machine.  [default: a free port]")
+@click.option("--no-browser", is_flag=True, help="Print the address; don't open a browser.")
 def command(artifact: Path, port: int, no_browser: bool) -> None:
-    """Show the graph of an artifact's folder or of a model's file in Netron, until Ctrl-C.
+    """Show a model's graph in Netron, until Ctrl-C.
 
-    It is served on this machine only (127.0.0.1), and nothing but the model with the files that hold its data: nobody else on
-    the network can see it, and no other page in the browser.
+    ARTIFACT is an artifact's folder or a model's file. The page is served on this machine only (127.0.0.1), and holds only
+    the model and its data files. Other machines and other pages in the browser can't read it.
     """
     import webbrowser
 

@@ -56,10 +56,10 @@ def read_manifest(folder: Path) -> Artifact:
     try:
         data = contents(path)
     except FileNotFoundError as error:
-        raise BadInput(f"{folder} is no artifact: it has no {MANIFEST}") from error
+        raise BadInput(f"{folder} is not an artifact: it has no {MANIFEST}") from error
     except OSError as error:
         raise BadInput(f"{path} can't be read: {error.strerror}") from error
-    artifact = converted(decoded(data, path, "artifact's description"), Artifact, path, "artifact's description")
+    artifact = converted(decoded(data, path, "artifact description"), Artifact, path, "artifact description")
     for problem in chain(_of_tensors(artifact), _of_files(artifact), _of_images(artifact.preprocess)):
         raise BadInput(f"{path} can't be used: {problem}")
     for name in (artifact.main, *(file.path for file in artifact.files)):
@@ -74,7 +74,7 @@ def _of_tensors(artifact: Artifact) -> Iterator[str]:
         yield "two of its inputs or outputs have the same name"
     for spec in artifact.inputs:
         if not _TYPE.fullmatch(spec.dtype):
-            yield f"input {spec.name!r} has the type {spec.dtype!r}, which is no type of numbers"
+            yield f"input {spec.name!r} has the type {spec.dtype!r}, which is not a numeric type"
         sizes = (*spec.shape, *(spec.sizes or ()))
         if any(size is not None and size < 1 for size in sizes):
             yield f"input {spec.name!r} has shape {spec.shape}; sizes are 1 or more"
@@ -96,7 +96,7 @@ def _of_images(preprocess: Preprocess | None) -> Iterator[str]:
         return
     for name, side in (("size", preprocess.size), ("resize", preprocess.resize), ("width", preprocess.width)):
         if side is not None and not 1 <= side <= LARGEST:
-            yield f"preprocess.{name} is {side}; images have 1 to {LARGEST} pixels each way"
+            yield f"preprocess.{name} is {side}; image height and width must be 1 to {LARGEST} pixels"
     if preprocess.resample not in RESAMPLING or preprocess.layout not in ("chw", "hwc"):
         yield f"preprocess has resample {preprocess.resample!r} and layout {preprocess.layout!r}, which are unknown"
     if preprocess.channels not in CHANNELS or preprocess.dtype not in ("float32", "uint8") or not preprocess.scale > 0:

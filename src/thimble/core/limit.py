@@ -109,7 +109,7 @@ class Limits:
             float,
             Meta(ge=SMALLEST_MB, le=LARGEST),
             _megabytes(
-                "Largest peak memory above the empty runtime's.",
+                "Largest peak memory above that of the empty runtime.",
                 "100.0",
                 figure=lambda row: row.memory_mb,
                 says="needs {} of memory",
@@ -124,7 +124,7 @@ class Limits:
             float,
             Meta(ge=-LARGEST, le=LARGEST),
             Limit(
-                "Least signal-to-quantization-noise ratio of the first output against the baseline's, in dB.",
+                "Smallest signal-to-quantization-noise ratio of the first output against the baseline's, in dB.",
                 "20.0",
                 metavar="DB",
                 figure=lambda row: row.sqnr_db,

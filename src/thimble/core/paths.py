@@ -66,7 +66,7 @@ def user_path(text: str | Path) -> Path:
     except RuntimeError as error:
         raise BadInput(f"{said} names the home folder of a user that is not known here; write the whole path") from error
     if not is_text(os.fspath(path)):
-        raise BadInput(f"{said} is no UTF-8 text; rename the file or folder")
+        raise BadInput(f"{said} is not UTF-8 text; rename the file or folder")
     longest = max(map(len, map(str.encode, path.parts)), default=0)
     if longest > LONGEST or "\0" in os.fspath(path):
         raise BadInput(f"{said} can't be the path of a file: a name in it is too long, or holds a zero byte")

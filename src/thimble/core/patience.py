@@ -47,7 +47,7 @@ def returning(what: str, most_s: float | None = None) -> Iterator[None]:
         yield
         return
     error: type[BadInput | OutOfTime] = OutOfTime if left is not None and left <= min(limits) else BadInput
-    words = "the time budget was used up" if error is OutOfTime else f"it has run for {min(limits):g} s and not returned"
+    words = "the time budget was used up" if error is OutOfTime else f"it did not return within {min(limits):g} s"
 
     def end(*_: object) -> None:
         raise error(f"{what} was ended: {words}")

@@ -19,9 +19,9 @@ def decoded(data: bytes, file: Path, what: str) -> Any:
     try:
         return msgspec.json.decode(data)
     except RecursionError:
-        raise BadInput(f"{file} is no {what}: it is nested too deep") from None
+        raise BadInput(f"{file} is not a valid {what}: it is nested too deep") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} is no {what}: {error}") from error
+        raise BadInput(f"{file} is not a valid {what}: {error}") from error
 
 
 def converted(values: Any, kind: type[Kind], file: Path, what: str) -> Kind:
@@ -29,9 +29,9 @@ def converted(values: Any, kind: type[Kind], file: Path, what: str) -> Kind:
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
-        raise BadInput(f"{file} is no {what}: {said(error, values)}") from error
+        raise BadInput(f"{file} is not a valid {what}: {said(error, values)}") from error
     except RecursionError:
-        raise BadInput(f"{file} is no {what}: it is nested too deep") from None
+        raise BadInput(f"{file} is not a valid {what}: it is nested too deep") from None
 
 
 def said(error: msgspec.ValidationError, values: Any) -> str:

@@ -44,7 +44,7 @@ class Sampling:
             float,
             Meta(ge=FINEST, lt=1),
             Option(
-                "Measure until the interval of every speedup is this narrow to either side, such as 2%.",
+                "Measure until every speedup is known to within this share, such as 2%.",
                 metavar="SHARE",
                 form="a share such as 2%, from 0.01% to below 100%",
                 read=share_of,

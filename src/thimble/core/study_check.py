@@ -39,7 +39,7 @@ def read(file: Path) -> Study:
 def checked(study: Study, file: Path) -> Study:
     """The study, its parts fitting each other. Raises `BadInput` with the first thing that doesn't."""
     for problem in chain(_names(study), _runs(study), _scores(study), _evidence(study)):
-        raise BadInput(f"{file} is no study: {problem}")
+        raise BadInput(f"{file} is not a study: {problem}")
     return study
 
 
@@ -49,9 +49,9 @@ def _names(study: Study) -> Iterator[str]:
         if twice:
             yield f"more than one {what} is called {listed(map(repr, twice), 3)}"
     if study.joint_run is not None and study.joint_run not in {run.id for run in study.runs}:
-        yield f"joint_run is {study.joint_run!r}, and there is no such run"
+        yield f"joint_run is {study.joint_run!r}, but there is no such run"
     if study.chosen is not None and study.chosen not in {c.name for c in study.candidates}:
-        yield f"chosen is {study.chosen!r}, and there is no such candidate"
+        yield f"chosen is {study.chosen!r}, but there is no such candidate"
 
 
 def _runs(study: Study) -> Iterator[str]:

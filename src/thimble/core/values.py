@@ -116,7 +116,7 @@ def seconds_of(text: str) -> float:
     unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
     found = float(text[:-1] if unit else text) * (unit or 1)
     if not 0 < found <= LONGEST_S:
-        raise ValueError(f"{text!r} is no length of time")
+        raise ValueError(f"{text!r} is not a length of time")
     return found
 
 

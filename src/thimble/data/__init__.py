@@ -66,7 +66,7 @@ def open_task(spec: TaskSpec) -> Task:
         task = WithMetric(task, spec.metric, (f"scored by {spec.metric}, as asked for",))
     for text in (task.name, *task.labels):
         if not is_text(str(text)):
-            raise BadInput(f"{spec.spec} holds the name {text!r}, which is no UTF-8 text; rename it")
+            raise BadInput(f"{spec.spec} holds the name {text!r}, which is not UTF-8 text; rename it")
     return task
 
 

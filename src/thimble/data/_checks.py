@@ -26,7 +26,7 @@ def present_splits(task: Task) -> dict[str, Split]:
     return found
 
 
-NEEDED = {"test": "it is what the final figures come from", "validation": "it is what one is chosen on"}
+NEEDED = {"test": "the final figures come from it", "validation": "the candidate is chosen on it"}
 """Splits without which there is no study, and why."""
 
 
@@ -74,7 +74,7 @@ def check_disjoint(task: Task) -> None:
         if common:
             other = seen[common[0]]
             raise BadInput(
-                f"{len(common)} samples of the {name} split of {task.name} stand in the {other} split too; splits must not overlap"
+                f"{len(common)} samples of the {name} split of {task.name} are also in the {other} split; splits must not overlap"
             )
         seen |= dict.fromkeys(ids, name)
 

@@ -97,7 +97,7 @@ def _files(folder: Path) -> Iterator[str]:
         for name in sorted(names):
             path = f"{root}{os.sep}{name}"
             if not is_text(path):
-                raise BadInput(f"{path!r} is no UTF-8 text; rename the file or folder")
+                raise BadInput(f"{path!r} is not UTF-8 text; rename the file or folder")
             if not name.startswith("."):
                 yield path
 

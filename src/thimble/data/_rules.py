@@ -69,7 +69,7 @@ def _whole(whole: Part, spec: TaskSpec) -> Division:
     made = Division(_cut(whole, sizes, spec.seed))
     made.notes.append(f"divided by a stratified rule from seed {spec.seed}, exact copies kept together")
     if spec.weights_given:
-        made.notes.append("the weights were given: whether they have seen samples of the test split can't be known from here")
+        made.notes.append("the weights were given and may have seen samples of the test split")
     return made
 
 
@@ -82,7 +82,7 @@ def _parts(parts: dict[str, Part], spec: TaskSpec) -> Division:
     """
     train, held = parts["train"], {name: parts[name] for name in ("validation", "test") if name in parts}
     if not held:
-        raise BadInput(f"{spec.spec} has train data alone; quality needs data that was held out: a test part, a validation part, or both")
+        raise BadInput(f"{spec.spec} has only train data; quality needs held-out data: a test part, a validation part, or both")
     made, sizes = Division(), {"calibration": _calibration(len(train)), "train": 0}
     from_train = "validation" not in held and not spec.weights_given
     if from_train:

@@ -71,7 +71,7 @@ def listening_for(spec: TaskSpec, longest_s: float) -> Listening:
     if features == "wave":
         length = (shape[-1] if shape else None) or length
         if shape is not None and any(size not in (1, None) for size in shape[:-1]):
-            raise BadInput(f"the model takes {' x '.join(map(str, shape))} for each sample, which is no wave: give --features mel")
+            raise BadInput(f"the model takes {' x '.join(map(str, shape))} for each sample, which is not a wave: give --features mel")
         return Listening(rate, length, 0, (*(1 for _ in shape[:-1]), length) if shape else (length,))
     return _mel(rate, length, int(number) if number else None, shape)
 

@@ -96,9 +96,9 @@ def _records(paths: list[Path]) -> list[NDArray[Any]]:
     for path in paths:
         size = path.stat().st_size
         if not size or size % RECORD:
-            raise BadInput(f"{path} has {size} bytes, which is no whole number of images of {RECORD}; it is truncated or no CIFAR-10")
+            raise BadInput(f"{path} has {size} bytes, which is not a whole number of images of {RECORD}; it is truncated or no CIFAR-10")
         rows = np.memmap(path, np.uint8, "r").reshape(-1, RECORD)
         if rows[:, 0].max() >= len(LABELS):
-            raise BadInput(f"{path} has a class {rows[:, 0].max()}; CIFAR-10 has 0 to 9, so this is no batch of it")
+            raise BadInput(f"{path} has a class {rows[:, 0].max()}; CIFAR-10 has 0 to 9, so this is not a batch of it")
         found.extend(rows)
     return found

@@ -39,7 +39,7 @@ class File:
         METRICS.get(str(task.metric))
         there = [name for name in SPLITS if _has(task, name, spec.spec)]
         if "test" not in there:
-            raise BadInput(f"{spec.spec} has no test split; it is what the final figures come from")
+            raise BadInput(f"{spec.spec} has no test split; the final figures come from it")
         made: Task = task
         return made
 

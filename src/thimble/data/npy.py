@@ -110,5 +110,5 @@ def _read(path: Path) -> NDArray[Any]:
         file.seek(0)
         array = np.load(file, allow_pickle=False)
     if not isinstance(array, np.ndarray):
-        raise BadInput(f"{path} is no .npy file; for an archive write npz:{path}")
+        raise BadInput(f"{path} is not a .npy file; for an archive write npz:{path}")
     return array

@@ -41,7 +41,7 @@ def _read(path: Path, argument: str) -> tuple[Raw, dict[str, Any]]:
     if not path.is_file():
         raise BadInput(f"there is no file {argument!r}; write npz:FILE with an archive as numpy.savez writes it")
     if not check_archive(path):
-        raise BadInput(f"{path} is no .npz archive, or it is truncated")
+        raise BadInput(f"{path} is not a .npz archive, or it is truncated")
     found: dict[str, Any] = {}
     with decoding(path, "can't be read: {}"), np.load(path, allow_pickle=False) as archive:
         for key in archive.files:
@@ -51,7 +51,7 @@ def _read(path: Path, argument: str) -> tuple[Raw, dict[str, Any]]:
     raw: Raw = {}
     for key, array in found.items():
         if not isinstance(array, np.ndarray):
-            raise BadInput(f"{path}: {key} is no array; its member in the archive has no header of one")
+            raise BadInput(f"{path}: {key} is not an array; its member in the archive has no header of one")
         if place := place_of(key):
             raw[place] = checked_array(array, key, path)
     if not any(kind == "x" for kind, _, _ in raw):

@@ -96,12 +96,12 @@ def _box(line: str, file: Path, width: float, height: float) -> tuple[float, flo
     try:
         kind, *numbers = map(float, line.split())
     except ValueError as error:
-        raise BadInput(f"{file}: {line!r} is no box; a line has a class and four numbers from 0 to 1") from error
+        raise BadInput(f"{file}: {line!r} is not a box; a line has a class and four numbers from 0 to 1") from error
     if len(numbers) == 4:
         x, y, w, h = numbers
         low, high = (x - w / 2, y - h / 2), (x + w / 2, y + h / 2)
     elif len(numbers) >= 6 and len(numbers) % 2 == 0:
         low, high = (min(numbers[::2]), min(numbers[1::2])), (max(numbers[::2]), max(numbers[1::2]))
     else:
-        raise BadInput(f"{file}: {line!r} is no box; a line has a class and four numbers from 0 to 1")
+        raise BadInput(f"{file}: {line!r} is not a box; a line has a class and four numbers from 0 to 1")
     return kind, low[0] * width, low[1] * height, high[0] * width, high[1] * height, 0.0

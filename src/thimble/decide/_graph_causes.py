@@ -149,4 +149,4 @@ def odd_channels(candidate: Candidate) -> str:
     if not graph or not graph["not_by_16"]:
         return ""
     eight = f" ({graph['not_by_8']} not even of 8)" if graph["not_by_8"] else ""
-    return f"{graph['not_by_16']} of its {graph['convolutions']} convolutions have a filter count that is no multiple of 16{eight}"
+    return f"{graph['not_by_16']} of its {graph['convolutions']} convolutions have a filter count that is not a multiple of 16{eight}"

@@ -36,7 +36,7 @@ def unpack(path: Path, folder: Path) -> None:
     it is written then but what came before.
     """
     if not check_archive(path):
-        raise BadInput(f"{path} is no bundle: it is no zip archive, or it is damaged")
+        raise BadInput(f"{path} is not a bundle: it is not a zip archive, or it is damaged")
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():

@@ -74,7 +74,7 @@ def copy_artifact(subject: Subject, folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(subject.folder / file.path, target)
         if File.of(target, folder) != file:
-            raise BadInput(f"{subject.folder / file.path} is not the file that was measured: its SHA-256 is another")
+            raise BadInput(f"{subject.folder / file.path} is not the file that was measured: its SHA-256 differs")
 
 
 def _golden(contents: Contents, own: Answers, baseline: Answers | None, folder: Path) -> Golden:

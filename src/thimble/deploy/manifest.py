@@ -116,4 +116,4 @@ def read_manifest(folder: Path) -> Manifest:
         verify.read_manifest(folder)
     except verify.Differs as error:
         raise BadInput(str(error)) from error
-    return converted(decoded(path.read_bytes(), path, "bundle's manifest"), Manifest, path, "bundle's manifest")
+    return converted(decoded(path.read_bytes(), path, "bundle manifest"), Manifest, path, "bundle manifest")

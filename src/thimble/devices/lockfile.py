@@ -27,7 +27,7 @@ def opened(path: Path) -> int:
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         os.close(file)
-        raise ValueError(f"{path} is no plain file of its own")
+        raise ValueError(f"{path} is not a plain file of its own")
     return file
 
 

@@ -256,7 +256,7 @@ def load_class(file: str, name: str) -> Any:
 
     spec = importlib.util.spec_from_file_location("thimble_runtime", file)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is no Python file")
+        raise ImportError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules["thimble_runtime"] = module
     spec.loader.exec_module(module)
@@ -312,7 +312,7 @@ def encoded(message: dict[str, Any], tensors: Tensors) -> list[bytes | memoryvie
     arrays = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"tensor {name!r} has type {array.dtype}, which is no number")
+            raise TypeError(f"tensor {name!r} has type {array.dtype}, which is not a number")
     specs = [{"name": name, "dtype": array.dtype.str, "shape": array.shape} for name, array in arrays.items()]
     line = json.dumps({**message, "tensors": specs}).encode() + b"\n"
     return [line, *map(raw, arrays.values())]

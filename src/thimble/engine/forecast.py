@@ -32,4 +32,4 @@ class Forecast:
         needed, left = taken * (1 - done) / done, self.deadline - now
         if needed > FORECAST_SLACK * left:
             total = taken + needed
-            raise OutOfTime(f"{step} would take about {total / 60:.0f} min, and {max(0.0, left) / 60:.1f} are left of the time budget")
+            raise OutOfTime(f"{step} would take about {total / 60:.0f} min, and {max(0.0, left) / 60:.1f} of the time budget are left")

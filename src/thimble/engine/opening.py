@@ -63,7 +63,7 @@ def check_answers(made: Model, before: Model, step: Step, task: Task | None, thr
     agreement = min(agreement_db(wanted, given), 200.0)
     if not agreement >= least:
         raise StepFailed(
-            f"{what} answers otherwise than the model before it: they agree to {agreement:.0f} dB, and at least {least:g} are asked"
+            f"{what} gives other outputs than the model before it: they agree to {agreement:.0f} dB, but at least {least:g} dB are needed"
         )
     return made.becoming(made.payload, agreement_db=round(agreement, 1))
 
@@ -110,4 +110,4 @@ def _check_answer(answer: Arrays, model: Model, what: str) -> None:
         raise StepFailed(f"{what} gives no {', '.join(missing)}")
     for name, value in answer.items():
         if np.asarray(value).dtype.kind == "f" and np.asarray(value).size and np.isnan(value).all():
-            raise StepFailed(f"{what} answers with NaN only in {name}")
+            raise StepFailed(f"{what} gives only NaN in {name}")

@@ -120,7 +120,7 @@ class StepsProcess:
         code = child.wait()
         if code == -signal.SIGALRM:
             self.stop()
-            return StepFailed(f"the model gave no answer for one sample within {SAMPLE_S:g} s, and its process was ended")
+            return StepFailed(f"the model gave no output for one sample within {SAMPLE_S:g} s, and its process was ended")
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         if code == -signal.SIGKILL:
             how += " (out of memory?)"

@@ -55,7 +55,7 @@ def _claimed(root: Path) -> Path:
         there = {path.name for path in root.iterdir()}
         if there - _OLD or (there and stat.S_IMODE(root.stat().st_mode) != 0o700):
             raise CannotWrite(
-                f"{root} is no store of Thimble, and not empty (it holds {sorted(there)[0]!r}); "
+                f"{root} is not a store of Thimble, and not empty (it holds {sorted(there)[0]!r}); "
                 f"set THIMBLE_STORE to a folder of its own, such as {root / 'thimble'}"
             )
         (root / MARK).write_text(_WORDS, encoding="utf-8")

@@ -121,7 +121,7 @@ def main_file(folder: Path, format: str) -> Path:
         return folder / str(fixed)
     paths = sorted(path for path in folder.glob("model.*") if path.is_file())
     if not paths:
-        raise BadInput(f"{folder} holds no file called model.*; it is no artifact")
+        raise BadInput(f"{folder} holds no file called model.*; it is not an artifact")
     return next((path for suffix in formats().get(format, ()) for path in paths if path.suffix == suffix), paths[0])
 
 

@@ -65,8 +65,8 @@ def _busy(rounds: Sequence[Round]) -> list[Advice]:
     if not loads or (load := statistics.fmean(loads)) <= BUSY:
         return []
     text = (
-        f"other programs used {100 * load:.0f} % of the processor during the run: ratios paired by round hold better than "
-        "milliseconds do; close them and measure again"
+        f"other programs used {100 * load:.0f} % of the processor during the run; milliseconds suffer more than "
+        "ratios. Close them and measure again"
     )
     return [Advice("machine-busy", text)]
 

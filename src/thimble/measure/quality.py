@@ -43,7 +43,7 @@ def check_unseen(task: Task, name: str) -> None:
         except BadInput:
             continue
         if seen:
-            raise BadInput(f"{len(seen)} of the {len(ids)} samples of the {name} split are in {other} too; what was seen proves nothing")
+            raise BadInput(f"{len(seen)} of the {len(ids)} samples of the {name} split are in {other} too; score it on unseen samples")
 
 
 def check_not_learned(task: Task, name: str, artifact: str) -> None:
@@ -52,7 +52,7 @@ def check_not_learned(task: Task, name: str, artifact: str) -> None:
     if seen := len(ours & read_seen(artifact)):
         raise BadInput(
             f"{artifact} has seen {seen:,} of the {len(ours):,} {name} samples of {task.name}: it was trained, calibrated or chosen with "
-            "them, so they prove nothing about it; give data that are new to it (or the seed that they were split with)"
+            "them, so they prove nothing about it. Give unseen data, or the --seed that the data were split with"
         )
 
 

@@ -115,7 +115,9 @@ def settled(ends: Ends, spec: ModelSpec, path: Path) -> tuple[TensorSpec, ...]:
     inputs = [_shaped(one, shapes, dtypes, path) if one.name in ends.unshaped else one for one in inputs]
     for one in inputs:
         if not one.shape and one.value is None:
-            raise BadInput(f"{path} takes {one.name}, a single number that nothing gives: add --set {one.name}=1, or what it should be")
+            raise BadInput(
+                f"{path} takes {one.name}, a single number that the data don't contain: add --set {one.name}=1, or what it should be"
+            )
     free = tuple(one for one in inputs if one.shape and (one.value is None or one.name in shapes))
     agreed = {one.name: one for one in agreed_inputs(free, replace(spec, shapes=shapes or None), spec.spec)}
     return tuple(agreed.get(one.name, one) for one in inputs)

@@ -114,7 +114,7 @@ def _check_repeats(network: nn.Module, inputs: tuple[TensorSpec, ...], outputs: 
     agreement = same_db(outputs, trial(network, inputs, batch or 2))
     if agreement < SAME_DB:
         raise BadInput(
-            f"{source} differs from itself: run twice on the same input, its outputs agree to {agreement:.0f} dB only. Take the "
+            f"{source} gives different outputs for the same input: two runs agree to {agreement:.0f} dB only. Take the "
             "randomness out of forward (noise, dropout that is always on, sampling), or draw it from a fixed seed"
         )
 
@@ -228,4 +228,4 @@ def _check_outputs(outputs: dict[str, Tensor], source: str) -> None:
         if not isinstance(value, torch.Tensor):
             raise BadInput(f"{source} returns {name} as a {type(value).__name__}; outputs are tensors, or tuples or dictionaries of them")
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise BadInput(f"{source} answers noise with NaN or infinity in {name}; its weights are damaged or it diverges")
+            raise BadInput(f"{source} gives NaN or infinity in {name}; for random inputs: its weights are damaged or it diverges")

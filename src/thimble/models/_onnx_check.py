@@ -149,7 +149,7 @@ def _number(text: str | None, key: str, path: Path, name: str) -> int | None:
     if text is None:
         return None
     if not text.isdecimal():
-        raise BadInput(f"{path}: {name} has {key} {text!r} in its external data, which is no number of bytes")
+        raise BadInput(f"{path}: {name} has {key} {text!r} in its external data, which is not a number of bytes")
     return int(text)
 
 

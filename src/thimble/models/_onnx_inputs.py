@@ -42,7 +42,7 @@ def declared_inputs(proto: Any, path: Path) -> tuple[TensorSpec, ...]:
             continue
         tensor = one.type.tensor_type
         if not one.type.HasField("tensor_type") or not tensor.HasField("shape"):
-            raise BadInput(f"{path} takes {one.name}, which is no tensor of a known number of dimensions")
+            raise BadInput(f"{path} takes {one.name}, which is not a tensor of a known number of dimensions")
         shape = tuple(d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim)
         try:
             dtype = str(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
@@ -71,7 +71,7 @@ def settled_inputs(proto: Any, path: Path, spec: ModelSpec) -> tuple[tuple[Tenso
     for one in declared:
         if not one.shape and one.value is None and one.name not in (spec.shapes or {}):
             number = compared_with(proto, one.name)
-            raise BadInput(f"{path} takes {one.name}, a single number that nothing gives: add --set {one.name}={number:g}")
+            raise BadInput(f"{path} takes {one.name}, a single number that the data don't contain: add --set {one.name}={number:g}")
     declared = with_states(with_axes(declared, proto, spec, str(path)), proto, spec, str(path))
     spec = of_one_step(spec, declared)
     asked = set(spec.shapes or {})
@@ -101,7 +101,7 @@ def _single_where_mixed(inputs: tuple[TensorSpec, ...]) -> tuple[tuple[TensorSpe
             made.append(replace(one, shape=one.with_batch(1)))
         else:
             made.append(one)
-    return tuple(made), f"takes one sample at a time, since the first dimension of {other.name} ({shape_text(other.shape)}) is no batch"
+    return tuple(made), f"takes one sample at a time, since the first dimension of {other.name} ({shape_text(other.shape)}) is not a batch"
 
 
 def sized_inputs(inputs: tuple[TensorSpec, ...], answer: Answer) -> tuple[tuple[TensorSpec, ...], Any]:

@@ -67,10 +67,10 @@ class _Looking:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if self.depth == 0 and name != "net":
-            raise BadInput(f"{self.path} is no network of OpenVINO: it begins with <{name[:40]}>")
+            raise BadInput(f"{self.path} is not a network of OpenVINO: it begins with <{name[:40]}>")
         self.depth += 1
         if self.depth > DEEPEST:
-            raise BadInput(f"{self.path} is no network of OpenVINO: its elements are nested more than {DEEPEST} deep")
+            raise BadInput(f"{self.path} is not a network of OpenVINO: its elements are nested more than {DEEPEST} deep")
         if name == "data" and "offset" in attributes:
             offset, size = attributes["offset"], attributes.get("size", "0")
             if not (offset.isdecimal() and size.isdecimal()) or int(offset[:20]) + int(size[:20]) > self.bytes_there:
@@ -92,7 +92,7 @@ def check_ncnn(path: Path) -> None:
     with readable(path) as file:
         lines = [line.split() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
     if len(lines) < 3 or lines[0] != ["7767517"] or len(lines[1]) != 2:
-        raise BadInput(f"{path} is no list of ncnn's layers: its first line must be 7767517, its second two counts")
+        raise BadInput(f"{path} is not a list of ncnn's layers: its first line must be 7767517, its second two counts")
     layers, blobs = lines[2:], 0
     for words in layers:
         counts = [int(word) for word in words[2:4] if re.fullmatch(r"\d{1,6}", word)]

@@ -67,13 +67,13 @@ def check_pt2(path: Path) -> None:
         raise BadInput(f"there is no model at {path}")
     members = check_archive(path)
     if not members:
-        raise BadInput(f"{path} is no torch.export archive, or it is truncated")
+        raise BadInput(f"{path} is not a torch.export archive, or it is truncated")
     if any(member.filename.rpartition("/")[2].startswith("serialized_") for member in members):
         raise BadInput(f"{path} is an archive of an older PyTorch, which is not opened; export the model again with torch.export.save")
     try:
         _check_members(torch._C.PyTorchFileReader(str(path)), path)
     except (RuntimeError, ValueError, msgspec.ValidationError) as error:  # the reader's; no JSON or no text; not the loader's fields
-        raise BadInput(f"{path} is no torch.export archive, or it is damaged ({foreign(error)})") from error
+        raise BadInput(f"{path} is not a torch.export archive, or it is damaged ({foreign(error)})") from error
 
 
 def _check_members(reader: Any, path: Path) -> None:
@@ -114,7 +114,7 @@ def _check_pickle(content: bytes, name: str, path: Path) -> None:
 def _json(reader: Any, name: str, path: Path) -> Any:
     found = json.loads(reader.get_record(name))
     if not isinstance(found, dict):
-        raise BadInput(f"{path} is damaged: its {name} is no dictionary")
+        raise BadInput(f"{path} is damaged: its {name} is not a dictionary")
     return found
 
 
@@ -135,14 +135,14 @@ def _check_program(root: Any, path: Path) -> None:
 
 def _check_text(key: str, text: str, path: Path) -> None:
     if key == "target" and (not _OPERATOR.fullmatch(text) or _FORBIDDEN.fullmatch(text)):
-        raise BadInput(f"{path} calls {text[:80]!r}, which is no operator of PyTorch that a model needs; it was not opened")
+        raise BadInput(f"{path} calls {text[:80]!r}, which is not an operator of PyTorch that a model needs; it was not opened")
     if key == "expr_str" and not _is_arithmetic(text):
-        raise BadInput(f"{path} has a size {text[:80]!r}, which is no arithmetic; it was not opened")
+        raise BadInput(f"{path} has a size {text[:80]!r}, which is not arithmetic; it was not opened")
     if key in ("in_spec", "out_spec") and not _is_plain_structure(text):
         raise BadInput(f"{path} takes or returns other structures than tuples, lists and dictionaries; it was not opened")
     name = _NAMES if key in ("name", "as_name", "forward_arg_names") else _PATHS if key.endswith("_name") or key == "fqn" else None
     if name and not name.fullmatch(text):
-        raise BadInput(f"{path} has a tensor called {text[:80]!r}, which is no name; it was not opened")
+        raise BadInput(f"{path} has a tensor called {text[:80]!r}, which is not a name; it was not opened")
 
 
 def _is_arithmetic(text: str) -> bool:

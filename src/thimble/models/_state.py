@@ -68,7 +68,7 @@ def _read_pickle(path: Path) -> Any:
         return unpickled(path)
     except UnpicklingError as error:
         if DAMAGED in str(error) or "Unsupported operand" in str(error):
-            raise BadInput(f"{path} is no weights file that PyTorch can read, or it is damaged") from error
+            raise BadInput(f"{path} is not a weights file that PyTorch can read, or it is damaged") from error
         raise BadInput(
             f"{path} holds more than tensors and would run code when loaded, so it was not; "
             "save the weights alone with torch.save(model.state_dict(), FILE)"
@@ -84,7 +84,7 @@ def _read_safetensors(path: Path) -> Any:
     try:
         return loader.load_file(path)
     except safetensors.SafetensorError as error:
-        raise BadInput(f"{path} is no safetensors file, or it is damaged ({foreign(error)})") from error
+        raise BadInput(f"{path} is not a safetensors file, or it is damaged ({foreign(error)})") from error
 
 
 def _check_tensors(state: dict[str, Tensor], path: Path) -> None:

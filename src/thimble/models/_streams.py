@@ -31,7 +31,7 @@ def with_axes(inputs: tuple[TensorSpec, ...], proto: Any, spec: ModelSpec, sourc
         axis = given.get(one.name, named_axis(proto, one.name))
         if not 0 <= axis < max(1, len(one.shape)):
             raise BadInput(
-                f"--batch-axis {one.name}={axis} is no dimension of {one.name}, which has {len(one.shape)}: 0 to {len(one.shape) - 1}"
+                f"--batch-axis {one.name}={axis} is not a dimension of {one.name}, which has {len(one.shape)}: 0 to {len(one.shape) - 1}"
             )
         made.append(replace(one, axis=axis))
     return tuple(made)

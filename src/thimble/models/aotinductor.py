@@ -32,7 +32,7 @@ class Aotinductor(ArtifactFile):
         """Raise `BadInput` unless the user's own store compiled it, or `TRUST` names it: its library runs with the user's rights."""
         members = check_archive(path)
         if not members or not holds(path):
-            raise BadInput(f"{path} is no archive of AOTInductor, or it is truncated")
+            raise BadInput(f"{path} is not an archive of AOTInductor, or it is truncated")
         digest = sha256_of(path)
         named = os.environ.get(TRUST, "").lower().split(",")
         if path.resolve().is_relative_to(store_root().resolve()) or (cache_folder(FOLDER) / digest).is_file() or digest in named:

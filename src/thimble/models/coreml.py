@@ -35,9 +35,9 @@ class Coreml(ArtifactFile):
         try:
             numbers = {number for number, _ in fields(data)}
         except ValueError as error:
-            raise BadInput(f"{path} is no program of Core ML, or it is truncated: {error}") from error
+            raise BadInput(f"{path} is not a program of Core ML, or it is truncated: {error}") from error
         if PROGRAM not in numbers or numbers - ABOUT - {PROGRAM}:
-            raise BadInput(f"{path} is no ML program of Core ML (it has the fields {sorted(numbers)[:8]}); other kinds are not opened")
+            raise BadInput(f"{path} is not an ML program of Core ML (it has the fields {sorted(numbers)[:8]}); other kinds are not opened")
         for text in texts(data):
             if ("@model_path" in text or text.startswith("/") or ".." in text.split("/")) and text != WEIGHTS:
                 raise BadInput(f"{path} names the file {text[:80]!r}, which lies outside its package; it was not opened")

@@ -49,7 +49,7 @@ class File:
             inputs = taken_inputs(network, spec)
         else:
             taken = " ".join(f"--input-shape {name}=1,..." for name in forward_parameters(network))
-            raise BadInput(f"nothing says what {spec.spec} takes; give {taken or 'its --input-shape'}, or an attribute inputs")
+            raise BadInput(f"the input shapes of {spec.spec} are unknown; give {taken or 'its --input-shape'}, or an attribute inputs")
         return torch_model(network, inputs, spec, notes)
 
     def preprocess(self, spec: ModelSpec) -> Preprocess | None:

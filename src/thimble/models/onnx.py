@@ -111,11 +111,11 @@ def _check_results(results: dict[str, Any], path: Path) -> None:
         raise BadInput(f"{path} answers one sample with {first}, a single number without a batch; name the dimension where it squeezes")
     for name, value in results.items():
         if not isinstance(value, np.ndarray):
-            raise BadInput(f"{path} answers with {name}, which is no tensor but a {type(value).__name__}")
+            raise BadInput(f"{path} answers with {name}, which is not a tensor but a {type(value).__name__}")
         if value.dtype.kind == "O":
             raise BadInput(f"{path} answers with {name}, which is text; export the network without what turns numbers into text")
         if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise BadInput(f"{path} answers noise with NaN or infinity in {name}; its weights are damaged or it diverges")
+            raise BadInput(f"{path} gives NaN or infinity in {name}; for random inputs: its weights are damaged or it diverges")
 
 
 def _copy(path: Path, data: list[Path], folder: Path) -> None:

@@ -53,7 +53,7 @@ def check_torchscript(path: Path) -> None:
     import torch
 
     if not check_archive(path):
-        raise BadInput(f"{path} is no TorchScript archive, or it is truncated")
+        raise BadInput(f"{path} is not a TorchScript archive, or it is truncated")
     try:
         reader = torch._C.PyTorchFileReader(str(path))
         names = reader.get_all_records()
@@ -63,7 +63,7 @@ def check_torchscript(path: Path) -> None:
     if "model.json" in names:
         raise BadInput(f"{path} is an archive of an older PyTorch, which is not opened; save the model again with torch.jit.save")
     if not any(name.endswith(".py") for name in names):
-        raise BadInput(f"{path} is no TorchScript archive: it holds no code")
+        raise BadInput(f"{path} is not a TorchScript archive: it holds no code")
     for name, content in records.items():
         _check_record(name, content, path)
 

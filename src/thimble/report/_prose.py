@@ -88,7 +88,7 @@ class Prose(Claims):
             if len(group) > ALIKE and len(members) == len(group):
                 first, *others = members
                 also = self.listed(others, limit=12)
-                lines.append(f"{self.voice.name(first)}: {self.voice.text(_ended(group[0].text))} Likewise {also}.")
+                lines.append(f"{self.voice.name(first)}: {self.voice.text(_ended(group[0].text))} The same holds for {also}.")
             else:
                 lines += [
                     f"{self.voice.name(advice.member)}: {self.voice.text(_ended(advice.text))}"

@@ -98,7 +98,7 @@ def _frontier(claims: Claims) -> list[str]:
     if not rows or len(claims.rows) < 2:
         return []
     verb = "is" if len(rows) == 1 else "are"
-    return [f"On the frontier {verb} {claims.names(rows, limit=8)}: no other candidate is proven better in something and worse in nothing."]
+    return [f"Pareto-optimal {verb} {claims.names(rows, limit=8)}: no other candidate is proven better in something and worse in nothing."]
 
 
 def _only_exported(row: Row) -> bool:

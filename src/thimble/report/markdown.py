@@ -52,8 +52,8 @@ def markdown_text(study: Study, summary: Summary) -> str:
             "Size is every file that ships, MB is 10^6 bytes. Latency is the median of one inference; speedups are paired with the baseline"
             " round by round. Brackets hold 95 % intervals.",
             "![Size, latency, and accuracy against size](optimization_comparison.png)",
-            "## Trade-offs", _list(tradeoffs(prose)) or "None that the intervals prove.",
-            "## What surprised, and why", _list(prose.surprises()) or "Nothing that a cause was found for.",
+            "## Trade-offs", _list(tradeoffs(prose)) or "None is proven by the intervals.",
+            "## Surprises and their causes", _list(prose.surprises()) or "No surprise with a known cause.",
         ]  # fmt: skip
     if verdicts := prose.verdicts():
         parts += ["## Why not the others", _list(verdicts)]

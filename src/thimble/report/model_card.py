@@ -52,8 +52,8 @@ def card_text(study: Study, summary: Summary) -> str:
         "## Conditions",
         "\n".join(f"- {label}: {escaped(text)}" for label, text in words.conditions(study).items()),
         "## Limits of these figures",
-        "The latency is this machine's: another one may order candidates differently. Licence, intended use and risks are not known to the "
-        "tool that wrote this card: add them.",
+        "The latency is this machine's: another one may order candidates differently. Thimble can't know the licence, the intended use "
+        "and the risks: add them.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -34,7 +34,7 @@ class Executorch:
             raise ValueError(f"ExecuTorch takes no session options, got {', '.join(options)}")
         portable_lib._unsafe_reset_threadpool(threads)
         if portable_lib._threadpool_get_thread_count() != threads:
-            raise ValueError(f"ExecuTorch has {portable_lib._threadpool_get_thread_count()} threads, and {threads} were asked for")
+            raise ValueError(f"ExecuTorch has {portable_lib._threadpool_get_thread_count()} threads, but {threads} were requested")
         return ExecutorchSession(portable_lib._load_for_executorch(path), inputs, outputs)
 
 

@@ -45,7 +45,7 @@ class Ncnn:
         weights = str(Path(path).with_suffix(".bin"))
         for load, file in ((net.load_param, path), (net.load_model, weights)):
             if load(file) != 0:
-                raise ValueError(f"{file} is no file of ncnn")
+                raise ValueError(f"{file} is not a file of ncnn")
         session = NcnnSession(net, inputs, outputs)
         session.precision = _computed(net.opt) if any(getattr(net.opt, name) for name in HALVES) else "float32"
         return session

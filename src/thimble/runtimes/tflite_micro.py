@@ -129,7 +129,7 @@ def _parsed(file: bytes) -> Any:
     model = schema.ModelT.InitFromPackedBuf(file, 0)
     if any(_without_data(model, graph) for graph in model.subgraphs):
         raise ValueError(
-            "the file keeps buffers behind its table, which TensorFlow Lite Micro takes for zeros without a word; "
+            "the file keeps buffers behind its table, which TensorFlow Lite Micro silently reads as zeros; "
             "litert_quantize_static writes files that hold them"
         )
     return model

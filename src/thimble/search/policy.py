@@ -46,7 +46,7 @@ def why_ended(study: Study, budget: Budget) -> str:
     """Return why nothing more is tried."""
     if any(waits(c) for c in study.candidates):
         return "the time budget was used up"
-    found = removal(study, budget) if "train" in study.task.splits else "nothing is left to try, and there are no data to train on"
+    found = removal(study, budget) if "train" in study.task.splits else "nothing is left to try without data to train on"
     return found if isinstance(found, str) else "the time budget was used up"
 
 

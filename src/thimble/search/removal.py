@@ -82,7 +82,7 @@ def removal(study: Study, budget: Budget) -> Add | str:
         return _add(study, way, level, _enough(time, samples), form)
     if time.left is not None and (perhaps := _foreseen(study, laws, time, what, sure=False)) is not None:
         return _add(study, *perhaps, time.samples(), form)
-    return f"nothing is left that could win: no removal is foreseen to keep the limits and to be {_BETTER[what]} than the best so far"
+    return f"nothing better is expected: no removal is forecast to meet the limits and be {_BETTER[what]} than the best so far"
 
 
 _BETTER = {"latency": "faster", "size": "smaller", "memory": "smaller in memory"}

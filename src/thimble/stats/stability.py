@@ -97,7 +97,7 @@ def _trend(medians: NDArray[Any]) -> str:
 
 
 def _two_modes(samples: NDArray[Any]) -> str:
-    """Two heaps with a valley between them: the middle half of the way holds far fewer samples than either heap."""
+    """Describe two modes with a valley between them: the middle half of the range holds far fewer samples than either mode."""
     logs = np.log(samples)
     if len(logs) < 40 or np.ptp(logs) < NOTABLE:
         return ""
@@ -114,8 +114,8 @@ def _two_modes(samples: NDArray[Any]) -> str:
     if share < 0.15 or apart < NOTABLE or valley > share / 4:
         return ""
     return (
-        f"times fall into two heaps, {100 * cut / n:.0f} % near {np.exp(fast):.3g} ms and the rest near {np.exp(slow):.3g}: something "
-        "switches between two states (clock steps, a second program, cores of two kinds); fix the clock, pin the threads, or quote both"
+        f"latency has two modes: {100 * cut / n:.0f} % near {np.exp(fast):.3g} ms and the rest near {np.exp(slow):.3g} ms; the "
+        "clock, another program or cores of two kinds changed the speed. Fix the clock, pin the threads, or quote both"
     )
 
 

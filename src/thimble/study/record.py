@@ -59,7 +59,7 @@ def _shortened(study: Study, action: Shorten) -> Study:
     info, split = study.task, study.task.splits[action.split]
     whole = split.whole or split.fingerprint
     part = SplitInfo(action.samples, beginning_fingerprint(whole, action.samples), whole)
-    note = f"scored are the first {action.samples:,} of {split.samples:,} {action.split} samples: the time budget allows no more"
+    note = f"only the first {action.samples:,} of {split.samples:,} {action.split} samples are scored, to stay within the time budget"
     return replace(study, task=replace(info, splits={**info.splits, action.split: part}, notes=(*info.notes, note)))
 
 

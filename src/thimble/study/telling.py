@@ -30,7 +30,7 @@ _WORDS: dict[type[Job], str] = {
     Weigh: "weighing it",
     Start: "starting it",
     Sustain: "measuring it without a pause",
-    Observe: "looking at it",
+    Observe: "examining it",
     Examine: "looking for causes",
 }
 

@@ -72,5 +72,5 @@ def test_another_processor_and_a_missing_compiler_are_told(tiny: Model, context:
 def test_a_program_is_told_from_compiled_code_by_its_contents(tiny: Model, context: Context) -> None:
     path = ToPt2().apply(tiny, context).folder / "model.pt2"
     assert format_of(path) == "pt2"
-    with pytest.raises(BadInput, match="no archive of AOTInductor"):
+    with pytest.raises(BadInput, match="not an archive of AOTInductor"):
         look_through(path, "aotinductor")

@@ -132,7 +132,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         sizes = [int(entry["bytes"]) for entry in manifest["files"]]
         version = manifest["format"]
     except OSError as error:
-        raise Differs(f"{folder} is no bundle: {MANIFEST} can't be read ({error.strerror})") from error
+        raise Differs(f"{folder} is not a bundle: {MANIFEST} can't be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Differs(f"{MANIFEST} is damaged: {type(error).__name__} {error}") from error
     if version != FORMAT:

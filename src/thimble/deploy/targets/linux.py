@@ -53,7 +53,7 @@ class Linux:
             shutil.rmtree(cache, ignore_errors=True)
         if done.returncode:
             lines = (done.stderr.strip() or "no words").splitlines()
-            raise RuntimeFailed(f"the bundle does not prove itself here, so it was not written: {lines[-1]}")
+            raise RuntimeFailed(f"the bundle fails its own check here, so it was not written: {lines[-1]}")
 
 
 def _scripts(subject: Subject, runtime: str) -> dict[str, Path]:

@@ -37,9 +37,9 @@ class Ssh:
             parts = urlsplit(self.name)
             self.host, self.user, self.port = parts.hostname or "", unquote(parts.username or ""), parts.port
         except ValueError as error:
-            raise BadInput(f"{self.name} is no address: {error}; write ssh://user@host:port") from error
+            raise BadInput(f"{self.name} is not an address: {error}; write ssh://user@host:port") from error
         if not re.fullmatch(r"[\w.:%][\w.:%-]*", self.host) or self.user.startswith("-") or parts.password or parts.query or parts.fragment:
-            raise BadInput(f"{self.name} is no address; write ssh://user@host:port, and leave passwords to ssh's keys and agent")
+            raise BadInput(f"{self.name} is not an address; write ssh://user@host:port, and leave passwords to ssh's keys and agent")
         self.python = unquote(parts.path).rstrip("/") or "python3"
         if self.python != "python3" and not PurePosixPath(self.python).name.startswith("python"):
             self.python += "/bin/python"

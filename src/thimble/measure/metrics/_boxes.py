@@ -35,7 +35,7 @@ def boxes_of(outputs: Arrays, least: float = 0.001, classes: int | None = None) 
     arrays = [array.astype(np.float64) for array in outputs.values()]
     if form is None:
         given = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise BadInput(f"outputs {given} are of no detector that is known: YOLO v5 to v11 with or without NMS, SSD or DETR")
+        raise BadInput(f"outputs {given} are not of a known detector: YOLO v5 to v11 with or without NMS, SSD or DETR")
     if form == KEPT:
         found = [_kept(image) for image in arrays[0]]
     elif form == PARTS:

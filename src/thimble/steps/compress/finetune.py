@@ -58,7 +58,7 @@ class Finetune:
         from thimble.steps.compress._training import Lesson, Schedule, mixed, train
 
         if self.taught and context.teacher is None:
-            raise NotApplicable("fine-tuning was to be taught by the source model, and there is none in memory")
+            raise NotApplicable("fine-tuning needs the source model as its teacher, but the source is not a model in memory")
         metric = context.task.metric if context.task else "agreement"
         taught = self._share(metric, context)
         loss = supervised(metric) if taught < 1 else None
