@@ -74,7 +74,7 @@ def test_a_folder_with_anything_else_is_refused(applied: tuple[Applied, Path], t
     ("options", "said"),
     [
         (Apply("finetune(2)", TINY), "needs train data: give them with --data"),
-        (Apply("to_onnx() + prune_channels(0.5)", TINY), "takes torch, and what comes before it is onnx"),
+        (Apply("to_onnx() + prune_channels(0.5)", TINY), "needs torch but gets onnx; no exporter converts onnx to torch"),
         (Apply("to_onnx()", TINY, runtime="pytorch"), "the recipe ends in onnx"),
         (Apply("prune30-onnx-int9", TINY), "did you mean 'prune30-onnx-int8'"),
         (Apply("prune_chanels", TINY), "did you mean 'prune_channels'"),
@@ -109,7 +109,7 @@ def test_data_that_only_help_are_not_asked_for() -> None:
 def test_routes_are_known_beforehand() -> None:
     check_route(parse_recipe("prune_channels(0.5) + onnx_quantize_static()"), "torch", "onnxruntime")
     check_route((), "torch", "onnxruntime")
-    with pytest.raises(BadInput, match="nothing turns into that"):
+    with pytest.raises(BadInput, match="no exporter converts onnx to torch"):
         check_route(parse_recipe("prune_channels(0.5)"), "onnx", "onnxruntime")
     with pytest.raises(UnknownName):
         check_route((), "torch", "no_such_runtime")

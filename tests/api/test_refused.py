@@ -97,7 +97,7 @@ REFUSED = {
     "home": (["measure", "~nouser/x.onnx"], "'~nouser/x.onnx' names the home folder of a user that is not known here"),
     "home of a model": (["fit", "~nouser/x.onnx", "--data", "npz:ok.npz"], "'~nouser/x.onnx' names the home folder"),
     "home of data": (["measure", "x.onnx", "--data", "npz:~nouser/x.npz"], "'~nouser/x.npz' names the home folder"),
-    "no text": (["measure", b"\xff.onnx"], r"'\udcff.onnx' is no UTF-8 text"),
+    "no text": (["measure", b"\xff.onnx"], r"'\udcff.onnx' is not UTF-8 text"),
     "long name": (["measure", "x" * 300 + ".onnx"], "a name in it is too long"),
     "another name": (["measure", "x.onnx", "--input-shape", "nope=1,4"], "x.onnx takes x; --input-shape names nope"),
     "another name in a fit": (

@@ -295,7 +295,7 @@ def test_a_candidate_can_be_named(handmade: Path, tmp_path: Path) -> None:
     assert found.manifest.licences["model"] == "MIT"
     assert (tmp_path / "folder.sha256").read_text().endswith("  folder/manifest.json\n")
     assert verify(tmp_path / "folder", timing=False)["golden"]["same_answer_as_baseline"] == 16
-    with pytest.raises(BadInput, match="no candidate 'none' that was measured; it has onnx, int8"):
+    with pytest.raises(BadInput, match="no measured candidate 'none'; it has onnx, int8"):
         chosen(read_study(handmade), "linux", "none")
 
 
@@ -320,7 +320,7 @@ def test_a_bundle_that_does_not_hold_is_not_written(handmade: Path, tmp_path: Pa
     from thimble.deploy.manifest import Tolerance
 
     monkeypatch.setattr(build, "tolerances", lambda *_: {"output": Tolerance(-1.0, "")})
-    with pytest.raises(RuntimeFailed, match=r"does not prove itself here.*golden sample 0"):
+    with pytest.raises(RuntimeFailed, match=r"fails its own check here.*golden sample 0"):
         bundle(handmade, tmp_path / "b.zip")
     assert not (tmp_path / "b.zip").exists()
 

@@ -35,7 +35,7 @@ def test_steps_errors_crashes_and_deadlines(tmp_path: Path) -> None:
 
         with pytest.raises(UnknownName, match="no_such_step"):
             process.ask(request(tmp_path, "unknown", step="no_such_step", parent="source"))
-        with pytest.raises(NotApplicable, match="taught by the source"):
+        with pytest.raises(NotApplicable, match="source model as its teacher"):
             process.ask(request(tmp_path, "inapplicable", step="finetune", settings={"taught": 1.0, "epochs": 1}, parent="pruned"))
 
         seen: list[str] = []

@@ -249,7 +249,7 @@ def test_functions_that_are_no_operators_are_not_called(net: Path, target: str) 
     def change(root: dict) -> None:
         root["graph_module"]["graph"]["nodes"][0]["target"] = target
 
-    refused(with_program(net, change), "no operator of PyTorch")
+    refused(with_program(net, change), "not an operator of PyTorch")
 
 
 def expressions(value) -> list[dict]:

@@ -89,7 +89,11 @@ def test_other_data_models_and_candidates_are_other_questions(study: Study, fold
 
 def test_what_cannot_be_read_is_not_overwritten(study: Study, folder: Path) -> None:
     written = json.loads((folder / "study.json").read_text())
-    for content, words in (("{", "is not a study"), (json.dumps({**written, "schema": 99}), "has schema 99"), ("[" * 100_000, "too deep")):
+    for content, words in (
+        ("{", "is not a valid study"),
+        (json.dumps({**written, "schema": 99}), "has schema 99"),
+        ("[" * 100_000, "too deep"),
+    ):
         (folder / "study.json").write_text(content)
         said = refusal(folder, Question.of(study))
         assert words in said

@@ -153,7 +153,7 @@ def check_route(steps: tuple[Step, ...], format: str, runtime: str) -> None:
 
     for step in steps:
         if not meets(step.consumes):
-            raise BadInput(f"{step_text(step)} takes {step.consumes}, but gets {format}; no exporter converts {format} to {step.consumes}")
+            raise BadInput(f"{step_text(step)} needs {step.consumes} but gets {format}; no exporter converts {format} to {step.consumes}")
         format = step.produces
     formats = RUNTIMES.get(runtime).formats
     if not any(map(meets, formats)):

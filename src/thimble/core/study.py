@@ -239,7 +239,7 @@ def write_study(study: Study, folder: Path) -> Path:
         with writing(path), new_file(path) as aside:
             aside.write_bytes(msgspec.json.encode(study) + b"\n")
     except UnicodeEncodeError as error:
-        raise BadInput(f"a name in the study is no UTF-8 text: {error.object!r}; rename it") from error
+        raise BadInput(f"a name in the study is not UTF-8 text: {error.object!r}; rename it") from error
     return path
 
 

@@ -137,7 +137,7 @@ class Builder:
                     reasons.append(f"{name}: {error}")
         if reasons:
             raise NotApplicable("; ".join(reasons))
-        raise NotApplicable(f"{wanted_by} takes {' or '.join(formats)}, and nothing turns {built.model.format} into that")
+        raise NotApplicable(f"{wanted_by} takes {' or '.join(formats)}, but gets {built.model.format}; no exporter converts it")
 
     def _request(self, key: str) -> Request:
         source = self.source

@@ -97,8 +97,7 @@ def _frontier(claims: Claims) -> list[str]:
     rows = [row for row in claims.rows if row.on_frontier]
     if not rows or len(claims.rows) < 2:
         return []
-    verb = "is" if len(rows) == 1 else "are"
-    return [f"Pareto-optimal {verb} {claims.names(rows, limit=8)}: no other candidate is proven better in something and worse in nothing."]
+    return [f"Pareto-optimal: {claims.names(rows, limit=8)}. No other candidate is proven better in one figure and worse in none."]
 
 
 def _only_exported(row: Row) -> bool:
