@@ -55,7 +55,7 @@ def test_a_model_that_ends_the_process_is_told_as_that(
 def test_exit_codes_come_through(environment: dict[str, str]) -> None:
     assert run("--version", environment=environment).returncode == 0
     done = run("measure", "nothing", environment=environment)
-    assert (done.returncode, "is not an artifact" in done.stderr) == (2, True)
+    assert (done.returncode, "is no artifact" in done.stderr) == (2, True)
 
 
 def _hang_up_counts() -> None:
@@ -78,7 +78,7 @@ def test_signals_end_the_command_and_its_children(number: signal.Signals, tmp_pa
     assert process.stdout.read() == ""  # no child holds the pipe any more
     assert time.monotonic() - begun < 10
     said = process.stderr.read()
-    assert ("Interrupted" in said, "Traceback" in said) == (number != signal.SIGKILL, False)
+    assert ("interrupted" in said, "Traceback" in said) == (number != signal.SIGKILL, False)
     assert number == signal.SIGKILL or not list(tmp_path.glob("*thimble-*/"))
 
 

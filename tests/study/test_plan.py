@@ -217,7 +217,7 @@ def test_interruption_says_so_and_keeps_what_is_known(tmp_path: Path) -> None:
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert errors.strip().splitlines()[-1].startswith("thimble: Interrupted")
+    assert errors.strip().splitlines()[-1].startswith("thimble: interrupted")
     left = read_study(tmp_path / "out")
     assert not left.complete
     assert left.candidates[0].ok

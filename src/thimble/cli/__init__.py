@@ -115,7 +115,7 @@ def _code(given: list[str], debug: bool) -> int:
         say_aside(*(brief(line, LONGEST) for line in usage.getvalue().splitlines()))
         code = 2
     except (click.Abort, KeyboardInterrupt):
-        _say("Interrupted. Finished work is saved; run the same command to continue.", debug)
+        _say("interrupted. Finished work is saved; run the same command to continue.", debug)
         code = interrupted_code()
     except ThimbleError as error:
         _say(str(error), debug)

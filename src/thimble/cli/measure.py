@@ -25,7 +25,7 @@ def whole_or_nothing() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say_aside("thimble: Interrupted. An incomplete measurement is not kept; run the command again.")
+        say_aside("thimble: interrupted. An incomplete measurement is not kept; run the command again.")
         raise click.exceptions.Exit(interrupted_code()) from None
 
 
