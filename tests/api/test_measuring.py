@@ -153,7 +153,7 @@ def test_open_shapes_have_to_be_given(files: Path, private_store: Path) -> None:
 @pytest.mark.parametrize(
     ("specs", "options", "error", "text"),
     [
-        (["nothing"], {}, BadInput, "is no artifact"),
+        (["nothing"], {}, BadInput, "is not an artifact"),
         (["{files}"], {}, BadInput, r"no artifact\.json"),
         (["{files}/none.onnx"], {}, BadInput, r"none\.onnx"),
         (["{files}/small.onnx"], {"runtime": "pytorch"}, BadInput, "PyTorch opens pt2, torchscript"),

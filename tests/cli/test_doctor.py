@@ -147,7 +147,7 @@ def test_bad_input_is_one_line(kind: str, tmp_path: Path) -> None:
         (given / "study.json").write_text("{")
     said = {
         "nothing": "doesn't exist",
-        "text": "is no artifact",
+        "text": "is not an artifact",
         "folder": "neither a study (it has no study.json) nor an artifact",
         "empty study": "holds a study without artifacts",
         "broken study": "is not a valid study",

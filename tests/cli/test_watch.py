@@ -55,7 +55,7 @@ def test_a_model_that_ends_the_process_is_told_as_that(
 def test_exit_codes_come_through(environment: dict[str, str]) -> None:
     assert run("--version", environment=environment).returncode == 0
     done = run("measure", "nothing", environment=environment)
-    assert (done.returncode, "is no artifact" in done.stderr) == (2, True)
+    assert (done.returncode, "is not an artifact" in done.stderr) == (2, True)
 
 
 def _hang_up_counts() -> None:

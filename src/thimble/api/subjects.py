@@ -109,7 +109,7 @@ def _open(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> S
         name = path.resolve().name
     elif ":" not in spec and format_of(path) is None and ".py" not in spec:
         forms = f"a folder with {MANIFEST}, a bundle, a file ({known_suffixes()}), or a model such as torchvision:resnet18"
-        raise BadInput(f"{spec} is no artifact: give {forms}")
+        raise BadInput(f"{spec} is not an artifact: give {forms}")
     else:
         path, artifact = _built(spec, opening, folder, process)
         name = Path(spec).stem if format_of(user_path(spec)) else spec.rpartition(":")[2]
