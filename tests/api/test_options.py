@@ -12,7 +12,8 @@ from msgspec import Meta
 
 from thimble.api import config, request
 from thimble.api.options import built, check, flat, options_of
-from thimble.api.request import Apply, Bundle, Check, Compare, Doctor, Fit, Lab, Measure, Reading, Threads
+from thimble.api.request import Apply, Bundle, Check, Compare, Doctor, Fit, Lab, Measure, Reading
+from thimble.api.shared_options import Threads
 from thimble.cli import thimble
 from thimble.cli._options import options, request_of
 from thimble.core.errors import BadInput

@@ -53,7 +53,7 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_it_holds_the_artifact_and_what_it_needs_and_nothing_else(folder: Path) -> None:
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    scripts = {"predict.py", "verify.py", "worker.py", "processor.py", "preprocess.py", "runtime_onnxruntime.py"}
+    scripts = {"predict.py", "verify.py", "worker.py", "wire.py", "processor.py", "preprocess.py", "runtime_onnxruntime.py"}
     pictures = {f"golden/image_{i}.png" for i in range(16)}
     assert names == {"manifest.json", "README.md", "requirements.txt", "model/model.onnx", "golden/golden.npz", *scripts, *pictures}
     manifest = json.loads((folder / "manifest.json").read_bytes())

@@ -11,7 +11,7 @@ import pytest
 
 from thimble.core.errors import MissingExtra, RuntimeFailed
 from thimble.devices.process import Worker
-from thimble.devices.worker import encoded
+from thimble.devices.wire import encoded
 
 
 def test_outputs_come_back_as_they_were(scripted: Any, image: Any) -> None:

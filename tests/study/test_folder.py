@@ -10,7 +10,8 @@ import pytest
 
 from thimble.core.study import Study, read_study, write_study
 from thimble.study.folder import Folder
-from thimble.study.ownership import Question, claim
+from thimble.study.ownership import claim
+from thimble.study.question import Question
 
 STORED = Path(__file__).parents[1] / "stored" / "lab.json"
 EARLIER = read_study(STORED)

@@ -17,7 +17,8 @@ from thimble.api.request import Measure
 from thimble.core.errors import BadInput, Busy, CannotWrite
 from thimble.core.study import Limits, Study, read_study, write_study
 from thimble.core.values import File
-from thimble.study.ownership import LOCK, RECORD, Question, claim
+from thimble.study.ownership import LOCK, RECORD, claim
+from thimble.study.question import Question
 
 STORED = Path(__file__).parents[1] / "stored"
 NAMES = ("report.html", "results.csv")
@@ -182,7 +183,8 @@ HOLDING = """
 import sys
 from pathlib import Path
 from thimble.core.study import read_study
-from thimble.study.ownership import Question, claim
+from thimble.study.ownership import claim
+from thimble.study.question import Question
 with claim(sys.argv[2], Question.of(read_study(Path(sys.argv[1])))):
     print("held", flush=True)
     input()

@@ -17,7 +17,8 @@ import msgspec
 
 from thimble.api._forms import relative
 from thimble.api.options import Asked, built, flat, option_of, options_of
-from thimble.api.request import Fit, Folder
+from thimble.api.request import Fit
+from thimble.api.shared_options import Folder
 from thimble.core.aside import new_file, writing
 from thimble.core.errors import BadInput, UnknownName
 from thimble.core.paths import contents

@@ -20,7 +20,7 @@ from thimble.core.model import renamed
 from thimble.core.registry import RUNTIMES
 from thimble.core.subject import Subject
 from thimble.core.values import first_line
-from thimble.devices import worker
+from thimble.devices import wire, worker
 from thimble.devices.machine import THIS, Machine
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class Worker:
         timer.daemon = True
         timer.start()
         try:
-            for part in worker.encoded({**request, "timeout_s": self.timeout_s + 30}, tensors or {}):
+            for part in wire.encoded({**request, "timeout_s": self.timeout_s + 30}, tensors or {}):
                 process.stdin.write(part)
             process.stdin.flush()
             answer = self._read(process.stdout)
@@ -221,7 +221,7 @@ class Worker:
         if not line:
             raise EOFError
         answer: dict[str, Any] = json.loads(line)
-        answer["outputs"] = worker.read_tensors(stream, answer.pop("tensors", []))
+        answer["outputs"] = wire.read_tensors(stream, answer.pop("tensors", []))
         return answer
 
     def _error(self, do: str, answer: dict[str, Any]) -> Exception:

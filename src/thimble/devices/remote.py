@@ -18,7 +18,7 @@ from thimble.core.registry import RUNTIMES
 from thimble.core.study import Environment
 from thimble.core.subject import Subject
 from thimble.core.values import digest_of
-from thimble.devices import agent, lockfile, processor, worker
+from thimble.devices import agent, lockfile, processor, wire, worker
 from thimble.devices.machine import Load, Machine
 from thimble.devices.process import Worker, last_line
 
@@ -213,6 +213,7 @@ class RemoteWorker(Worker):
     def _command(self) -> list[str]:
         runtime = Path(inspect.getfile(RUNTIMES.get(self.subject.runtime)))
         place, file = self.connection.put_file, f"runtime_{self.subject.runtime}.py"
+        place(Path(wire.__file__), "wire.py")
         script, there = place(Path(worker.__file__), "worker.py"), place(runtime, file)
         return self.connection.launch(f"-B {quoted(script)} {quoted(self._setup(there))}")
 

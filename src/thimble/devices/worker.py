@@ -1,7 +1,7 @@
 """The script every measurement runs in: one process, one artifact, one runtime.
 
-It needs the standard library, NumPy and the runtime's file, so the same script measures on this machine, on a
-board over ssh and inside a bundle. Start it as ``python worker.py SETUP`` with SETUP in JSON::
+It needs the standard library, NumPy, ``wire.py`` beside it and the runtime's file, so the same script measures on this
+machine, on a board over ssh and inside a bundle. Start it as ``python worker.py SETUP`` with SETUP in JSON::
 
     {"runtime": "onnxruntime.py", "class": "Onnxruntime", "threads": 1}
 
@@ -37,7 +37,27 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns, process_time_ns
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+
+def load_module(file: str | Path, name: str) -> Any:
+    """A Python file as a module of that name, whatever the file's own name hides."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+if TYPE_CHECKING:
+    from thimble.devices import wire
+else:  # this file's own neighbour, wherever both lie
+    wire = load_module(Path(__file__).with_name("wire.py"), "thimble_wire")
+encoded, read_tensors = wire.encoded, wire.read_tensors
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -46,8 +66,6 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-
-
 PRECISION_VARIABLES = ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE")
 """What lets oneDNN multiply FP32 numbers in bfloat16 without a word; a candidate says so in its options, or doesn't do it."""
 
@@ -55,7 +73,7 @@ PRECISION_VARIABLES = ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE")
 def main(setup: dict[str, Any]) -> None:
     """Serve requests until the input ends."""
     limit_threads(setup["threads"])
-    replies, requests = private_streams()
+    replies, requests = wire.private_streams()
     end_with_parent(requests)
     here = Path(__file__).resolve().parent
     sys.path[:] = [path for path in sys.path if Path(path).resolve() != here]  # our neighbours' names are no modules
@@ -93,16 +111,6 @@ def pin(cores: list[int]) -> None:
             os.sched_setaffinity(int(task.name), cores)
 
 
-def private_streams() -> tuple[BinaryIO, BinaryIO]:
-    """Keep stdin and stdout to ourselves: what libraries print goes to stderr, and they read nothing."""
-    replies, requests = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
-    os.dup2(2, 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    return replies, requests
-
-
 def end_with_parent(requests: BinaryIO) -> None:
     """End this process half a second after the other end of its input is gone, whatever it computes meanwhile.
 
@@ -135,7 +143,7 @@ class Service:
     """One runtime, and the artifact it has opened."""
 
     def __init__(self, runtime_file: str, class_name: str) -> None:
-        self.runtime = load_class(runtime_file, class_name)()
+        self.runtime = getattr(load_module(runtime_file, "thimble_runtime"), class_name)()
         self.session: Any = None
         self.infer: Callable[[], Any] = lambda: None
 
@@ -250,19 +258,6 @@ def timed_ms(action: Callable[[], Any]) -> tuple[float, Any]:
     return (perf_counter_ns() - start) / 1e6, result
 
 
-def load_class(file: str, name: str) -> Any:
-    """A class from a file, whatever the file's name hides."""
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("thimble_runtime", file)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["thimble_runtime"] = module
-    spec.loader.exec_module(module)
-    return getattr(module, name)
-
-
 def memory_mb() -> tuple[float | None, float | None]:
     """Resident memory now and at its peak, in MB of 10^6 bytes; what the system doesn't tell is ``None``."""
     try:
@@ -285,42 +280,6 @@ def reset_peak() -> None:
     """Start the peak of resident memory anew from here, so that what importing the runtime took doesn't hide the artifact's."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-
-
-def read_tensors(stream: BinaryIO, specs: list[dict[str, Any]]) -> Tensors:
-    """The tensors that follow a message, in the order its line lists them; each its own writable memory."""
-    import numpy as np
-
-    tensors: Tensors = {}
-    for spec in specs:
-        array = np.empty(spec["shape"], dtype=spec["dtype"])
-        view = raw(array)
-        got = 0
-        while got < len(view):
-            count = stream.readinto(view[got:])  # type: ignore[attr-defined]
-            if not count:
-                raise EOFError("the stream ended inside a tensor")
-            got += count
-        tensors[spec["name"]] = array
-    return tensors
-
-
-def encoded(message: dict[str, Any], tensors: Tensors) -> list[bytes | memoryview]:
-    """One line of JSON, then the tensors' bytes, none of them copied."""
-    import numpy as np
-
-    arrays = {name: np.asarray(value, order="C") for name, value in tensors.items()}
-    for name, array in arrays.items():
-        if array.dtype.kind not in "biuf":
-            raise TypeError(f"tensor {name!r} has type {array.dtype}, which is not a number")
-    specs = [{"name": name, "dtype": array.dtype.str, "shape": array.shape} for name, array in arrays.items()]
-    line = json.dumps({**message, "tensors": specs}).encode() + b"\n"
-    return [line, *map(raw, arrays.values())]
-
-
-def raw(array: Any) -> memoryview:
-    """The bytes of a contiguous array, not copied."""
-    return memoryview(array.reshape(-1)).cast("B") if array.nbytes else memoryview(b"")
 
 
 def one_line(error: BaseException) -> str:

@@ -26,7 +26,8 @@ from thimble.search.actions import Policy
 from thimble.search.lab import LabPolicy
 from thimble.search.recipes import candidate_of
 from thimble.study.folder import Folder, report_files
-from thimble.study.ownership import Claim, Question, claim
+from thimble.study.ownership import Claim, claim
+from thimble.study.question import Question
 from thimble.study.run import Clock, run
 from thimble.study.telling import Listen
 

@@ -20,7 +20,7 @@ from thimble.deploy.contents import Contents
 from thimble.deploy.describe import installed_version, runtime_of
 from thimble.deploy.manifest import Manifest
 from thimble.deploy.payload import verify
-from thimble.devices import worker
+from thimble.devices import wire, worker
 
 
 class Linux:
@@ -63,6 +63,7 @@ def _scripts(subject: Subject, runtime: str) -> dict[str, Path]:
         "predict.py": here / "predict.py",
         "verify.py": here / "verify.py",
         "worker.py": Path(worker.__file__),
+        "wire.py": Path(wire.__file__),
         "processor.py": Path(processor.__file__),
         runtime: Path(inspect.getfile(RUNTIMES.get(subject.runtime))),
     }
