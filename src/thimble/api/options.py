@@ -42,7 +42,7 @@ class Asked:
 
     @property
     def argument(self) -> bool:
-        """Whether the command line gives it by its place."""
+        """Return whether the command line gives it by its place."""
         return self.option.argument and self.default is MISSING
 
     @property

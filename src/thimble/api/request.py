@@ -72,7 +72,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Fit(Reading):
-    """What is asked of `thimble.fit`; its fields are the options of ``thimble fit`` and the keys of ``study.toml``.
+    """Options of `thimble.fit`; its fields are the options of ``thimble fit`` and the keys of ``study.toml``.
 
     ``budget`` is in seconds, ``None`` is no limit. Networks are changed and trained here; what they take and how well they answer is
     that of the device ``on``, whose processor decides the types of quantization. ``runtimes`` are those that may be chosen.
@@ -92,7 +92,7 @@ class Fit(Reading):
 
 @dataclass(frozen=True)
 class Lab:
-    """What is asked of `thimble.lab`; its fields are the options of ``thimble lab``.
+    """Options of `thimble.lab`; its fields are the options of ``thimble lab``.
 
     ``model`` and ``data`` are specifications, ``weights`` is ``None`` (train on the train split), ``imagenet`` or a
     state dict's file. ``only`` picks named candidates; ``recipes`` are candidates of one's own, each a name and a
@@ -121,7 +121,7 @@ class Lab:
 
 @dataclass(frozen=True)
 class Apply(Reading):
-    """What is asked of `thimble.apply`; its fields are the arguments and options of ``thimble apply``.
+    """Arguments and options of `thimble.apply`; its fields are the arguments and options of ``thimble apply``.
 
     ``recipe`` is a recipe's text or the name of a known one. ``data`` may be absent where no step needs any.
     ``runtime`` is what must open the result; by default the one that the last step's format is native to.
@@ -138,7 +138,7 @@ class Apply(Reading):
 
 @dataclass(frozen=True)
 class Compare(Reading):
-    """How two artifacts are measured against each other; its fields are the options of ``thimble compare``.
+    """Options of `thimble.api.measure.compare`; its fields are the options of ``thimble compare``.
 
     ``data`` is a task's specification: without one there is no quality, and inputs are noise. ``threads`` defaults
     to the device's available cores. ``sampling`` says how long to measure. ``out`` is a folder for ``study.json``, from which
@@ -158,7 +158,7 @@ class Compare(Reading):
 
 @dataclass(frozen=True)
 class Measure(Compare):
-    """What is asked of `thimble.api.measure.measure`; its fields are the options of ``thimble measure``.
+    """Options of `thimble.api.measure.measure`; its fields are the options of ``thimble measure``.
 
     Beside what `Compare` has: ``sustained`` are seconds of a run without a pause for each artifact, after the joint run,
     drawn in ``sustained.png``. ``throughput`` asks for batch sizes up to 32, ``probes`` for probes by name beside those
@@ -174,7 +174,7 @@ class Measure(Compare):
 
 @dataclass(frozen=True)
 class CompareRuntimes(Reading):
-    """What is asked of `thimble.compare_runtimes`; its fields are the options of ``thimble compare-runtimes``.
+    """Options of `thimble.compare_runtimes`; its fields are the options of ``thimble compare-runtimes``.
 
     ``threads`` are numbers of threads, each of which is a study of its own; by default the available cores. ``runtimes`` are those to
     try, all by default. Without ``data`` inputs are noise, and what needs calibration is not tried.
@@ -194,7 +194,7 @@ class CompareRuntimes(Reading):
 
 @dataclass(frozen=True, kw_only=True)
 class Check(Compare):
-    """What is asked of `thimble.check`; its fields are the options of ``thimble check``.
+    """Options of `thimble.check`; its fields are the options of ``thimble check``.
 
     ``against`` is the old artifact: a file, a folder or a bundle; a study, or ``DIR:NAME`` of a candidate in one; or ``git:REF``, the same
     path in that commit. ``max_slowdown`` and ``max_growth`` are shares, ``max_drop`` is in points of the metric.
@@ -215,7 +215,7 @@ class Check(Compare):
 
 @dataclass(frozen=True)
 class Doctor(Reading):
-    """How to look at an artifact; its fields are the options of ``thimble doctor``.
+    """Options of `thimble.api.doctor.examine`; its fields are the options of ``thimble doctor``.
 
     ``data`` is a task's specification, of which calibration and validation are read; without one inputs are noise.
     ``against`` is the float form of the artifact, measured beside it.
@@ -228,7 +228,7 @@ class Doctor(Reading):
 
 @dataclass(frozen=True)
 class Bundle:
-    """How a candidate is handed over; its fields are the options of ``thimble bundle``.
+    """Options of `thimble.bundle`; its fields are the options of ``thimble bundle``.
 
     ``data`` is needed where one artifact is bundled and no study. ``force`` bundles a candidate that misses its limits.
     """

@@ -84,7 +84,7 @@ def reopened(study: Study, split: str, data: str | None = None, reading: Reading
 
 
 def trainable(task: Task) -> bool:
-    """Whether there is a train split to learn from."""
+    """Return whether there is a train split to learn from."""
     try:
         return len(task.split("train")) > 0
     except BadInput:

@@ -206,7 +206,7 @@ def as_given(subject: Subject) -> Candidate:
 
 
 def placed(candidate: Candidate, folder: Path) -> bool:
-    """Whether a candidate's artifact lies in its study's folder still."""
+    """Return whether a candidate's artifact is still in its study's folder."""
     if candidate.artifact is None or candidate.folder is None:
         return False
     return (folder / candidate.folder / candidate.artifact.main).is_file()

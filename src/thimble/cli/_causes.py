@@ -48,7 +48,7 @@ def explained(study: Study) -> list[str]:
 
 
 def evidence_lines(candidate: Candidate, row: Row) -> Lines:
-    """What the file shows by itself."""
+    """Return lines on the evidence that the file itself holds."""
     from thimble.decide._graph_causes import graph_of
 
     graph, found = graph_of(candidate), []

@@ -141,7 +141,7 @@ def show_figures(study: Study, folder: Path | None, as_json: Form | None) -> Non
 
 
 def show_warnings(warnings: Sequence[Advice]) -> None:
-    """What was odd about a run, each with what to do about it."""
+    """Print the warnings of a run with their advice."""
     for advice in warnings:
         say_aside(f"warning: {advice.member + ': ' if advice.member else ''}{advice.text}")
 

@@ -115,7 +115,7 @@ def _lines(change: Change, before: Change | None) -> list[str]:
 
 
 def _telling(name: str, value: Any) -> bool:
-    """Whether a note says what the figures don't, briefly."""
+    """Return whether a note says what the figures don't, briefly."""
     return name not in TOLD and value not in ({}, [], "") and len(_note(value)) < 300
 
 

@@ -71,7 +71,7 @@ class Apply(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Weigh(Job):
-    """What must be shipped."""
+    """Measure the size of everything that ships."""
 
     subject: Subject
 
@@ -211,7 +211,7 @@ class Engine(Protocol):
         ...
 
     def known(self, job: Job) -> bool:
-        """Whether the job's result is there already, from an earlier start."""
+        """Return whether the job's result is there already, from an earlier start."""
         ...
 
     def opening_s(self) -> float:

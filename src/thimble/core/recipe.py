@@ -136,5 +136,5 @@ def _literal(node: ast.expr) -> Any:
 
 
 def exports(cls: Any, consumed: str, produced: str) -> bool:
-    """Whether a step's class only turns one format into another, these two."""
+    """Return whether a step's class only turns one format into another, these two."""
     return "export" in cls.effects and (cls.consumes, cls.produces) == (consumed, produced)

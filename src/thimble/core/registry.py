@@ -99,12 +99,12 @@ def runtime_title(name: str) -> str:
 
 
 def runs_here(runtime: Any) -> bool:
-    """Whether a runtime's class runs on this operating system: everywhere, unless it names its ``systems``."""
+    """Return whether a runtime's class runs on this operating system: everywhere, unless it names its ``systems``."""
     return platform.system() in getattr(runtime, "systems", (platform.system(),))
 
 
 def speed_counts(name: str) -> bool:
-    """Whether a runtime's speed here tells anything: an interpreter of microcontrollers says that it doesn't, with ``speed = False``."""
+    """Return whether a runtime's speed is meaningful here: an interpreter of microcontrollers denies it with ``speed = False``."""
     return name not in RUNTIMES.names() or bool(getattr(RUNTIMES.get(name), "speed", True))
 
 
@@ -114,5 +114,5 @@ def most_threads(name: str) -> int:
 
 
 def on_phones(name: str) -> bool:
-    """Whether a runtime's makers ship it for Android and iOS."""
+    """Return whether a runtime's makers ship it for Android and iOS."""
     return name in RUNTIMES.names() and bool(getattr(RUNTIMES.get(name), "phones", False))

@@ -48,7 +48,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         return tuple(f"{name}:{self.server_port}" for name in (LOCAL, "localhost"))
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: a browser that hangs up is no error."""
+        """Ignore the error: a browser may hang up at any time."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -91,4 +91,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Nothing: requests are not told."""
+        """Log no requests."""

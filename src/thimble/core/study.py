@@ -146,7 +146,7 @@ class Candidate(Shown):
 
     @property
     def ok(self) -> bool:
-        """Whether there is an artifact that was measured."""
+        """Return whether there is an artifact that was measured."""
         return self.status == Status.OK
 
 
@@ -214,7 +214,7 @@ class Study(Shown):
         return self.candidates[0] if self.candidates else None
 
     def allows(self, candidate: Candidate) -> bool:
-        """Whether a candidate's runtime is one that may be chosen."""
+        """Return whether a candidate's runtime is one that may be chosen."""
         return not self.runtimes or candidate.runtime in self.runtimes
 
     def candidate(self, name: str) -> Candidate:

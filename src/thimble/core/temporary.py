@@ -62,7 +62,7 @@ def sweep(place: Path) -> None:
 
 
 def _dead(folder: Path) -> bool:
-    """Whether the process whose folder it is has ended: nobody holds its lock any more."""
+    """Return whether the process whose folder it is has ended: nobody holds its lock any more."""
     if fcntl is None or not (folder / HELD).exists():
         return False
     file = os.open(folder / HELD, os.O_RDWR | os.O_NOFOLLOW)

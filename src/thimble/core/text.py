@@ -20,7 +20,7 @@ _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def unseen(char: str) -> bool:
-    """Whether a character commands rather than shows."""
+    """Return whether a character commands rather than shows."""
     return unicodedata.category(char) in _UNSEEN
 
 
@@ -80,7 +80,7 @@ def cell(text: object) -> str:
 
 
 def is_text(text: str) -> bool:
-    """Whether a text can be written as UTF-8; bytes of a name that are none come as lone surrogates."""
+    """Return whether a text can be written as UTF-8; bytes of a name that are none come as lone surrogates."""
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 

@@ -55,12 +55,12 @@ def _binary(targets: NDArray[Any]) -> bool:
 
 
 def _one_hot(targets: NDArray[Any]) -> bool:
-    """Whether every row has a single 1, and zeros besides."""
+    """Return whether every row has a single 1, and zeros besides."""
     return targets.ndim == 2 and targets.shape[1] > 1 and _binary(targets) and bool((targets.sum(axis=1) == 1).all())
 
 
 def _whole_classes(targets: NDArray[Any]) -> bool:
-    """Whether floats are the numbers of classes: whole, from 0 on without gaps, each often enough."""
+    """Return whether floats are the numbers of classes: whole, from 0 on without gaps, each often enough."""
     import numpy as np
 
     if targets.ndim != 1 or targets.dtype.kind != "f":

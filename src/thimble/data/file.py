@@ -45,7 +45,7 @@ class File:
 
 
 def _has(task: Any, name: str, text: str) -> bool:
-    """Whether the task has the split; raises where what it gives is none."""
+    """Return whether the task has the split; raises where what it gives is none."""
     try:
         split = task.split(name)
     except BadInput:

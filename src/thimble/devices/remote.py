@@ -63,7 +63,7 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        """Whether the agent still runs, as far as is known here."""
+        """Return whether the agent still runs, as far as is known here."""
         return self._process.poll() is None
 
     def ask(self, do: str, content: bytes = b"", allow_s: float = 0.0, **request: Any) -> dict[str, Any]:

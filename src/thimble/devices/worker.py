@@ -234,11 +234,11 @@ class Waiting:
             os.close(file)
 
     def due(self) -> bool:
-        """Whether a stretch is long enough to be looked at."""
+        """Return whether a stretch is long enough to be looked at."""
         return perf_counter_ns() - self.since_ns >= STRETCH_NS
 
     def was_quiet(self) -> bool:
-        """Whether no thread had to wait since this was asked last; the next stretch begins."""
+        """Return whether no thread had to wait since this was asked last; the next stretch begins."""
         before, self.waited_ns = self.waited_ns, self._total()
         spent, self.since_ns = perf_counter_ns() - self.since_ns, perf_counter_ns()
         return self.waited_ns - before <= max(WAITED_NS, WAITED * spent)

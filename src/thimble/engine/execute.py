@@ -44,7 +44,7 @@ def execute(job: Job, bench: Bench, progress: Progress) -> Result:
 
 
 def known(job: Job, bench: Bench) -> bool:
-    """Whether the store holds the result of a job whose inputs exist already."""
+    """Return whether the store holds the result of a job whose inputs exist already."""
     return isinstance(job, Time) and bench.store.value(keys.run_key(job, bench.environment), Run) is not None
 
 

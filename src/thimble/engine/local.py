@@ -46,7 +46,7 @@ class Local:
         self.bench.pool.forget(candidate)
 
     def known(self, job: Job) -> bool:
-        """Whether the store holds the result."""
+        """Return whether the store holds the result."""
         return known(job, self.bench)
 
     def opening_s(self) -> float:

@@ -75,7 +75,7 @@ class Store:
         self._use = Use(self.root)
 
     def has(self, key: str) -> bool:
-        """Whether the step's result is there."""
+        """Return whether the step's result is there."""
         return (self._step(key) / "model.json").exists()
 
     def load(self, key: str) -> Model:

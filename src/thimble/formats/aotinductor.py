@@ -21,7 +21,7 @@ COMPILED = "data/aotinductor/"
 
 
 def holds(path: Path) -> bool:
-    """Whether an archive holds compiled code."""
+    """Return whether an archive holds compiled code."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.partition("/")[2].startswith(COMPILED) for name in archive.namelist())

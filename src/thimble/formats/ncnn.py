@@ -15,7 +15,7 @@ MAGIC = "7767517"
 
 
 def holds(path: Path) -> bool:
-    """Whether a ``.param`` file is ncnn's: its first line is a number that says so."""
+    """Return whether a ``.param`` file is ncnn's: its first line is a number that says so."""
     try:
         with path.open(encoding="utf-8") as file:
             return file.readline(20).strip() == MAGIC

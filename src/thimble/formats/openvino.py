@@ -42,7 +42,7 @@ def tensors(path: Path) -> Iterator[Stored]:
 
 
 def _only_settings(constant: Any) -> bool:
-    """Whether a constant is nothing but ranges of quantization, or scales and zero points of weights that are stored as integers."""
+    """Return whether a constant is nothing but ranges of quantization, or scales and zero points of weights that are stored as integers."""
     uses = [(target.get_node(), target.get_index()) for target in constant.output(0).get_target_inputs()]
     return bool(uses) and all(_is_setting(node, index) for node, index in uses)
 
@@ -57,7 +57,7 @@ def _is_setting(node: Any, index: int) -> bool:
 
 
 def _unpacks(node: Any) -> bool:
-    """Whether a node gives stored integers as real numbers, with or without their zero point taken off."""
+    """Return whether a node gives stored integers as real numbers, with or without their zero point taken off."""
     kind = node.get_type_name()
     if kind == "Subtract":
         return _unpacks(node.input_value(0).get_node())
@@ -135,7 +135,7 @@ def subnormal_activations(path: Path, inputs: Arrays) -> tuple[int, int]:
 
 
 def holds(path: Path) -> bool:
-    """Whether an ``.xml`` file is a network of OpenVINO: it begins with ``<net``."""
+    """Return whether an ``.xml`` file is a network of OpenVINO: it begins with ``<net``."""
     with path.open("rb") as file:
         return b"<net " in file.read(512)
 

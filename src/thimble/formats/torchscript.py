@@ -91,7 +91,7 @@ def subnormal_activations(path: Path, inputs: Arrays) -> tuple[int, int]:
 
 
 def holds(path: Path) -> bool:
-    """Whether a file of such a suffix is TorchScript: an archive with code in it, and no state dict."""
+    """Return whether a file of such a suffix is TorchScript: an archive with code in it, and no state dict."""
     import zipfile
 
     try:

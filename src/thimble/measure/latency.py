@@ -178,7 +178,7 @@ class _Running:
 
     @property
     def may_reopen(self) -> bool:
-        """Whether processes may be opened anew on the way."""
+        """Return whether processes may be opened anew on the way."""
         return self.sampling.reopen and not self.workers  # those that were handed in stay as they are
 
     def _share(self, group: list[Member]) -> float:
@@ -223,7 +223,7 @@ def _together(rounds: Sequence[Round], name: str, reference: str) -> list[dict[s
 
 
 def _room(group: list[Member], more: int, before_mb: float | None) -> bool:
-    """Whether so many more members, each as large as the largest now, leave the reserve free."""
+    """Return whether so many more members, each as large as the largest now, leave the reserve free."""
     free_mb = group[0].worker.machine.available_memory_mb()
     if free_mb is None or before_mb is None:
         return True

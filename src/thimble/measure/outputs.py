@@ -114,7 +114,7 @@ def batch_size(worker: Worker, split: Split, artifact: Artifact) -> int:
 
 
 def _independent(worker: Worker, inputs: Arrays) -> bool:
-    """Whether the first samples give alone what they give in their batch; an artifact that can't run the batch says no."""
+    """Return whether the first samples give alone what they give in their batch; an artifact that can't run the batch says no."""
     try:
         together = primary(worker.run(inputs))
     except RuntimeFailed:

@@ -18,7 +18,7 @@ FIRST_LOOK = 128
 
 
 def enough(stop: Stop, so_far: Quality) -> bool:
-    """Whether what is known so far is enough."""
+    """Return whether what is known so far is enough."""
     if not isinstance(stop, DropProven):
         return so_far.seconds > stop.seconds
     theirs, n = stop.baseline.scores, min(len(so_far.scores), len(stop.baseline.scores))

@@ -175,7 +175,7 @@ def changeable(text: str) -> str:
 
 
 def look_through(path: Path, format: str) -> None:
-    """The one door for files that a runtime or a reader opens, wherever they come from.
+    """Check a file before a runtime or a reader opens it, wherever it comes from.
 
     Raises `BadInput` where opening a file could run code that it holds, touch other files, or crash its reader; and for a format
     that has no such check. A file that is another format's by its contents passes that one's check, too.

@@ -82,7 +82,7 @@ def traits_of_kinds(kinds: Mapping[str, int]) -> frozenset[str]:
 
 
 def trains(model: Any) -> bool:
-    """Whether a batch normalisation or a dropout was exported in training mode."""
+    """Return whether a batch normalisation or a dropout was exported in training mode."""
     for graph in graphs_of(model.graph, *model.functions):
         for node in graph.node:
             if node.op_type == "BatchNormalization" and any(a.name == "training_mode" and a.i for a in node.attribute):

@@ -146,7 +146,7 @@ def _check_text(key: str, text: str, path: Path) -> None:
 
 
 def _is_arithmetic(text: str) -> bool:
-    """Whether an expression is made of numbers, named sizes and known functions of them alone."""
+    """Return whether an expression is made of numbers, named sizes and known functions of them alone."""
     try:
         nodes = list(ast.walk(ast.parse(text, mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

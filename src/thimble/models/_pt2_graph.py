@@ -161,6 +161,6 @@ def _as_function(node: fx.Node, new: fx.Graph, values: dict[fx.Node, Any]) -> fx
 
 
 def _may_be_copied(node: fx.Node) -> bool:
-    """Whether an operator that works in place may give a new tensor: nobody else sees the one that it overwrites."""
+    """Return whether an operator that works in place may give a new tensor: nobody else sees the one that it overwrites."""
     changed = node.args[0]
     return isinstance(changed, fx.Node) and len(changed.users) == 1 and _arguments(changed)[0] in _FRESH

@@ -78,7 +78,7 @@ def _pair(one: TensorSpec, outputs: Mapping[str, Any], spec: ModelSpec) -> str |
 
 
 def _alike(one: TensorSpec, output: Any) -> bool:
-    """Whether an output has a state's type and as many dimensions, and no size that contradicts it."""
+    """Return whether an output has a state's type and as many dimensions, and no size that contradicts it."""
     from onnx import helper
 
     tensor = output.type.tensor_type

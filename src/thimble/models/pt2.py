@@ -121,7 +121,7 @@ def _inputs(program: ExportedProgram, path: Path) -> tuple[TensorSpec, ...]:
 
 
 def _agree(model: Model, network: nn.Module) -> bool:
-    """Whether a network gives the model's outputs on noise, to float rounding."""
+    """Return whether a network gives the model's outputs on noise, to float rounding."""
     import torch
 
     example = example_inputs(model, 2)

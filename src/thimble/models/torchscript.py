@@ -80,7 +80,7 @@ def _check_record(name: str, content: Any, path: Path) -> None:
 
 
 def _computes(root: str, names: list[str]) -> bool:
-    """Whether ``torch.NAME`` or ``ops.SPACE.NAME`` is an operator that computes; the words alone could stand for any of them."""
+    """Return whether ``torch.NAME`` or ``ops.SPACE.NAME`` is an operator that computes; the words alone could stand for any of them."""
     if root == "ops" and (len(names) != 2 or names[0] not in _SPACES):
         return False
     if root == "torch" and len(names) != 1:

@@ -65,7 +65,7 @@ class Claims:
         return next((row for row in self.rows if row.name == name), None)
 
     def explained(self, row: Row, code: str) -> bool:
-        """Whether a finding of that code tells it of this row already."""
+        """Return whether a finding of that code tells it of this row already."""
         return any(
             finding.code == code for finding in (*row.findings, *(found for name, found in self.summary.findings if name == row.name))
         )
@@ -81,5 +81,5 @@ class Claims:
 
 
 def overlap(one: Interval | None, other: Interval | None) -> bool:
-    """Whether both are there and share a value."""
+    """Return whether both are there and share a value."""
     return one is not None and other is not None and one.low <= other.high and other.low <= one.high

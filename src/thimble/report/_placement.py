@@ -26,11 +26,11 @@ class Box:
     top: float
 
     def meets(self, other: Box) -> bool:
-        """Whether the two share any area."""
+        """Return whether the two share any area."""
         return self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
 
     def holds(self, other: Box) -> bool:
-        """Whether ``other`` lies wholly inside."""
+        """Return whether ``other`` lies wholly inside."""
         return self.left <= other.left and other.right <= self.right and self.bottom <= other.bottom and other.top <= self.top
 
     def nearest(self, point: Point) -> Point:
@@ -38,7 +38,7 @@ class Box:
         return min(max(point[0], self.left), self.right), min(max(point[1], self.bottom), self.top)
 
     def crossed_by(self, start: Point, end: Point) -> bool:
-        """Whether the segment passes through the rectangle (clipped side by side, after Liang and Barsky 1984)."""
+        """Return whether the segment passes through the rectangle (clipped side by side, after Liang and Barsky 1984)."""
         low, high = 0.0, 1.0
         for (a, b), (least, most) in zip(zip(start, end, strict=True), ((self.left, self.right), (self.bottom, self.top)), strict=True):
             if a == b:

@@ -136,7 +136,7 @@ def _parsed(file: bytes) -> Any:
 
 
 def _without_data(model: Any, graph: Any) -> bool:
-    """Whether an operator takes a tensor that nothing gives: no operator, no input of the graph, no buffer of the table."""
+    """Return whether an operator takes a tensor that nothing gives: no operator, no input of the graph, no buffer of the table."""
     given = {int(i) for i in graph.inputs} | {int(i) for operator in graph.operators for i in operator.outputs}
     taken = {int(i) for operator in graph.operators for i in operator.inputs if i >= 0} - given
     left = (graph.tensors[i] for i in taken if not graph.tensors[i].isVariable)

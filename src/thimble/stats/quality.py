@@ -41,7 +41,7 @@ def quality_interval(scores: Any, metric: Metric, seed: int = 0) -> Interval:
 
 
 def drop_interval(baseline_scores: Any, other_scores: Any, metric: Metric, seed: int = 0) -> Interval:
-    """What ``other`` lost against the baseline on the same samples, with its 95 % interval; positive is worse.
+    """Return the drop of ``other`` against the baseline on the same samples, with its 95 % interval; positive is worse.
 
     In points (percent points where the metric's unit is ``%``), whichever direction of the metric is better.
     Right-or-wrong metrics: `tango`. All others: `paired_bootstrap` over the samples; where fewer than ten of them

@@ -67,7 +67,7 @@ def latency_interval(rounds: Rounds, seed: int = 0) -> Interval:
 
 
 def ratio_interval(reference_rounds: Rounds, other_rounds: Rounds, seed: int = 0) -> Interval:
-    """How many times faster ``other`` is than the reference, with its 95 % interval: the median of the rounds' ratios.
+    """Return how many times faster ``other`` is than the reference, with its 95 % interval: the median of the rounds' ratios.
 
     Both were measured in the same rounds, so that what the machine did in a round hits both and cancels. With one
     round there is no interval: it reaches from 0 to infinity.
@@ -76,7 +76,7 @@ def ratio_interval(reference_rounds: Rounds, other_rounds: Rounds, seed: int = 0
 
 
 def speedup_interval(reference_rounds: Rounds, other_rounds: Rounds, seed: int = 0, openings: Sequence[int] | None = None) -> Interval:
-    """How many times faster ``other`` is than the reference: `ratio_interval`, and what opening them anew would change.
+    """Return how many times faster ``other`` is than the reference: `ratio_interval`, and what opening them anew would change.
 
     Rounds show what happens while two processes run, and nothing of what was settled when they started: where their
     memory fell, and how it shares caches. So many rounds would prove an artifact different from itself. What that is
@@ -116,7 +116,7 @@ def known(interval: Interval) -> Interval | None:
 def rounds_wanted(
     reference_rounds: Rounds, other_rounds: Rounds | None, precision: float, seed: int = 0, openings: Sequence[int] | None = None
 ) -> int:
-    """How many rounds to measure in all until the interval is within +-``precision`` (relative, 0.02 for +-2 %).
+    """Return how many rounds to measure in all until the interval is within +-``precision`` (relative, 0.02 for +-2 %).
 
     Ask again as rounds come in; measuring may stop once there are as many as wanted. Without ``other_rounds`` the
     interval is that of the reference's own latency. With ``openings`` it is the interval that `speedup_interval` gives with

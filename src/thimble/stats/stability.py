@@ -18,7 +18,7 @@ NOTABLE = 0.05
 
 
 def steady(samples: Sequence[float], tolerance: float = 0.02) -> bool:
-    """Whether warm-up is over: the median of the last quarter of the samples equals that of the quarter before.
+    """Return whether warm-up is over: the median of the last quarter of the samples equals that of the quarter before.
 
     A quarter is at least three samples, so the answer is no below six. Equal means within ``tolerance``, or
     within 1.5 standard errors of what the scatter of those samples leaves. The quarters grow with the series:
@@ -41,7 +41,7 @@ def diagnose(
     reference: Rounds | None = None,
     openings: Sequence[int] | None = None,
 ) -> list[Advice]:
-    """What is odd about one member's rounds of times in ms, with what to do about it; an empty list is good news.
+    """Return warnings with advice about one member's rounds of times in ms; an empty list if nothing is odd.
 
     Codes are stable: ``first-round``, ``trend``, ``two-modes``, ``wide-interval``. ``precision`` is the half-width of
     the interval that was asked for, relative (0.02 for +-2 %); without it 5 % is wide. With the ``reference``'s times

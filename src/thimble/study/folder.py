@@ -140,7 +140,7 @@ def _files_of(reports: Sequence[Any]) -> list[str]:
 
 
 def usual(report: type) -> bool:
-    """Whether a report is written for every study, and not only where it is asked for."""
+    """Return whether a report is written for every study, and not only where it is asked for."""
     return hasattr(report, "write") and not getattr(report, "on_request", False)
 
 
@@ -215,5 +215,5 @@ def report_files() -> tuple[str, ...]:
 
 
 def _reported(folder: Path) -> bool:
-    """Whether the files of every report that can be written are there."""
+    """Return whether the files of every report that can be written are there."""
     return all((folder / name).exists() for name in _files_of(_usual_here()))

@@ -146,7 +146,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def escapes(name: object) -> bool:
-    """Whether a file's name is no plain relative path below the bundle's folder."""
+    """Return whether a file's name is no plain relative path below the bundle's folder."""
     if not isinstance(name, str) or not name or "\0" in name or "\\" in name or name[1:2] == ":":
         return True
     path = PurePosixPath(name)
@@ -347,7 +347,7 @@ def device(bundle: Bundle) -> dict[str, Any]:
 
 
 def emulated() -> bool:
-    """Whether a user-mode emulator runs this process: then times say nothing about a processor."""
+    """Return whether a user-mode emulator runs this process: then times say nothing about a processor."""
     try:
         return b"qemu" in Path("/proc/self/maps").read_bytes()[:200_000] or "qemu" in os.environ.get("THIMBLE_EMULATED", "")
     except OSError:

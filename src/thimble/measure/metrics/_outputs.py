@@ -25,7 +25,7 @@ def class_axis(values: NDArray[Any]) -> int:
 
 
 def single(values: NDArray[Any]) -> bool:
-    """Whether an output has one real number where a decision could be: per sample, token or pixel."""
+    """Return whether an output has one real number where a decision could be: per sample, token or pixel."""
     return values.dtype.kind not in "iub" and (values.ndim < 2 or values.shape[class_axis(values)] == 1)
 
 

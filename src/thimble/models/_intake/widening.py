@@ -17,7 +17,7 @@ TYPED = ("to", "dtype")
 
 
 def has_halves(proto: Any) -> bool:
-    """Whether any weight, input or constant is of 16 bits."""
+    """Return whether any weight, input or constant is of 16 bits."""
     kinds = _halves()
     return any(tensor.data_type in kinds for graph in graphs_of(proto.graph) for tensor in _tensors(graph)) or any(
         value.type.tensor_type.elem_type in kinds for value in (*proto.graph.input, *proto.graph.output)

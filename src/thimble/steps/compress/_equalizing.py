@@ -62,7 +62,7 @@ class Graph:
         self.held[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), name))
 
     def own(self, node: Any, i: int) -> bool:
-        """Whether an operator's input is an FP32 weight that nothing else reads."""
+        """Return whether an operator's input is an FP32 weight that nothing else reads."""
         held = i < len(node.input) and node.input[i] in self.held
         return held and len(self.readers[node.input[i]]) == 1 and self.held[node.input[i]].data_type == onnx.TensorProto.FLOAT
 
@@ -130,7 +130,7 @@ def _reader(graph: Graph, node: Any, i: int, plan: _Plan, dense: bool) -> bool:
 
 
 def _cuts(graph: Graph, node: Any) -> bool:
-    """Whether an operator cuts at 0 below, and above at a number that stays right: factors are at most 1, so it cuts a channel where
+    """Return whether an operator cuts at 0 below, and above at a number that stays right: factors are at most 1, so it cuts a channel where
     that number times the factor lies, beyond all that was seen there."""
     if node.op_type != "Clip" or len(node.input) < 2 or node.input[1] not in graph.held:
         return False

@@ -46,7 +46,7 @@ def supervised(metric: str) -> Loss:
 
 
 def ends_with(output: Tensor, *names: str) -> bool:
-    """Whether autograd's record says that an output comes out of one of these operators, apart from a change of shape."""
+    """Return whether autograd's record says that an output comes out of one of these operators, apart from a change of shape."""
     node = output.grad_fn
     for _ in range(5):
         if node is None:

@@ -113,7 +113,7 @@ def masking(path: Path) -> list[str]:
 
 
 def _masks(tensor: onnx.TensorProto) -> bool:
-    """Whether a constant holds a number that a mask adds."""
+    """Return whether a constant holds a number that a mask adds."""
     import numpy as np
 
     if tensor.data_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16):
@@ -140,7 +140,7 @@ def kinds_in(path: Path) -> Counter[str]:
 
 
 def has_subgraphs(path: Path) -> bool:
-    """Whether an operator holds a graph: a branch or a loop's body."""
+    """Return whether an operator holds a graph: a branch or a loop's body."""
     return any(True for _ in subgraphs(onnx.load(str(path), load_external_data=False).graph))
 
 

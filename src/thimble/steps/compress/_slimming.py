@@ -221,7 +221,7 @@ def _executed(path: Path, feeds: Arrays, threads: int) -> tuple[Counter[str], li
 
 
 def _alike(one: tuple[Counter[str], list[Any]], other: tuple[Counter[str], list[Any]]) -> bool:
-    """Whether two files are executed by the same operators and answer alike."""
+    """Return whether two files are executed by the same operators and answer alike."""
     if one[0] != other[0] or len(one[1]) != len(other[1]):
         return False
     for wanted, given in zip(one[1], other[1], strict=True):

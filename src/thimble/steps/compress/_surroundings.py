@@ -51,7 +51,7 @@ def _reached(layers: list[Any], following: Any, made_by: dict[str, Any]) -> list
 
 
 def _sums(node: Any, made_by: dict[str, Any]) -> bool:
-    """Whether two branches meet there."""
+    """Return whether two branches meet there."""
     return node.op_type == "Add" and all(name in made_by for name in node.input)
 
 

@@ -95,5 +95,5 @@ class Finetune:
 
 
 def may_change(metric: str, taught: float) -> bool:
-    """Whether samples may be moved: their targets are classes or labels, or only the source model says what is right."""
+    """Return whether samples may be moved: their targets are classes or labels, or only the source model says what is right."""
     return taught == 1 or metric in ("accuracy", "f1")

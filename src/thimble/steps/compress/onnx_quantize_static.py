@@ -58,7 +58,7 @@ class OnnxQuantizeStatic:
             raise BadInput(f"onnx_quantize_static: method must be one of {', '.join(METHODS)}, not {self.method!r}")
 
     def reduced_for(self, features: tuple[str, ...]) -> bool:
-        """Whether weights are kept to 7 bits for a processor with these instruction sets."""
+        """Return whether weights are kept to 7 bits for a processor with these instruction sets."""
         saturates = int8_support(features) == "saturating" and self.activations == "uint8" and self.weights == "int8"
         return saturates if self.reduce_range is None else self.reduce_range
 
