@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import thimble
 from thimble.cli.store import command
 from thimble.core.errors import BadInput, Busy, CannotWrite
 from thimble.core.model import Model
 from thimble.core.values import TensorSpec
 from thimble.engine.store import Store
-from thimble.engine.tidy import bytes_of, limit_of
-from thimble.fetch.cache import MARK, cache_folder, store_root
+from thimble.engine.tidy import DAYS, bytes_of, limit_of, set_limit
+from thimble.fetch.cache import MARK, cache_folder, check_sealed, store_root
 
 SPECS = ((TensorSpec("x", (None, 4)),), ("output",))
 
@@ -130,6 +131,79 @@ def test_a_clock_that_was_set_back_keeps_nothing_for_ever(tmp_path: Path) -> Non
     assert store.prune()[0] == 1
 
 
+def used_on(root: Path, *days_ago: int) -> None:
+    """Note that the store was used so many days ago."""
+    today = int(time.time() // 86_400)
+    (root / DAYS).write_text(str([today - ago for ago in sorted(days_ago, reverse=True)]))
+
+
+def test_a_clock_that_jumps_forward_takes_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Store(tmp_path / "store").root
+    (root / "scratch" / "going-on").mkdir(parents=True)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 400 * 86_400)
+    assert [entry.key for entry in Store(root).entries()] == ["going-on"]
+    for day in (401, 402):  # a clock that goes on from there is right
+        monkeypatch.setattr(time, "time", lambda day=day: now + day * 86_400)
+        kept = [entry.key for entry in Store(root).entries()]
+    assert kept == []
+    (root / DAYS).write_text("[damaged")
+    Store(root)
+    assert (root / DAYS).read_text() == f"[{int(time.time() // 86_400)}]"
+
+
+def test_no_duration_is_read_off_the_clock_that_jumps() -> None:
+    source = Path(thimble.__file__).parent
+    users = {path.relative_to(source).as_posix() for path in source.rglob("*.py") if "time.time()" in path.read_text(encoding="utf-8")}
+    assert users == {"deploy/payload/verify.py", "engine/store.py", "engine/tidy.py"}, "durations are time.monotonic()'s"
+
+
+WORKING = """
+import sys
+from pathlib import Path
+from thimble.engine.store import Store
+store = Store(Path(sys.argv[1]))
+store.has("theirs")
+print("held", flush=True)
+input()
+"""
+
+
+def test_the_limit_is_looked_at_during_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path / "store")
+    store.make("old", of_bytes(1_000_000))  # type: ignore[arg-type]
+    del store
+    store = Store(tmp_path / "store")
+    store.has("needed")
+    set_limit(store.root, 1_500_000)
+    monkeypatch.setattr("thimble.engine.store.RELIEF_S", 0.0)
+    command = [sys.executable, "-c", WORKING.replace("theirs", "other"), str(store.root)]
+    store.make("needed", of_bytes(1_000_000))  # type: ignore[arg-type]
+    store.make("more", of_bytes(1_000_000))  # type: ignore[arg-type]
+    assert [store.has(key) for key in ("old", "needed", "more")] == [False, True, True], "what this process made stays"
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        assert [store.has(key) for key in ("needed", "more")] == [True, True], "nor does another one take it"
+        other.kill()
+
+
+@pytest.mark.parametrize("changed", ["steps", "steps/key", "steps/key/network.pickle"])
+def test_no_network_is_loaded_that_others_could_have_written(tmp_path: Path, changed: str) -> None:
+    root = tmp_path / "store"
+    root.mkdir(mode=0o755)
+    root.chmod(0o755)
+    (root / "steps" / "key").mkdir(parents=True)
+    path = root / "steps" / "key" / "network.pickle"
+    path.touch()
+    check_sealed(root, path)
+    (root / changed).chmod(0o777)
+    with pytest.raises(CannotWrite, match="can be written by others"):
+        check_sealed(root, path)
+    root.chmod(0o700)
+    check_sealed(root, path)
+
+
 def test_leftovers_of_dead_processes_go_at_the_next_start(tmp_path: Path) -> None:
     root = Store(tmp_path / "store").root
     for kind in ("steps", "outputs"):
@@ -139,6 +213,7 @@ def test_leftovers_of_dead_processes_go_at_the_next_start(tmp_path: Path) -> Non
     for name, age_days in (("going-on", 1), ("given-up", 40)):
         (root / "scratch" / name).mkdir(parents=True)
         os.utime(root / "scratch" / name, (time.time() - age_days * 86_400,) * 2)
+    used_on(root, 5, 4, 3)
     store = Store(root)
     assert [(entry.kind, entry.key) for entry in store.entries()] == [("scratch", "going-on")]
 
@@ -161,12 +236,14 @@ def test_nothing_disappears_while_another_process_uses_the_store(tmp_path: Path)
         assert other.stdin is not None
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        (store.root / "steps" / ".half.1").mkdir()
+        for writer in (1, other.pid):
+            (store.root / "steps" / f".half.{writer}").mkdir()
         for attempt in (store.prune, lambda: store.keep_within(0)):
             with pytest.raises(Busy, match="another process uses the store"):
                 attempt()
         assert Store(store.root).has("key")
-        assert (store.root / "steps" / ".half.1").exists()
+        assert not (store.root / "steps" / ".half.1").exists(), "no living process writes it"
+        assert (store.root / "steps" / f".half.{other.pid}").exists()
         other.stdin.write("\n")
         other.stdin.close()
     assert store.prune()[0] == 2

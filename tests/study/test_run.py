@@ -37,6 +37,16 @@ def test_splits_too_small_for_the_limit_are_told_before_the_work() -> None:
     assert not any("onnx" in event.what for event in told[:first])
 
 
+def test_no_process_is_started_that_the_budget_has_no_time_to_start() -> None:
+    class Slow(Fake):
+        def opening_s(self) -> float:
+            return 1e6
+
+    study, _ = carried_out(FitPolicy(), engine := Slow(GOOD), blank(), seconds=600.0)
+    assert [job.candidate for job in engine.done if isinstance(job, Start)] == ["baseline"]
+    assert {c.reason for c in study.candidates[1:]} == {"the time budget was used up before its process could be started"}
+
+
 def test_the_test_split_is_opened_after_the_choice_and_for_one_only() -> None:
     study, _ = carried_out(FitPolicy(), engine := Fake(GOOD), blank())
     assert study.complete

@@ -126,7 +126,7 @@ def _scored(job: Score, bench: Bench, progress: Progress, deadline: float | None
     seen = (job.split, samples.fingerprint(), task.metric, task.preprocess)
     own = keys.outputs_key(job.subject, seen, where)
     against = keys.outputs_key(reference, seen, where) if reference else None
-    outputs = {key: store.root / "outputs" / key for key in (own, against) if key}
+    outputs = {key: store.outputs(key) for key in (own, against) if key}
     found = store.value(keys.quality_key(own, against), Quality)
     if found is not None and (reference or outputs[own].exists()):
         return found

@@ -26,13 +26,15 @@ from thimble.core.aside import new_file, writing
 from thimble.core.errors import BadInput, Busy, CannotWrite
 from thimble.core.model import TORCH, Model
 from thimble.core.values import MB, TensorSpec
-from thimble.engine.tidy import Entry, Use, beyond, entries, limit_of, making, removed, set_limit
-from thimble.fetch.cache import store_root
+from thimble.engine.tidy import Entry, Use, beyond, entries, limit_of, making, relieve, removed, set_limit
+from thimble.fetch.cache import check_sealed, store_root
 
 T = TypeVar("T")
 
 FULL = 1_000_000
 """Bytes below which a disk counts as full: a step that failed there did so for want of room."""
+RELIEF_S = 20.0
+"""How often the limit is looked at during work, at most."""
 
 
 @dataclass(frozen=True)
@@ -73,24 +75,28 @@ class Store:
     def __init__(self, root: Path | None = None) -> None:
         self.root = store_root(root)
         self._use = Use(self.root)
+        self._relieved = time.monotonic()
 
     def has(self, key: str) -> bool:
         """Return whether the step's result is there."""
+        self._need(key)
         return (self._step(key) / "model.json").exists()
 
     def load(self, key: str) -> Model:
         """The step's result; a network in memory for the format ``torch``, else a folder to read and not to write."""
+        self._need(key)
         folder = self._step(key)
         try:
             kept = msgspec.json.decode((folder / "model.json").read_bytes(), type=_Kept)
         except (OSError, msgspec.DecodeError) as error:
             raise BadInput(f"the store holds no readable result {key}: {error}") from error
         _used(folder)
-        payload = _load_network(folder / "network.pickle") if kept.format == TORCH else folder / "files"
+        payload = _load_network(self.root, folder / "network.pickle") if kept.format == TORCH else folder / "files"
         return Model(kept.format, payload, kept.inputs, kept.outputs, kept.notes)
 
     def describe(self, key: str) -> Model:
         """The step's result without its network: for the format ``torch`` the payload is ``None``."""
+        self._need(key)
         folder = self._step(key)
         kept = msgspec.json.decode((folder / "model.json").read_bytes(), type=_Kept)
         _used(folder)
@@ -102,6 +108,7 @@ class Store:
         ``scratch`` is kept while the work is unfinished, and removed with its end. Two processes that make the same result do so one
         after the other, since they share it; the first one's result stays, which may be in use by then.
         """
+        self._need(key)
         scratch = self.root / "scratch" / key
         with making(self.root, key), self._aside("steps", key) as aside:
             output = aside / "files"
@@ -119,10 +126,12 @@ class Store:
             kept = _Kept(model.format, model.inputs, model.outputs, dict(model.notes))
             (aside / "model.json").write_bytes(msgspec.json.encode(kept))
             shutil.rmtree(scratch, ignore_errors=True)
+        self._within_limit()
         return model if model.format == TORCH else replace(model, payload=self._step(key) / "files")
 
     def value(self, key: str, type: type[T]) -> T | None:
         """A kept value of that type, or ``None`` where there is none that can be read."""
+        self._need(key)
         path = self.root / "values" / f"{key}.json"
         try:
             found = msgspec.json.decode(path.read_bytes(), type=type)
@@ -133,9 +142,16 @@ class Store:
 
     def keep_value(self, key: str, value: Any) -> None:
         """Keep a JSON-like value or dataclass."""
+        self._need(key)
         path = self.root / "values" / f"{key}.json"
         with writing(path), new_file(path) as aside:
             aside.write_bytes(msgspec.json.encode(value))
+        self._within_limit()
+
+    def outputs(self, key: str) -> Path:
+        """The folder of a baseline's outputs, which may not be there."""
+        self._need(key)
+        return self.root / "outputs" / key
 
     def entries(self) -> Iterator[Entry]:
         """Everything in the store."""
@@ -173,6 +189,17 @@ class Store:
         every = [size for of_kind in sizes.values() for size in of_kind]
         return Contents(self.root, Amount(len(every), sum(every)), kinds, limit_of(self.root), removed)
 
+    def _need(self, key: str) -> None:
+        """Keep others from removing what has this key as long as this store is open."""
+        if self._use.needs:
+            self._use.needs.note(key)
+
+    def _within_limit(self) -> None:
+        """Remove what is beyond the limit and no living process needs, now and then."""
+        if time.monotonic() - self._relieved >= RELIEF_S:
+            relieve(self.root)
+            self._relieved = time.monotonic()
+
     def _step(self, key: str) -> Path:
         return self.root / "steps" / key
 
@@ -199,7 +226,8 @@ class Store:
         aside = self.root / kind / f".{key}.{os.getpid()}"
         with writing(final):
             shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir(parents=True)
+            aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            aside.mkdir()
         try:
             yield aside
             with writing(final):
@@ -233,7 +261,10 @@ def _save_network(network: Any, path: Path) -> None:
             torch.save(network, path, pickle_module=cloudpickle)
 
 
-def _load_network(path: Path) -> Any:
+def _load_network(root: Path, path: Path) -> Any:
+    """Unpickle a network of the store, where nobody else can have put it there; raises `CannotWrite` otherwise."""
     import torch
+
+    check_sealed(root, path)
 
     return torch.load(path, weights_only=False)

@@ -1,16 +1,17 @@
 """Keeping a store within its bounds: who uses it, what dead processes left in it, and how large it may grow.
 
-Every process that works with a store holds its lock together with the others; whoever would delete something needs it alone. So
-nothing disappears under a run, and what looks unfinished while nobody else is there is a dead process's.
+Every process that works with a store holds its lock together with the others. Who holds it alone may delete anything; beside others
+only what none of them needs (`thimble.engine.users`). So nothing disappears under a run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from thimble.core.errors import BadInput
+from thimble.engine.users import USERS, Needs, guarded, living
 
 try:
     import fcntl
@@ -28,6 +30,11 @@ KINDS = ("steps", "values", "outputs", "scratch")
 """Folders of a store, each with one entry for each key."""
 UNFINISHED_DAYS = 30.0
 """How long the state of a training that was cut off is kept."""
+DAYS, DAYS_KEPT, DAYS_SEEN = "days.json", 40, 3
+"""The file of the last days on which the store was used, how many it keeps, and on how many of them an abandoned training was not used.
+
+A clock that jumps by a year makes one such day, not three.
+"""
 _DAY_S = 86_400.0
 
 
@@ -46,6 +53,7 @@ class Use:
 
     def __init__(self, root: Path) -> None:
         self.root, self._file = root, -1
+        self.needs: Needs | None = None
         try:
             self._file = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         except OSError:  # a store that can only be read
@@ -53,6 +61,9 @@ class Use:
         with self.alone() as alone:
             if alone:
                 sweep(root)
+        if not alone:
+            relieve(root)
+        self.needs = Needs(root)
 
     def __del__(self) -> None:
         if self._file >= 0:
@@ -121,26 +132,71 @@ def sweep(root: Path) -> None:
 
     To be called while nobody else uses the store.
     """
-    now, there = time.time(), list(entries(root))
-    dead = [entry for entry in there if _half_written(entry) or (entry.kind == "scratch" and entry.used < now - UNFINISHED_DAYS * _DAY_S)]
+    now, there, days = time.time(), list(entries(root)), _days(root)
+    dead = [entry for entry in there if _half_written(entry) or _abandoned(entry, now, days)]
     removed(root, dead)
-    for lock in (root / "locks").glob("*"):
-        lock.unlink(missing_ok=True)
+    for left in (*(root / "locks").glob("*"), *(root / USERS).glob("*")):
+        left.unlink(missing_ok=True)
     limit = limit_of(root)
     if limit is not None:
         removed(root, beyond([entry for entry in there if entry not in dead], limit))
+
+
+def relieve(root: Path) -> None:
+    """Do the same while others use the store: delete what no living process writes, and beyond the limit what none of them needs.
+
+    Unfinished trainings stay. Where the store can't be written nothing is done.
+    """
+    with contextlib.suppress(OSError), guarded(root, alone=True):
+        others, there = living(root), list(entries(root))
+        removed(root, [entry for entry in there if _half_written(entry) and _writer(entry) not in others.pids])
+        limit = limit_of(root)
+        if limit is not None:
+            kept = others.keys | {entry.key for entry in there if entry.kind == "scratch" or _half_written(entry)}
+            removed(root, beyond(there, limit, kept))
+
+
+def _writer(entry: Entry) -> int | None:
+    """The process that a half-written entry names."""
+    found = re.search(r"\.(?:old)?(\d+)(?:\.json)?$", entry.key)
+    return int(found[1]) if found else None
+
+
+def _days(root: Path) -> list[int]:
+    """The last days on which the store was used, today the last, as days since 1970; today is noted."""
+    today = int(time.time() // _DAY_S)
+    try:
+        before = msgspec.json.decode((root / DAYS).read_bytes(), type=list[int])
+    except (OSError, msgspec.DecodeError):
+        before = []
+    days = sorted({day for day in before if day < today} | {today})[-DAYS_KEPT:]
+    if days != before:
+        with contextlib.suppress(OSError):
+            (root / DAYS).write_bytes(msgspec.json.encode(days))
+    return days
+
+
+def _abandoned(entry: Entry, now: float, days: list[int]) -> bool:
+    """Whether it is a training that nobody went on with for long, by the clock and by the days on which the store was used."""
+    later = sum(day > entry.used // _DAY_S for day in days)
+    return entry.kind == "scratch" and entry.used < now - UNFINISHED_DAYS * _DAY_S and later >= DAYS_SEEN
 
 
 def _half_written(entry: Entry) -> bool:
     return entry.key.startswith(".") or (entry.kind == "values" and not entry.key.endswith(".json"))
 
 
-def beyond(there: list[Entry], limit: int) -> list[Entry]:
-    """The entries that were not used for the longest time, as many as must go for the rest to have at most so many bytes."""
+def beyond(there: list[Entry], limit: int, needed: Container[str] = ()) -> list[Entry]:
+    """The entries that were not used for the longest time, as many as must go for the rest to have at most so many bytes.
+
+    Entries of the keys that are ``needed`` stay.
+    """
     total, gone = sum(entry.bytes for entry in there), []
     for entry in sorted(there, key=lambda one: one.used):
         if total <= limit:
             break
+        if entry.key.removesuffix(".json") in needed:
+            continue
         gone.append(entry)
         total -= entry.bytes
     return gone

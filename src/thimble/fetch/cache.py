@@ -62,6 +62,27 @@ def _claimed(root: Path) -> Path:
     return root
 
 
+def check_sealed(root: Path, path: Path) -> None:
+    """Raise `CannotWrite` where somebody else could have put the file ``path`` into the store ``root``, or changed it.
+
+    From the store's folder to the file each must be this user's and writable by nobody else; below a folder that others can't enter
+    nothing is left to look at.
+    """
+    if not hasattr(os, "getuid"):
+        return
+    inner = path.relative_to(root).parts
+    for place in (root, *(root.joinpath(*inner[:depth]) for depth in range(1, len(inner) + 1))):
+        status = place.lstat()
+        mode = stat.S_IMODE(status.st_mode)
+        if status.st_uid != os.getuid() or (place != root and stat.S_ISLNK(status.st_mode)) or mode & 0o022:
+            raise CannotWrite(
+                f"{place} in the store can be written by others (mode {mode:04o}) or is not yours, and it holds a network that runs code "
+                f"when it is loaded; run thimble store --prune --days 0, or chmod 700 {root}"
+            )
+        if place.is_dir() and not mode & 0o077:
+            return
+
+
 def _marked(root: Path) -> bool:
     mark = root / MARK
     return mark.is_file() and not mark.is_symlink()

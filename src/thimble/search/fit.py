@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from thimble.core.job import DropProven, Open, Within
+from thimble.core.job import DropProven, Open, Start, Within
 from thimble.core.registry import speed_counts
 from thimble.core.study import Candidate, Quality, Study
 from thimble.core.verdict import Status
@@ -122,6 +122,9 @@ def _looked_at(study: Study, candidate: Candidate, budget: Budget) -> Iterator[t
     if (timed or not first) and (reason := hopeless(study, name)):
         yield (Drop((name,), Status.DROPPED, reason),)
     if job := jobs.first_look(study, name):
+        left = shares.until_closing(study, budget)
+        if isinstance(job, Start) and left is not None and left < budget.opening_s:
+            yield (Drop((name,), Status.NOT_TRIED, "the time budget was used up before its process could be started"),)
         yield jobs.trying(job, share / 8)
     if first and not timed:
         yield from _timed(study, name, budget)
