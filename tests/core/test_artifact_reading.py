@@ -76,3 +76,12 @@ def test_damaged_files_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "artifact.json").write_text(text, encoding="utf-8")
     with pytest.raises(BadInput):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"main": "x" * 5000}, {"main": "../" * 2000, "files": [{"path": "../" * 2000, "bytes": 1, "sha256": "0"}]}]
+)
+def test_a_long_name_does_not_flood_the_message(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(BadInput) as caught:
+        read(tmp_path, **changes)
+    assert len(str(caught.value)) < 600

@@ -103,6 +103,9 @@ def _code(given: list[str], debug: bool) -> int:
     if strange is not None:
         _say(f"{strange!r} is not UTF-8 text; rename the file or folder", debug)
         return BadInput.exit_code
+    if any("\0" in word for word in given):
+        _say("an argument holds a zero byte, which no name of a file or model can", debug)
+        return BadInput.exit_code
     arguments = [word for word in given if word != "--debug"]
     try:
         result = thimble.main(arguments, prog_name="thimble", standalone_mode=False)

@@ -14,9 +14,12 @@ from thimble.core.errors import BadInput
 from thimble.core.paths import contents
 from thimble.core.preprocess import CHANNELS, Preprocess
 from thimble.core.reading import converted, decoded
+from thimble.core.text import brief
 from thimble.core.values import File, TensorSpec
 
 MANIFEST = "artifact.json"
+LONGEST = 300
+"""Characters of a message about what is wrong."""
 LARGEST = 8192
 """Pixels each way of an image that a network takes."""
 RESAMPLING = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
@@ -61,10 +64,10 @@ def read_manifest(folder: Path) -> Artifact:
         raise BadInput(f"{path} can't be read: {error.strerror}") from error
     artifact = converted(decoded(data, path, "artifact description"), Artifact, path, "artifact description")
     for problem in chain(_of_tensors(artifact), _of_files(artifact), _of_images(artifact.preprocess)):
-        raise BadInput(f"{path} can't be used: {problem}")
+        raise BadInput(f"{path} can't be used: {brief(problem, LONGEST)}")
     for name in (artifact.main, *(file.path for file in artifact.files)):
         if "\0" in name or not (folder / name).resolve().is_relative_to(folder.resolve()):
-            raise BadInput(f"{path} names {name!r}, which lies outside its folder")
+            raise BadInput(f"{path} names {brief(repr(name))}, which lies outside its folder")
     return artifact
 
 

@@ -131,7 +131,7 @@ def check_main(artifact: Artifact, folder: Path) -> None:
     if suffixes and Path(artifact.main).suffix not in suffixes:
         raise BadInput(
             f"{folder / MANIFEST} can't be used: its format is {artifact.format}, whose files end in {suffixes[0]}, and its main file "
-            f"is {artifact.main!r}"
+            f"is {brief(repr(artifact.main))}"
         )
 
 
