@@ -19,6 +19,7 @@ from thimble.core.errors import BadInput
 from thimble.core.model import Model
 from thimble.core.preprocess import Preprocess
 from thimble.core.seen import SEEN
+from thimble.core.text import brief
 from thimble.core.values import File, TensorSpec
 
 if TYPE_CHECKING:
