@@ -146,7 +146,7 @@ class Compare(Reading):
     """
 
     data: Annotated[Data, Option("Also score the test split of these data: digits, imagefolder:DIR, npz:FILE, ...")] | None = None
-    runtime: Annotated[Runtime, Option("Runtime that opens the artifacts; FILE@NAME for one of them.")] | None = None
+    runtime: Annotated[Runtime, Option("Runtime of the artifacts: NAME or NAME:OPTION=VALUE,...; FILE@NAME for one of them.")] | None = None
     threads: Annotated[Threads, Option("Threads for every artifact.")] | None = None
     on: Annotated[On, Option("Device that runs the artifacts: local, ssh://user@host:port, or a name in devices.toml.")] = "local"
     batch: Annotated[int, Meta(ge=1, le=65_536), Option("Samples in each inference.", metavar="N")] = 1

@@ -55,7 +55,8 @@ def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[
     """A subject for each specification, named after it. Files that have to be made lie in ``folder`` or in the store.
 
     A specification is an artifact's folder, a file of a known format, or a model to export, such as
-    ``torchvision:resnet18``; ``@RUNTIME`` behind it says what opens it. Raises `BadInput` in one line.
+    ``torchvision:resnet18``; ``@RUNTIME`` behind it says what opens it, with session options where ``@RUNTIME:NAME=VALUE,...`` gives
+    some. Raises `BadInput` in one line.
     """
     from thimble.engine.process import StepsProcess
 
@@ -63,9 +64,13 @@ def open_subjects(specs: Sequence[str], opening: Opening, folder: Path) -> list[
     with StepsProcess() as process:
         for i, spec in enumerate(specs):
             text, runtime = split_runtime(spec)
-            subject = _open(text, replace(opening, runtime=runtime or opening.runtime), folder / str(i), process)
+            asked = runtime or opening.runtime
+            name, session = with_options(asked)
+            subject = _open(text, replace(opening, runtime=name), folder / str(i), process)
+            subject = replace(subject, options={**subject.options, **session})
             taken = {other.name for other in subjects}
-            wanted = (subject.name, f"{subject.name}@{subject.runtime}", *(f"{subject.name} ({n})" for n in range(2, len(specs) + 2)))
+            apart = f"{subject.name}@{asked or subject.runtime}"
+            wanted = (subject.name, apart, *(f"{subject.name} ({n})" for n in range(2, len(specs) + 2)))
             name = next(name for name in wanted if name not in taken)
             subjects.append(replace(subject, name=name, threads=opening.threads))
     return subjects
@@ -93,9 +98,21 @@ def known_suffixes() -> str:
 
 
 def split_runtime(spec: str) -> tuple[str, str | None]:
-    """``model.onnx@openvino`` → the file and the runtime."""
+    """``model.onnx@openvino`` → the file and the runtime, which may have options behind a colon."""
     text, at, runtime = spec.rpartition("@")
-    return (text, runtime) if at and runtime in RUNTIMES.names() else (spec, None)
+    return (text, runtime) if at and runtime.partition(":")[0] in RUNTIMES.names() else (spec, None)
+
+
+def with_options(runtime: str | None) -> tuple[str | None, dict[str, str]]:
+    """``pytorch:device=cuda,precision=tf32`` → the runtime and its session options; raises `BadInput` for one without a value."""
+    if runtime is None:
+        return None, {}
+    name, _, text = runtime.partition(":")
+    parts = [part.partition("=") for part in text.split(",")] if text else []
+    for option, equals, value in parts:
+        if not (option and equals and value):
+            raise BadInput(f"--runtime {runtime}: {option or text} is no option; write {name}:NAME=VALUE,NAME=VALUE")
+    return name, {option: value for option, _, value in parts}
 
 
 def _open(spec: str, opening: Opening, folder: Path, process: StepsProcess) -> Subject:

@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 PROFILED = 10
+TYPES = {"float32": None, "tf32": None, "float16": "float16", "bfloat16": "bfloat16"}
+"""What a GPU can compute in, and the type that automatic mixed precision then takes."""
 
 
 class Pytorch:
-    """Eager execution in inference mode: no graph compiler, one operator after another, as the model was written."""
+    """Eager execution in inference mode: no graph compiler, one operator after another, as the model was written.
+
+    Options: ``device`` (``cpu``, ``cuda``), and on the GPU ``precision``: ``float32`` (the default; PyTorch by itself lets convolutions
+    round to TF32), ``tf32``, ``float16`` or ``bfloat16``, the last two by automatic mixed precision. Inputs lie on the GPU before the
+    clock starts, and an inference ends when the GPU is done.
+    """
 
     title: ClassVar[str] = "PyTorch"
     formats: ClassVar[tuple[str, ...]] = ("pt2", "torchscript")
@@ -31,21 +38,24 @@ class Pytorch:
             from torch.export.pt2_archive import _package  # noqa: F401
 
     def open(self, path: str, inputs: list[str], outputs: list[str], threads: int, options: dict[str, str]) -> PytorchSession:
-        """A session of ``model.pt2`` or ``model.pt``; takes no options."""
+        """A session of ``model.pt2`` or ``model.pt``; raises ``ValueError`` for an option it can't take, and for a GPU that isn't there."""
         import torch
 
-        if options:
-            raise ValueError(f"PyTorch takes no session options, got {', '.join(options)}")
+        device, kind = _where(options)
         torch.set_num_threads(threads)
-        torch.set_float32_matmul_precision("highest")
+        torch.set_float32_matmul_precision("high" if kind == "tf32" else "highest")
+        torch.backends.cudnn.allow_tf32 = kind == "tf32"
         if torch.get_num_interop_threads() != 1:
             torch.set_num_interop_threads(1)
-        exported = Path(path).suffix == ".pt2"
-        if exported:
-            return PytorchSession(torch.export.load(path).module(), inputs, outputs)
-        module = torch.jit.load(path, map_location="cpu").eval()
-        numbers = [str(one.type) in ("int", "float", "bool") for one in module.forward.schema.arguments[1:]]
-        return PytorchSession(module, inputs, outputs, numbers)
+        if Path(path).suffix == ".pt2":
+            session = PytorchSession(_program(path, device), inputs, outputs)
+        else:
+            module = torch.jit.load(path, map_location=device).eval()
+            numbers = [str(one.type) in ("int", "float", "bool") for one in module.forward.schema.arguments[1:]]
+            session = PytorchSession(module, inputs, outputs, numbers)
+        if device == "cuda":
+            session.use_gpu(kind)
+        return session
 
 
 class PytorchSession:
@@ -56,13 +66,26 @@ class PytorchSession:
 
     def __init__(self, module: Any, inputs: list[str], outputs: list[str], numbers: list[bool] | None = None) -> None:
         self.module, self.inputs, self.outputs = module, inputs, outputs
-        self.numbers, self.precision = numbers or [], _precision()
+        self.numbers, self.precision, self.device = numbers or [], _precision(), "cpu"
+        self.mixed: Any = None
+
+    def use_gpu(self, kind: str) -> None:
+        """Take the GPU, where the module lies already, and compute there in ``kind``."""
+        import torch
+
+        self.device = "cuda"
+        if TYPES[kind]:
+            self.mixed, self.precision = getattr(torch, str(TYPES[kind])), kind
+        elif torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32:
+            self.precision = "tf32"
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Outputs by name for inputs by name."""
         results = _flat(self.bind(inputs)())
         if len(results) != len(self.outputs):
             raise ValueError(f"the module gives {len(results)} outputs, the artifact names {len(self.outputs)}")
+        if self.mixed is not None:  # mixed precision leaves outputs in its own type
+            results = [one.float() if one.dtype == self.mixed else one for one in results]
         return {name: _array(tensor) for name, tensor in zip(self.outputs, results, strict=True)}
 
     def bind(self, inputs: Mapping[str, Any]) -> Callable[[], Any]:
@@ -71,31 +94,70 @@ class PytorchSession:
         import torch
 
         tensors: list[Any] = [torch.from_numpy(np.require(inputs[name], requirements=["C", "W"])) for name in self.inputs]
-        for i, number in enumerate(self.numbers[: len(tensors)]):
-            tensors[i] = tensors[i].item() if number else tensors[i]
-        module = self.module
+        numbers = [*self.numbers, *[False] * len(tensors)]
+        tensors = [one.item() if number else one.to(self.device) for one, number in zip(tensors, numbers, strict=False)]
+        module, mixed = self.module, self.mixed
 
         def infer() -> Any:
             with torch.inference_mode():
                 return module(*tensors)
 
-        return infer
+        def infer_on_gpu() -> Any:
+            with torch.inference_mode(), torch.autocast("cuda", dtype=mixed, enabled=mixed is not None):
+                results = module(*tensors)
+            torch.cuda.synchronize()
+            return results
+
+        return infer if self.device == "cpu" else infer_on_gpu
 
     def operators(self, inputs: Mapping[str, Any]) -> dict[str, float]:
-        """Milliseconds of one inference by operator, without what each calls: the mean of some under torch's profiler."""
+        """Milliseconds of one inference by operator, without what each calls: the mean of some under torch's profiler.
+
+        On a GPU they are the GPU's own, from its events.
+        """
         from torch.profiler import ProfilerActivity, profile
 
         infer = self.bind(inputs)
         infer()
-        with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        cpu = self.device == "cpu"
+        with profile(activities=[ProfilerActivity.CPU, *([] if cpu else [ProfilerActivity.CUDA])]) as profiler:
             for _ in range(PROFILED):
                 infer()
-        times = {event.key: event.self_cpu_time_total / 1000 / PROFILED for event in profiler.key_averages()}
+        field = "self_cpu_time_total" if cpu else "self_device_time_total"
+        times = {event.key: getattr(event, field) / 1000 / PROFILED for event in profiler.key_averages()}
         return {name: ms for name, ms in times.items() if "::" in name and ms > 0}
 
     def close(self) -> None:
         """Let go of the module."""
         self.module = None
+
+
+def _where(options: dict[str, str]) -> tuple[str, str]:
+    """The device and what it computes in, as the options name them; raises ``ValueError`` for what isn't known or isn't there."""
+    device, kind = options.get("device", "cpu"), options.get("precision", "float32")
+    if set(options) - {"device", "precision"} or device not in ("cpu", "cuda") or kind not in TYPES:
+        given = ", ".join(f"{name}={value}" for name, value in options.items())
+        raise ValueError(f"PyTorch's options are device (cpu, cuda) and, on cuda, precision ({', '.join(TYPES)}), not {given}")
+    if device == "cpu" and "precision" in options:
+        raise ValueError("PyTorch's option precision needs device=cuda")
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ValueError("device=cuda needs an NVIDIA GPU and a CUDA build of PyTorch, and PyTorch finds none")
+    return device, kind
+
+
+def _program(path: str, device: str) -> Any:
+    """The module of an exported program, with what it holds on the device."""
+    import torch
+
+    program = torch.export.load(path)
+    if device != "cpu":
+        from torch.export.passes import move_to_device_pass
+
+        program = move_to_device_pass(program, device)
+    return program.module()
 
 
 def _precision() -> str:
