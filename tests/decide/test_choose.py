@@ -6,7 +6,7 @@ import pytest
 
 from thimble.core.study import Limits
 from thimble.core.summary import Interval, Row
-from thimble.decide.choose import choose, limits_of
+from thimble.decide.choose import choose, closing_told, limits_of
 from thimble.decide.pairs import speedup_over
 
 
@@ -145,3 +145,22 @@ def test_a_limit_from_below_is_kept_by_what_reaches_it(make) -> None:
     assert told.row("true").limits == {"sqnr": "met"}
     assert "at least 20 dB against the baseline's outputs" in told.recommendation
     assert nearest(make(make.baseline, rough, limits=Limits(min_sqnr=20.0))) == [("static", "sqnr 12.0 dB, 8.00 under the limit of 20 dB")]
+
+
+def test_once_there_was_a_closing_run_its_latencies_decide(make) -> None:
+    fast = make.Made("fast", "x() + to_onnx()", "onnxruntime", mb=11.0, ms=1.0)
+    study = make(make.baseline, make.onnx, make.static, fast, limits=Limits(max_drop=4))
+    members = (make.baseline, make.onnx, make.static)
+    look = make.joint_run((make.baseline, fast), 8, 1, study.environment, "look")
+    closing = make.joint_run(members, 30, 0, study.environment)
+    assert choose(replace(study, runs=(look, closing))) == "static", "20 times as fast in a look only"
+
+
+def test_a_closing_run_that_tells_nothing_leaves_the_looks(make) -> None:
+    spoiled = tuple(replace(one, scatter=4.0) for one in (make.baseline, make.onnx, make.static))
+    study = make(*spoiled, limits=Limits(max_drop=4))
+    slow = make.Made("slow", "x() + to_onnx()", "onnxruntime", mb=11.0, ms=12.0)
+    study = replace(study, candidates=(*study.candidates, make(make.baseline, slow).candidates[1]))
+    looks = [make.joint_run((make.baseline, one), 8, 1, study.environment, one.name) for one in (make.static, slow)]
+    assert not closing_told(study)
+    assert choose(replace(study, runs=(*looks, *study.runs))) == "static", "slow alone has a latency outside of the closing run, too"

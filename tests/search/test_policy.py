@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from thimble.core.study import Candidate, Limits, Origin, Study
+from thimble.decide.choose import fits
 from thimble.decide.limits import hopeless, nearest
 from thimble.decide.rows import row_of
 from thimble.search.actions import Add, Budget
@@ -128,6 +129,15 @@ def test_what_is_certainly_slower_needs_no_closing_run(make) -> None:
     slow = make.Made("slow", "x() + to_onnx()", "onnxruntime", ms=12.0)
     study = make(make.baseline, make.onnx, make.static, slow, limits=LIMITS)
     assert shortlist(study) == ["baseline", "static", "onnx"], "onnx is there to show what the runtime alone gives"
+
+
+def test_what_is_slower_takes_no_place_of_what_is_faster_and_likely(make) -> None:
+    forms = [make.Made(f"form{i}", "x() + to_onnx()", "onnxruntime", mb=11.0, ms=8.0) for i in range(6)]
+    likely = make.Made("likely", "y() + to_onnx()", "onnxruntime", mb=11.0, ms=2.0, lost=4, validation=(2, 0))
+    study = make(make.baseline, make.static, *forms, likely, limits=Limits(max_drop=2.2))
+    assert fits(study, "likely")
+    assert [name for name in shortlist(study) if name in ("static", "likely")] == ["static", "likely"]
+    assert not any(name.startswith("form") for name in shortlist(study))
 
 
 def test_a_look_in_another_state_of_the_machine_rules_nothing_out_that_could_win(make) -> None:

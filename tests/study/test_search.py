@@ -14,7 +14,9 @@ from thimble.core.job import Apply, Built, Job, Outcome, Result, Score
 from thimble.core.model import TORCH
 from thimble.core.recipe import parse_recipe
 from thimble.core.step import step_name, step_text
-from thimble.core.study import Candidate, Limits, SplitInfo, StepRecord, Study
+from thimble.core.study import Candidate, Limits, Round, Run, SplitInfo, StepRecord, Study
+from thimble.decide.choose import closing_told
+from thimble.search.budget import LOOK_ROUNDS
 from thimble.search.fit import FitPolicy
 from thimble.search.removal import REMOVED
 from thimble.study.plan import going_on
@@ -73,6 +75,31 @@ class Lawful(Fake):
         record = StepRecord("finetune", step_text(tuned), {}, 1, seconds + STARTING, False, TORCH, "k", notes)
         built = super().result(replace(job, steps=()), self.made[job.candidate])
         return replace(built, steps=(record, building()))
+
+
+@dataclass
+class Spoiled(Lawful):
+    """Other programs spoil the first closing runs: what members take differs from round to round by more than what they are."""
+
+    spoiled: int = 0
+    closings: int = 0
+
+    def timed(self, names: list[str]) -> Run:
+        found = super().timed(names)
+        if len(names) < 3:
+            return found
+        self.closings += 1
+        rounds = (found.rounds * 2)[: LOOK_ROUNDS + 4]
+        if self.closings <= self.spoiled:
+            times = [
+                {name: (ms[0] * (1 if name == names[0] else 8 ** (i % 3)),) for name, ms in turn.samples_ms.items()}
+                for i, turn in enumerate(rounds)
+            ]
+            rounds = tuple(replace(turn, samples_ms=taken) for turn, taken in zip(rounds, times, strict=True))
+        return replace(found, rounds=rounds)
+
+    def wild(self, turn: Round, i: int) -> dict[str, tuple[float, ...]]:
+        return {name: (ms[0] * (1 if name == turn.order[0] else 8 ** (i % 3)),) for name, ms in turn.samples_ms.items()}
 
 
 def building() -> StepRecord:
@@ -228,6 +255,16 @@ def test_a_start_with_more_time_and_one_after_an_interruption_go_on() -> None:
     )
     assert going_on(asked(settings={"budget_s": 300.0}), late).candidate("late").reason
     assert not [c for c in going_on(asked(settings={"budget_s": 900.0}), late).candidates if c.name == "late"]
+
+
+@pytest.mark.parametrize(("spoiled", "runs"), [(0, 1), (1, 2), (9, 3)])
+def test_a_closing_run_that_others_spoiled_is_made_again(spoiled: int, runs: int) -> None:
+    engine = Spoiled(spoiled=spoiled)
+    study, _ = carried_out(FitPolicy(), engine, asked(), 600.0)
+    assert study.complete
+    assert engine.closings == runs
+    assert closing_told(study) == (spoiled < runs)
+    assert study.chosen not in (None, "baseline", "onnx"), "where every closing run was spoiled, the first looks decide"
 
 
 def test_the_test_split_plays_no_part() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from thimble.core.limit import Limit, Limits, set_limits
 from thimble.core.study import Study
@@ -11,6 +12,7 @@ from thimble.core.verdict import Proof
 from thimble.decide.limits import beyond, figure_of, figures_of, limits_of
 from thimble.decide.pairs import speedup_over
 from thimble.decide.rows import only_split, row_of
+from thimble.stats import speedup_in
 
 ALIKE = 0.05
 """Candidates whose latency is within this of the best one's, and not proven worse, are told apart by their size."""
@@ -25,7 +27,8 @@ PROVEN, LIKELY, OPEN, BASELINE, LOSING, WORTHLESS, BROKEN = range(7)
 def choose(study: Study, split: str = "validation") -> str | None:
     """Return the name of the candidate to confirm on the test split, or ``None`` where nothing was measured.
 
-    Only qualities of ``split`` are looked at, and only runtimes that the study allows. In this order:
+    Only qualities of ``split`` are looked at, only runtimes that the study allows, and latencies of one run where there was a closing
+    run. In this order:
 
     1. those that are proven to keep every limit;
     2. those that would be, were their intervals those of as many samples as the test split has;
@@ -37,7 +40,7 @@ def choose(study: Study, split: str = "validation") -> str | None:
     latencies within 5 % that no interval tells apart are decided by size, and at last by name. Without a limit on
     the drop, those that are proven to lose something come behind the baseline, the least loss first.
     """
-    blind = only_split(study, split)
+    blind = _timed_alike(only_split(study, split))
     rows = [row_of(blind, candidate) for candidate in blind.candidates if candidate.ok and study.allows(candidate)]
     if not rows:
         return None
@@ -62,6 +65,25 @@ def choose(study: Study, split: str = "validation") -> str | None:
     ranked = sorted(rows, key=lambda row: (*ranks[row.name], costs[row.name], row.size_mb or math.inf, row.name))
     equals = [row for row in ranked if ranks[row.name] == ranks[ranked[0].name]]
     return _smallest_alike(blind, equals, what, costs).name
+
+
+def closing_told(study: Study) -> bool:
+    """Return whether the closing run told a speed: on a busy machine it may have told none."""
+    return any(run.id == study.joint_run and any(speedup_in(run, name) for name in run.members[1:]) for run in study.runs)
+
+
+def _timed_alike(study: Study) -> Study:
+    """Return the study with latencies that can be compared: those of the closing run, or of the first looks where it told nothing."""
+    if study.joint_run is None:
+        return study
+    if closing_told(study):
+        return replace(study, runs=tuple(run for run in study.runs if run.id == study.joint_run))
+    return replace(study, runs=tuple(run for run in study.runs if run.id != study.joint_run), joint_run=None)
+
+
+def kind_of(study: Study, row: Row) -> float:
+    """Return how a row of the validation split stands to the limits: 0 proven, 1 likely, 2 open, more: broken."""
+    return _kind(row, study.limits, _growth(study, "validation"))
 
 
 def minimized(rows: list[Row], wish: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -69,9 +70,12 @@ def until_closing(study: Study, budget: Budget) -> float | None:
     return budget.left - min(MOST_CLOSING * total, SLACK * (closing + REPORTS_S * budget.stretch))
 
 
-def closing_sampling(study: Study, names: list[str], budget: Budget) -> Sampling | None:
-    """Return the closing run that was made before, or the longest that there is time for; ``None`` where there is none."""
-    plans = [replace(look(study, budget), rounds=rounds) for rounds in CLOSING_ROUNDS]
+def closing_sampling(study: Study, names: Sequence[str], budget: Budget, attempt: int = 0) -> Sampling | None:
+    """Return the closing run that was made before, or the longest that there is time for; ``None`` where there is none.
+
+    A further ``attempt`` has a seed of its own, so that it is not found where the first one was kept.
+    """
+    plans = [replace(look(study, budget), rounds=rounds, seed=study.seed + attempt) for rounds in CLOSING_ROUNDS]
     if done := next((plan for plan in plans if budget.known(jobs.timing(study, names, plan, joint=True))), None):
         return done
     here = pace(study)

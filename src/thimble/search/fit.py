@@ -9,7 +9,7 @@ from thimble.core.job import DropProven, Open, Start, Within
 from thimble.core.registry import speed_counts
 from thimble.core.study import Candidate, Quality, Study
 from thimble.core.verdict import Status
-from thimble.decide.choose import choose
+from thimble.decide.choose import choose, closing_told
 from thimble.decide.limits import hopeless
 from thimble.search import budget as shares
 from thimble.search import jobs
@@ -20,6 +20,8 @@ from thimble.search.shortlist import shortlist
 
 EXPLAINED = 3
 """Candidates that are looked into for causes at the end, at most."""
+ATTEMPTS = 3
+"""Closing runs at most, where the machine is too busy to tell a speed."""
 TRYING, CLOSING, TESTING = 0.8, 0.15, 0.05
 """About how much of the whole work each part is."""
 
@@ -44,6 +46,7 @@ class FitPolicy:
         yield from self._baseline(study, budget)
         if study.joint_run is None and "test" not in study.candidates[0].quality:
             yield from _searching(study, budget)
+        yield from _closing_again(study, budget)
         yield from _confirming(study, budget)
         here = study.device == "local"  # graphs and operators would be looked into on this machine
         if here and shares.may_explain(budget) and (examination := jobs.examination(study, EXPLAINED)):
@@ -155,6 +158,16 @@ def _closing(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
     closing = jobs.trying(jobs.timing(study, names, sampling, joint=True), CLOSING) if sampling else ()
     if dropped or closing:
         yield (*dropped, *closing)
+
+
+def _closing_again(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
+    """Measure the same candidates together once more where other programs left nothing of it, while there is time."""
+    first = next((run for run in study.runs if run.id == study.joint_run), None)
+    if first is None or len(first.members) < 2 or closing_told(study) or "test" in study.candidates[0].quality:
+        return
+    attempt = sum(run.members == first.members and len(run.rounds) > shares.LOOK_ROUNDS for run in study.runs)
+    if attempt < ATTEMPTS and (sampling := shares.closing_sampling(study, first.members, budget, attempt)):
+        yield jobs.trying(jobs.timing(study, first.members, sampling, joint=True), CLOSING)
 
 
 def _confirming(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:

@@ -8,9 +8,7 @@ from statistics import median
 from thimble.core.registry import speed_counts
 from thimble.core.study import Study
 from thimble.core.summary import Row
-from thimble.core.verdict import Proof
-from thimble.decide.choose import cost
-from thimble.decide.limits import limits_of
+from thimble.decide.choose import cost, kind_of
 from thimble.decide.rows import only_split, row_of
 
 MOST = 1.3
@@ -30,15 +28,13 @@ def shortlist(study: Study, most: int = SHORTLIST) -> list[str]:
     able = [c for c in blind.candidates if c.ok and c.name != first and speed_counts(c.runtime)]
     rows = [row_of(blind, c) for c in able]
     allowed = {c.name for c in able if study.allows(c)}
-    order = {Proof.MET: 0, Proof.NOT_PROVEN: 1, Proof.BROKEN: 2}
 
-    def rank(row: Row) -> tuple[int, float]:
-        verdicts = [order[verdict] for verdict in limits_of(row, study.limits).values()]
-        return max(verdicts, default=0), cost(row, study.limits.minimize)
+    def rank(row: Row) -> tuple[float, float]:
+        return kind_of(blind, row), cost(row, study.limits.minimize)
 
-    ranked = sorted((row for row in rows if row.name in allowed), key=rank)[:most]
+    ranked = sorted((row for row in rows if row.name in allowed), key=rank)
     other = sorted((row for row in rows if row.name not in allowed), key=rank)[:1]
-    best = [row.name for row in ranked if not _beaten(study, row, ranked[0])]
+    best = [row.name for row in ranked if not _beaten(study, row, ranked[0])][:most]
     return [first, *best, *_plain_in_same_runtime(study, best), *(row.name for row in other)]
 
 
