@@ -41,7 +41,7 @@ class Claims:
     def speed(self, row: Row) -> str:
         """The speedup as far as it is proven."""
         if row.speedup is None:
-            return "its latency was not measured"
+            return "its speed against the baseline was not measured"
         said = words.interval(row.speedup, "x")
         if row.speedup.low > 1:
             return f"{said} faster than the baseline"

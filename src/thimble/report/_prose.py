@@ -134,7 +134,7 @@ class Prose(Claims):
             tied = []
         if not tied:
             return ""
-        return f" The intervals can't tell it from {self.names(tied)}."
+        return f" No proven difference from {self.names(tied)}."
 
     def _phone_choice(self, able: list[Row]) -> tuple[Row, str]:
         """The chosen one where it can run there; else the smallest proven to lose no more than is allowed."""

@@ -132,4 +132,4 @@ def _wide(rounds: Rounds, precision: float | None, reference: Rounds | None, ope
     longer = "measure longer, or " if factor < 1.5 else f"measure about {factor:.0f} times as long, or " if factor < 20 else "measure "
     advice = f"{longer}on a quieter machine"
     whose = "latency" if reference is None else "speedup"
-    return f"the interval of the {whose} is +-{100 * half:.1f} %, wider than {100 * asked:g} %: {advice}"
+    return f"the interval of the {whose} is ±{100 * half:.1f} %, wider than {100 * asked:g} %: {advice}"

@@ -1,7 +1,8 @@
-"""What is told while a study is carried out: how far it is, what is going on, and what has changed."""
+"""Progress of a study: how far it is, what is running, and what has changed."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from thimble.decide.summarize import few_samples, no_better_than_guessing
 
 @dataclass(frozen=True)
 class Event:
-    """What the work tells while it goes on: the share done of the whole (0 to 1), and what is running.
+    """One step of progress: the share done of the whole (0 to 1), and what is running.
 
     ``finished`` is a line worth keeping on the screen.
     """
@@ -23,6 +24,8 @@ class Event:
 
 
 Listen = Callable[[Event], None]
+LINE = 100
+"""Columns of a line about candidates."""
 
 _WORDS: dict[type[Job], str] = {
     Open: "opening the model",
@@ -44,7 +47,10 @@ def doing(job: Job, words: str) -> str:
 
 
 def news(before: Study, after: Study) -> Iterator[str]:
-    """Lines worth keeping: notes on the model and the data, a baseline that guesses, candidates that go no further, together by reason."""
+    """Yield lines worth keeping: notes on the model and the data, a baseline that guesses, candidates that go no further.
+
+    The table at the end gives the reason of each candidate, so it is not printed here.
+    """
     yield from after.task.notes[len(before.task.notes) :]
     if after.opened and not before.opened:
         yield from (advice.text for advice in few_samples(after))
@@ -54,9 +60,9 @@ def news(before: Study, after: Study) -> Iterator[str]:
         yield f"nothing more is tried: {after.ended}"
     was = {candidate.name: candidate.reason for candidate in before.candidates}
     fresh = [candidate for candidate in after.candidates if candidate.reason and candidate.reason != was.get(candidate.name)]
-    for status, reason in dict.fromkeys((candidate.status, candidate.reason) for candidate in fresh):
-        names = [candidate.name for candidate in fresh if (candidate.status, candidate.reason) == (status, reason)]
-        yield f"{', '.join(names)}: {status}: {reason}"
+    for status in dict.fromkeys(candidate.status for candidate in fresh):
+        names = ", ".join(candidate.name for candidate in fresh if candidate.status == status)
+        yield textwrap.shorten(f"{status}: {names}", LINE, placeholder=" ...")
 
 
 def _scored(study: Study) -> bool:
