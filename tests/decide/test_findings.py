@@ -165,3 +165,17 @@ def test_a_runtime_that_computes_in_less_than_fp32_is_found() -> None:
     assert said[0].text.startswith("OpenVINO computes in bfloat16, though nothing asked for it")
     assert said[1].text == "OpenVINO computes in bfloat16, as INFERENCE_PRECISION_HINT=bf16 asks."
     assert reduced_precision(None, given, Row("a", "", "", "openvino", "ok", precision="float32")) is None  # type: ignore[arg-type]
+
+
+def test_usual_boards_that_hold_a_microcontrollers_file_are_named(make) -> None:
+    from thimble.core.study import Cold
+
+    small = make.Made("micro", "to_litert() + litert_quantize_static()", "tflite_micro", mb=0.1, ms=None)
+    study = make(make.baseline, small)
+    measured = replace(study.candidates[1], cold=Cold(1.0, 1.0, 1.0, 2.0, "float32", 100 * 1024))
+    text = found(replace(study, candidates=(study.candidates[0], measured)), "micro")["boards"]
+    assert text.startswith("The file takes 97.7 KiB of flash and its arena 100 KiB of RAM; ")
+    assert "micro:bit v2" in text
+    assert "boards" not in found(study, "micro"), "without an arena nothing is known"
+    huge = replace(measured, cold=Cold(1.0, 1.0, 1.0, 2.0, "float32", 4 << 20))
+    assert "0 of 11 usual boards hold it." in found(replace(study, candidates=(study.candidates[0], huge)), "micro")["boards"]

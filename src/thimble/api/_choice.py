@@ -111,6 +111,10 @@ def facts(study: Study, choice: Choice) -> dict[str, Any]:
         "peak memory above the empty runtime": f"{row.memory_mb:.3g} MB" if row.memory_mb is not None else None,
         "conditions": f"{env.processor}, {study.threads} threads, {env.system}, governor {env.governor}",
     }
+    told |= {
+        "flash for the model": f"{row.flash_kib:.4g} KiB" if row.flash_kib is not None else None,
+        "RAM for tensors": f"{row.ram_kib:.4g} KiB" if row.ram_kib is not None else None,
+    }
     figures = {name: value for name, value in told.items() if value is not None}
     figures["limits"] = row.limits
     size = choice.candidate.size
@@ -120,6 +124,7 @@ def facts(study: Study, choice: Choice) -> dict[str, Any]:
         "precision": kind_of(size.bytes_by_type if size else {}),
         "figures": figures,
         "forced": choice.against,
+        "arena_bytes": choice.candidate.cold.arena_bytes if choice.candidate.cold else None,
     }
 
 

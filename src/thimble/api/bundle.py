@@ -18,6 +18,7 @@ from thimble.core.artifact import Artifact, read_manifest
 from thimble.core.aside import new_folder, writing
 from thimble.core.errors import BadInput, LimitsNotMet
 from thimble.core.paths import user_path
+from thimble.core.registry import most_threads
 from thimble.core.study import Candidate, Study, read_study
 from thimble.core.subject import Subject
 from thimble.core.task import TaskSpec
@@ -117,7 +118,7 @@ def _subject(folder: Path, candidate: Candidate, threads: int) -> Subject:
     place = (folder / (candidate.folder or f"artifacts/{candidate.name}")).resolve()
     if not place.is_relative_to(folder.resolve()):
         raise BadInput(f"{candidate.name} lies in {place}, outside of {folder}; bundle that folder instead, with --data")
-    artifact = _checked(place)
+    artifact, threads = _checked(place), min(threads, most_threads(candidate.runtime))
     return Subject(candidate.name, place, artifact, candidate.runtime, threads, candidate.options)
 
 

@@ -71,22 +71,30 @@ def plan(options: Fit) -> Plan:
     situation = Situation(format, samples, found.task.metric, options.student, own, traits_of(found.model), options.limits.minimize)
     if options.on != LOCAL:
         situation = _there(situation, options.on)
-    tried = trials(replace(situation, only=frozenset(options.runtimes)), tuple(present_splits(found.task)))
+    runtimes = _may_be(options)
+    tried = trials(replace(situation, only=frozenset(runtimes)), tuple(present_splits(found.task)))
     return Plan(
         name="fit",
         model=found.model,
         task=found.spec,
         recipes=tried.recipes,
         reasons=tried.reasons,
-        runtimes=tuple(dict.fromkeys(options.runtimes)),
+        runtimes=runtimes,
         policy=FitPolicy(options.student),
         limits=options.limits,
         seed=options.seed,
         threads=options.threads or machine_of(options.on).cores(),
         device=options.on,
         settings={"budget_s": options.budget, "student": options.student, "weights": options.weights}
-        | ({"runtimes": sorted(options.runtimes)} if options.runtimes else {}),
+        | ({"runtimes": sorted(runtimes)} if runtimes else {}),
     )
+
+
+def _may_be(options: Fit) -> tuple[str, ...]:
+    """The runtimes that may be chosen: those that are named; a limit on flash or RAM means a microcontroller. None: any."""
+    limits = options.limits
+    micro = ("tflite_micro",) if limits.max_flash is not None or limits.max_ram is not None else ()
+    return tuple(dict.fromkeys(options.runtimes)) or micro
 
 
 def _there(situation: Situation, device: str) -> Situation:

@@ -233,7 +233,7 @@ class Bundle:
     ``data`` is needed where one artifact is bundled and no study. ``force`` bundles a candidate that misses its limits.
     """
 
-    target: Annotated[Literal["linux"], Option("Where the bundle runs.")] = "linux"
+    target: Annotated[Literal["linux", "micro"], Option("Where the bundle runs.")] = "linux"
     data: Annotated[Data, Option(f"Data of the golden samples, where DIR is one artifact: {DATA}.")] | None = None
     force: Annotated[bool, Option("Bundle a candidate that is not proven to meet the limits; the manifest records the reason.")] = False
     model_licence: Annotated[str, Option("Licence of the model, such as MIT.", metavar="TEXT", default="not known")] | None = None

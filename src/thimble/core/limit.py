@@ -22,6 +22,7 @@ LARGEST = 1e9
 """No limit beyond this one is ever missed."""
 SHORTEST_MS = 0.001
 """A microsecond: an empty call of any runtime from Python takes longer, so no artifact can be proven below it."""
+SMALLEST_KIB = 0.1
 SMALLEST_MB = 0.0001
 """A hundred bytes: no format holds a network in less."""
 
@@ -55,11 +56,15 @@ def _megabytes(help: str, example: str, **more: Any) -> Limit:
     return Limit(help, example, metavar="MB", unit=" MB", **more)
 
 
+def _kibibytes(help: str, example: str, **more: Any) -> Limit:
+    return Limit(help, example, metavar="KIB", unit=" KiB", **more)
+
+
 @dataclass(frozen=True)
 class Limits:
     """What the user can accept: the table of limits, and the figure to minimize within them.
 
-    ``max_drop`` is in points of the metric's unit; sizes and memory are in MB (10^6 bytes), latency (p50) in ms.
+    ``max_drop`` is in points of the metric's unit; sizes and memory are in MB (10^6 bytes), flash and RAM in KiB, latency (p50) in ms.
     """
 
     max_drop: (
@@ -114,6 +119,36 @@ class Limits:
                 figure=lambda row: row.memory_mb,
                 says="needs {} of memory",
                 asks="at most {} of memory",
+            ),
+        ]
+        | None
+    ) = None
+    max_flash: (
+        Annotated[
+            float,
+            Meta(ge=SMALLEST_KIB, le=LARGEST),
+            _kibibytes(
+                "Largest model file in a microcontroller's flash, without the interpreter's code (KiB is 1,024 bytes).",
+                "512.0",
+                figure=lambda row: row.flash_kib,
+                says="takes {} of flash",
+                asks="at most {} of flash",
+                lacks="flash",
+            ),
+        ]
+        | None
+    ) = None
+    max_ram: (
+        Annotated[
+            float,
+            Meta(ge=SMALLEST_KIB, le=LARGEST),
+            _kibibytes(
+                "Largest arena for tensors in a microcontroller's RAM (KiB is 1,024 bytes).",
+                "128.0",
+                figure=lambda row: row.ram_kib,
+                says="needs {} of RAM",
+                asks="at most {} of RAM",
+                lacks="arena",
             ),
         ]
         | None

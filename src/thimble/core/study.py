@@ -45,7 +45,8 @@ class Size:
 class Cold:
     """A fresh process: load and first inference, and peak resident memory above the empty runtime's own.
 
-    ``precision`` is the floating-point type that the runtime said it computes in, such as ``float32`` or ``bfloat16``.
+    ``precision`` is the floating-point type that the runtime said it computes in, such as ``float32`` or ``bfloat16``. ``arena_bytes`` is
+    the memory for tensors that an interpreter of microcontrollers needs.
     """
 
     load_ms: Amount
@@ -53,6 +54,7 @@ class Cold:
     empty_mb: Amount
     peak_mb: Amount
     precision: str = ""
+    arena_bytes: Count | None = None
 
     @property
     def memory_mb(self) -> float:

@@ -32,7 +32,8 @@ class Row:
     percent for accuracy-like metrics; ``drop`` is in points against the baseline, positive is worse, and ``p_value``
     that of the exact McNemar test for no difference (right-or-wrong metrics only). ``speedup`` is the baseline's
     latency over this one's, paired round by round; ``compression`` the ratio of sizes.
-    ``precision`` is the floating-point type that the runtime said it computes in.
+    ``precision`` is the floating-point type that the runtime said it computes in. ``flash_kib`` and ``ram_kib`` (KiB is 1,024 bytes) are
+    the model's file and its arena, of candidates for microcontrollers only.
     ``efficiency`` is quality / (latency_p50 x size). ``probes`` are the single numbers that probes found, by
     ``probe.figure``. ``limits`` says ``met``, ``broken`` or ``not proven`` by
     limit's name. ``reason`` says why it has no figures, ``verdict`` why it was or was not chosen.
@@ -69,6 +70,8 @@ class Row:
     load_ms: float | None = None
     first_inference_ms: float | None = None
     precision: str = ""
+    flash_kib: float | None = None
+    ram_kib: float | None = None
     efficiency: float | None = None
     probes: dict[str, float] = field(default_factory=dict)
     on_frontier: bool = False

@@ -14,6 +14,7 @@ from thimble.core.errors import BadInput
 from thimble.core.paths import opened
 from thimble.core.text import brief
 
+KIB = 1024
 MB = 1_000_000
 """Bytes in a megabyte, as disks, app stores and this project count them."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from thimble.core.boards import APPLICATION_FLASH_KIB, APPLICATION_RAM_KIB, BOARDS, holding
 from thimble.core.study import Candidate, Finding, Study
 from thimble.core.summary import Row
 from thimble.core.values import MB
@@ -113,3 +114,17 @@ def external_data(study: Study, candidate: Candidate, row: Row) -> Finding | Non
         f"{largest.path}. Ship both files: {words.figure(artifact.bytes / MB)} MB in all.",
         {"files": {file.path: file.bytes for file in artifact.files}},
     )
+
+
+def on_boards(study: Study, candidate: Candidate, row: Row) -> Finding | None:
+    """Find which usual boards hold a candidate for microcontrollers."""
+    if row.flash_kib is None or row.ram_kib is None:
+        return None
+    held = [board.name for board in holding(row.flash_kib, row.ram_kib)]
+    beside = f"{APPLICATION_FLASH_KIB} KiB of flash and {APPLICATION_RAM_KIB} KiB of RAM (an estimate)"
+    which = f"{len(held)} of {len(BOARDS)} usual boards hold it" + (f": {words.joined(held)}" if held else "")
+    text = (
+        f"The file takes {words.figure(row.flash_kib)} KiB of flash and its arena {words.figure(row.ram_kib)} KiB of RAM; with {beside} "
+        f"for the interpreter and the application, {which}."
+    )
+    return Finding("boards", text, {"flash_kib": row.flash_kib, "ram_kib": row.ram_kib, "boards": held})

@@ -36,7 +36,7 @@ def gain(study: Study, chosen: Row | None) -> str:
 
 def _gained(study: Study, blind: Study, best: Row, chosen: Row | None) -> str:
     if chosen is None or chosen.status != Status.OK:
-        return "could be measured"
+        return "works, which no candidate of the allowed runtimes does"
     mine = limits_of(row_of(blind, blind.candidate(chosen.name)), study.limits)
     theirs = limits_of(best, study.limits)
     if set(theirs.values()) <= {Proof.MET} and (short := [name for name, proof in mine.items() if proof != Proof.MET]):

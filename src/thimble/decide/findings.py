@@ -18,6 +18,7 @@ CAUSES: tuple[Cause, ...] = (
     _size_causes.zeros_stored,
     _size_causes.external_data,
     _size_causes.fake_quantized,
+    _size_causes.on_boards,
     _step_causes.left_in_float,
     _step_causes.float_subgraphs,
     _step_causes.left_unpruned,

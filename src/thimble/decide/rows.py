@@ -11,7 +11,7 @@ from thimble.core.errors import UnknownName
 from thimble.core.registry import METRICS
 from thimble.core.study import Candidate, Quality, Run, Study, TaskInfo
 from thimble.core.summary import Interval, Row
-from thimble.core.values import MB
+from thimble.core.values import KIB, MB
 from thimble.decide._once import drop_once, latency_once, metric_made, quality_once
 from thimble.stats import flips, mcnemar_exact, speedup_in
 
@@ -45,6 +45,8 @@ def row_of(study: Study, candidate: Candidate) -> Row:
     if cold := candidate.cold:
         figures |= {"memory_mb": cold.memory_mb, "load_ms": cold.load_ms, "first_inference_ms": cold.first_inference_ms}
         figures["precision"] = cold.precision
+        if cold.arena_bytes is not None:
+            figures |= {"ram_kib": cold.arena_bytes / KIB, "flash_kib": candidate.size.bytes / KIB if candidate.size else None}
     figures |= _latency(study, candidate) | _quality(study, candidate)
     quality, latency = figures.get("quality"), figures.get("latency_p50_ms")
     if candidate.size and candidate.size.bytes and quality and latency:

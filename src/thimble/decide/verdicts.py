@@ -38,7 +38,7 @@ def verdict_of(study: Study, row: Row, rows: list[Row], chosen: Row | None) -> s
         return words.joined(doubts)
     if study.limits.max_drop is None and row.drop and row.drop.low > 0 and not (chosen.drop and chosen.drop.low > 0):
         return f"drops {words.points(row.drop, study.task)}; {chosen.name} has no proven drop"
-    return _against(study, row, chosen, minimized(rows, study.limits.minimize))
+    return _against(study, row, chosen, minimized(_able(study, rows), study.limits.minimize))
 
 
 def unconfirmed(study: Study, row: Row) -> bool:
@@ -77,8 +77,14 @@ def _rounded_up(number: int) -> int:
     return -(-number // step) * step
 
 
+def _able(study: Study, rows: list[Row]) -> list[Row]:
+    """Return the measured rows that may be chosen."""
+    return [row for row in rows if row.status == Status.OK and study.allows(study.candidate(row.name))]
+
+
 def _why(study: Study, row: Row, rows: list[Row]) -> str:
-    what = minimized(rows, study.limits.minimize)
+    able = _able(study, rows)
+    what = minimized(able, study.limits.minimize)
     if row.name == study.candidates[0].name:
         return f"chosen: no other candidate improves {what} without a broken limit or a proven drop"
     states = set(row.limits.values())
@@ -87,7 +93,6 @@ def _why(study: Study, row: Row, rows: list[Row]) -> str:
     if Proof.NOT_PROVEN in states:
         doubts = words.joined(doubt(study, row, name) for name, state in row.limits.items() if state == Proof.NOT_PROVEN)
         return f"chosen on the validation split as the likeliest to meet the limits; {doubts}"
-    able = [other for other in rows if other.status == Status.OK and study.allows(study.candidate(other.name))]
     best = min(able, key=lambda other: cost(other, what))
     if best is row:
         return f"chosen: the {SUPERLATIVES[what]}{', proven to meet every limit' if states else ''}"

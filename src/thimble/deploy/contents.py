@@ -18,7 +18,8 @@ class Contents:
     """What goes into a bundle. ``inputs`` are real samples, ``images`` the same before preprocessing, as PNG.
 
     ``precision`` is ``fp32``, ``fp16`` or ``int8``. ``figures``, ``licences`` and ``forced`` go into the manifest as they are.
-    ``reference`` is the FP32 artifact that a target measures beside it, ``runtime_files`` the folder of a runtime that ships.
+    ``reference`` is the FP32 artifact that a target measures beside it, ``runtime_files`` the folder of a runtime that ships,
+    ``arena_bytes`` the memory for tensors that an interpreter of microcontrollers needs.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Contents:
     licences: dict[str, str] = field(default_factory=dict)
     forced: str = ""
     runtime_files: Path | None = None
+    arena_bytes: int | None = None
 
 
 @runtime_checkable

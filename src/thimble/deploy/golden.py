@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from thimble.core.errors import RuntimeFailed
 from thimble.core.model import batch_of
 from thimble.core.processor import int8_support
+from thimble.core.registry import most_threads
 from thimble.core.subject import Subject
 from thimble.deploy.manifest import Tolerance
 from thimble.deploy.payload import verify
@@ -68,7 +69,8 @@ def tolerances(subject: Subject, inputs: Arrays, own: Arrays, precision: str) ->
 
 
 def _ways(subject: Subject, precision: str) -> list[Subject]:
-    ways = [replace(subject, threads=threads) for threads in (1, 2) if threads != subject.threads]
+    counts = (1, 2)[: most_threads(subject.runtime)]
+    ways = [replace(subject, threads=threads) for threads in counts if threads != subject.threads]
     exact = precision != "int8" or int8_support() != "saturating"
     if subject.runtime == "onnxruntime" and exact and LEVEL not in subject.options:
         ways += [replace(subject, options={**subject.options, LEVEL: level}) for level in ("basic", "disable")]

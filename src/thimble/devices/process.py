@@ -34,13 +34,15 @@ TIMEOUT_S = 600.0
 class Opened:
     """What opening cost: importing the runtime, the resident memory of the empty runtime, and loading the artifact.
 
-    ``precision`` is the floating-point type that the runtime says it computes in; empty where it doesn't tell.
+    ``precision`` is the floating-point type that the runtime says it computes in; empty where it doesn't tell. ``arena_bytes`` is the
+    memory for tensors, where the runtime reserves that itself.
     """
 
     runtime_ms: float
     empty_mb: float
     load_ms: float
     precision: str = ""
+    arena_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Worker:
         except BaseException:
             self.close()
             raise
-        self.opened = Opened(runtime["ms"], runtime["rss_mb"] or 0.0, loaded["ms"], loaded.get("precision", ""))
+        self.opened = Opened(runtime["ms"], runtime["rss_mb"] or 0.0, loaded["ms"], loaded.get("precision", ""), loaded.get("arena_bytes"))
         return self.opened
 
     def run(self, inputs: Arrays) -> Arrays:

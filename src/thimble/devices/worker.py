@@ -10,7 +10,8 @@ their ``dtype`` and ``shape`` in the line's ``tensors`` say). Requests and their
 
 ``load {format}``                                  ``{ms, rss_mb, pid}``: the runtime imported, nothing opened
 ``pin {cores}``                                    ``{}``: keep to these cores
-``open {path, inputs, outputs, threads, options}`` ``{ms, precision}``: the floating-point type it computes in, where it tells
+``open {path, inputs, outputs, threads, options}`` ``{ms, precision, arena_bytes}``: the floating-point type it computes in, and the
+                                                   memory for tensors, where it tells
 ``run {tensors}``                                  ``{tensors, ms}``
 ``bind {tensors}``                                 ``{}``: prepare these inputs for ``time``
 ``time {count, settle_ms, keep}``                  ``{samples_ms, quiet, cores}``: so many inferences, after untimed ones for so long;
@@ -163,7 +164,8 @@ class Service:
 
     def _open(self, tensors: Tensors, **artifact: Any) -> Answer:
         ms, self.session = timed_ms(lambda: self.runtime.open(**artifact))
-        return {"ms": ms, "precision": getattr(self.session, "precision", "")}, {}
+        told = {name: getattr(self.session, name) for name in ("precision", "arena_bytes") if hasattr(self.session, name)}
+        return {"ms": ms, **told}, {}
 
     def _run(self, tensors: Tensors) -> Answer:
         ms, results = timed_ms(lambda: self.session.run(tensors))

@@ -76,6 +76,15 @@ def macs(path: Path, artifact: Artifact) -> int:
     return total
 
 
+def operators(path: Path) -> tuple[str, ...]:
+    """Every kind of operator in the file, as the schema names it, sorted."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model, _ = _model(path)
+    kinds = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+    return tuple(sorted({kinds[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes}))
+
+
 def _operator_macs(kind: str, operator: Any, shapes: list[tuple[int, ...]]) -> int:
     """Filters lie as (outputs, height, width, inputs), those of depthwise convolutions as (1, height, width, outputs)."""
     given: list[tuple[int, ...]] = [shapes[i] for i in operator.inputs if i >= 0]

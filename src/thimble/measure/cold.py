@@ -20,4 +20,4 @@ def cold_of(worker: Worker, inputs: Arrays) -> Cold:
     """
     opened = worker.open()
     _, first_ms = worker.run_timed(inputs)
-    return Cold(opened.load_ms, first_ms, opened.empty_mb, worker.memory()[1], opened.precision)
+    return Cold(opened.load_ms, first_ms, opened.empty_mb, worker.memory()[1], opened.precision, opened.arena_bytes)

@@ -54,6 +54,8 @@ EXTRA = (
     Column("smaller", lambda row: words.times(row.compression)),
     Column("p95 ms", lambda row: words.figure(row.latency_p95_ms)),
     Column("memory MB", lambda row: words.figure(row.memory_mb)),
+    Column("flash KiB", lambda row: words.figure(row.flash_kib)),
+    Column("RAM KiB", lambda row: words.figure(row.ram_kib)),
     Column("agree %", lambda row: words.percent(row.agreement)),
     Column("load ms", lambda row: words.figure(row.load_ms)),
     Column("parameters", lambda row: words.count(row.parameters)),

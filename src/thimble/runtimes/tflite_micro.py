@@ -5,6 +5,7 @@ This file travels alone: it imports the standard library, NumPy and tflite_micro
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -105,7 +106,7 @@ def _smallest(file: bytes) -> int:
     """The bytes of the smallest arena that the interpreter starts with, to `CLOSE`. Raises what it raises with the largest one."""
     _opened(file, LARGEST)
     size = SMALLEST
-    while not _starts(file, size):
+    while size < LARGEST and not _starts(file, size):
         size *= 2
     low, high = size // 2, size
     while high - low > CLOSE:
@@ -115,11 +116,17 @@ def _smallest(file: bytes) -> int:
 
 
 def _starts(file: bytes, arena: int) -> bool:
-    try:
-        _opened(file, arena)
-    except RuntimeError:
-        return False
-    return True
+    """Whether the interpreter starts and answers once with an arena of so many bytes, in a process of its own: a small one may crash it."""
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # it complains there
+            _opened(file, arena).invoke()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def _parsed(file: bytes) -> Any:

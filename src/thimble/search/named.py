@@ -8,6 +8,7 @@ from dataclasses import replace
 from thimble.core.errors import UnknownName
 from thimble.core.model import TORCH
 from thimble.core.recipe import Recipe, parse_recipe
+from thimble.core.registry import RUNTIMES
 from thimble.search.candidates import Situation, prospects
 
 QUICK = ("baseline", "int8-static", "prune30-channels", "onnx", "onnx-int8-static")
@@ -85,7 +86,8 @@ def named_recipes(situation: Situation) -> dict[str, Recipe]:
     The lab's export recipes leave the export out for a model that is ONNX already; what only PyTorch can do is not among
     them then.
     """
-    found = {recipe.name: recipe for recipe in prospects(situation)}
+    every = replace(situation, only=frozenset(RUNTIMES.names()))  # microcontrollers' too, which only their name asks for
+    found = {recipe.name: recipe for recipe in prospects(every)}
     for recipe in lab_recipes(only=[name for name, *_ in (*_LAB, *_TRAPS)]):
         steps = recipe.steps
         if situation.format != TORCH:

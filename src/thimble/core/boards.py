@@ -1,0 +1,52 @@
+"""Usual microcontroller boards: how much flash and RAM each has, by its maker's data sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+APPLICATION_FLASH_KIB, APPLICATION_RAM_KIB = 128, 24
+"""Estimates of what the interpreter's code, drivers and an application take beside the model: no measurement of any board. TensorFlow
+says that the interpreter's core alone takes 16 KB on a Cortex-M3."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board or its chip: flash and contiguous or usable on-chip RAM in KiB (1,024 bytes), and the document that says so.
+
+    Flash may be a chip of its own on the board (``flash_outside``); RAM outside of the chip is not counted.
+    """
+
+    name: str
+    chip: str
+    flash_kib: int
+    ram_kib: int
+    source: str
+    flash_outside: bool = False
+
+
+BOARDS = (
+    Board("STM32 Nucleo-L476RG", "STM32L476RG, Cortex-M4F", 1024, 128, "ST datasheet DS10198 (96 KiB SRAM1 and 32 KiB SRAM2 are apart)"),
+    Board("micro:bit v2", "nRF52833, Cortex-M4F", 512, 128, "Nordic nRF52833 product specification"),
+    Board(
+        "STM32F4 Discovery", "STM32F407VG, Cortex-M4F", 1024, 192, "ST datasheet DS8626 (64 KiB of it are core-coupled, for the processor)"
+    ),
+    Board("Arduino Nano 33 BLE Sense", "nRF52840, Cortex-M4F", 1024, 256, "Nordic nRF52840 product specification"),
+    Board("Raspberry Pi Pico", "RP2040, Cortex-M0+", 2048, 264, "RP2040 and Pico datasheets", True),
+    Board("STM32F746G Discovery", "STM32F746NG, Cortex-M7", 1024, 320, "ST datasheet DS10916"),
+    Board("ESP32-DevKitC", "ESP32-WROOM-32E, Xtensa LX6", 4096, 520, "ESP32 datasheet; module datasheet", True),
+    Board("Raspberry Pi Pico 2", "RP2350, Cortex-M33", 4096, 520, "RP2350 and Pico 2 datasheets", True),
+    Board("ESP32-S3-DevKitC-1", "ESP32-S3-WROOM-1-N8, Xtensa LX7", 8192, 512, "ESP32-S3 datasheet; module datasheet", True),
+    Board("STM32L4R5 Nucleo-144", "STM32L4R5ZI, Cortex-M4F", 2048, 640, "ST datasheet DS12023"),
+    Board("STM32H743 Nucleo-144", "STM32H743ZI, Cortex-M7", 2048, 1024, "ST datasheet DS12110 (512 KiB of it are one AXI block)"),
+)
+"""From the least RAM to the most."""
+
+
+def holding(flash_kib: float, ram_kib: float) -> tuple[Board, ...]:
+    """Return the boards that hold a model's file and arena beside the estimated application.
+
+    >>> [board.name for board in holding(900, 200)][:2]
+    ['Raspberry Pi Pico', 'ESP32-DevKitC']
+    """
+    flash, ram = flash_kib + APPLICATION_FLASH_KIB, ram_kib + APPLICATION_RAM_KIB
+    return tuple(board for board in BOARDS if board.flash_kib >= flash and board.ram_kib >= ram)
