@@ -109,7 +109,7 @@ def test_another_limit_is_one_more_field(tmp_path: Path) -> None:
 
 
 def test_the_table_names_each_limit_after_its_field() -> None:
-    assert list(table()) == ["drop", "size", "latency", "memory", "flash", "ram", "sqnr"]
+    assert list(table()) == ["drop", "size", "latency", "memory", "sqnr", "flash", "ram"]
     assert [(name, most) for name, _, most in set_limits(Limits(max_size=2.0, max_drop=0.0))] == [("drop", 0.0), ("size", 2.0)]
     assert set_limits(Limits()) == []
 

@@ -123,6 +123,25 @@ class Limits:
         ]
         | None
     ) = None
+    minimize: Annotated[Goal, Option("Figure to minimize within the limits.", '"size"')] = "latency"
+    min_sqnr: (
+        Annotated[
+            float,
+            Meta(ge=-LARGEST, le=LARGEST),
+            Limit(
+                "Smallest signal-to-quantization-noise ratio of the first output against the baseline's, in dB.",
+                "20.0",
+                metavar="DB",
+                figure=lambda row: row.sqnr_db,
+                unit=" dB",
+                least=True,
+                says="is {} true to the baseline's outputs",
+                asks="at least {} against the baseline's outputs",
+                lacks="fidelity",
+            ),
+        ]
+        | None
+    ) = None
     max_flash: (
         Annotated[
             float,
@@ -149,25 +168,6 @@ class Limits:
                 says="needs {} of RAM",
                 asks="at most {} of RAM",
                 lacks="arena",
-            ),
-        ]
-        | None
-    ) = None
-    minimize: Annotated[Goal, Option("Figure to minimize within the limits.", '"size"')] = "latency"
-    min_sqnr: (
-        Annotated[
-            float,
-            Meta(ge=-LARGEST, le=LARGEST),
-            Limit(
-                "Smallest signal-to-quantization-noise ratio of the first output against the baseline's, in dB.",
-                "20.0",
-                metavar="DB",
-                figure=lambda row: row.sqnr_db,
-                unit=" dB",
-                least=True,
-                says="is {} true to the baseline's outputs",
-                asks="at least {} against the baseline's outputs",
-                lacks="fidelity",
             ),
         ]
         | None

@@ -58,8 +58,6 @@ COLUMNS: dict[str, Callable[[Row], Cell]] = {
     "load_ms": lambda row: row.load_ms,
     "first_inference_ms": lambda row: row.first_inference_ms,
     "precision": lambda row: row.precision,
-    "flash_kib": lambda row: row.flash_kib,
-    "ram_kib": lambda row: row.ram_kib,
     "efficiency": lambda row: row.efficiency,
 }
 """What each column shows, in the file's order. MB is 10^6 bytes, percentages are 0 to 100, drops are points."""
