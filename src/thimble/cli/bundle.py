@@ -55,4 +55,5 @@ def command(folder: Path, candidate: str | None, out: Path | None, listing: bool
     say(f"{made.place}: {made.manifest.name} for {runtime.title} {runtime.version}, {golden.samples} golden samples")
     for name, limit in golden.tolerance.items():
         say(f"  {name} may differ by {limit.absolute:.3g}: {limit.how}")
-    say(f"  sha256 {made.digest}", f"  next: thimble verify {made.place}, or python verify.py in the bundle on the device")
+    there = "or python verify.py in the bundle on the device" if made.manifest.target == "linux" else "then read its README.md"
+    say(f"  sha256 {made.digest}", f"  next: thimble verify {made.place}, {there}")
