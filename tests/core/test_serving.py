@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import threading
+import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,14 @@ def test_other_methods_and_origins_get_nothing(server: Server) -> None:
 def test_a_port_that_is_taken_is_told(server: Server) -> None:
     with pytest.raises(ThimbleError, match="choose another with --port"):
         Server({}, server.server_port)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/", "text/html"), ("/index.html", "text/html"), ("/view.js", "text/javascript"), ("/data/m.onnx", "application/octet-stream")],
+)
+def test_a_browser_is_told_what_a_page_is(path: str, kind: str) -> None:
+    with Server({path: b"content"}) as server, ThreadPoolExecutor(1) as pool:
+        pool.submit(server.handle_request)
+        with urllib.request.urlopen(server.address + path, timeout=10) as answer:
+            assert (answer.headers["Content-Type"], answer.headers["X-Content-Type-Options"]) == (kind, "nosniff")

@@ -77,8 +77,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if content is None:
             self._answer(404, "text/plain", b"there is no such page")
             return
-        kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-        self._answer(200, "text/javascript" if path.endswith((".js", ".mjs")) else kind, content)
+        self._answer(200, _type_of(path), content)
 
     do_HEAD = do_GET  # noqa: N815
 
@@ -92,3 +91,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Log no requests."""
+
+
+def _type_of(path: str) -> str:
+    """Return the media type of a page: browsers are told not to guess, and would offer an unknown type as a download."""
+    if path.endswith("/"):
+        return "text/html"
+    if path.endswith((".js", ".mjs")):
+        return "text/javascript"
+    return mimetypes.guess_type(path)[0] or "application/octet-stream"

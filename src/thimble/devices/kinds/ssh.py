@@ -14,6 +14,7 @@ from thimble.core.artifact import read_manifest
 from thimble.core.errors import BadInput, RuntimeFailed, ThimbleError
 from thimble.core.study import Environment
 from thimble.core.subject import Subject
+from thimble.core.text import brief
 from thimble.devices.process import Worker
 from thimble.devices.remote import Connection, RemoteMachine, RemoteWorker, describe, quoted
 
@@ -38,8 +39,17 @@ class Ssh:
             self.host, self.user, self.port = parts.hostname or "", unquote(parts.username or ""), parts.port
         except ValueError as error:
             raise BadInput(f"{self.name} is not an address: {error}; write ssh://user@host:port") from error
-        if not re.fullmatch(r"[\w.:%][\w.:%-]*", self.host) or self.user.startswith("-") or parts.password or parts.query or parts.fragment:
-            raise BadInput(f"{self.name} is not an address; write ssh://user@host:port, and leave passwords to ssh's keys and agent")
+        odd = (
+            parts.password
+            or parts.query
+            or parts.fragment
+            or self.user.startswith("-")
+            or re.search(r"[\s\0-\x1f\x7f]", address + self.user)
+        )
+        if odd or not re.fullmatch(r"[\w.:%][\w.:%-]*", self.host):
+            raise BadInput(
+                f"{brief(repr(self.name))} is not an address; write ssh://user@host:port, and leave passwords to ssh's keys and agent"
+            )
         self.python = unquote(parts.path).rstrip("/") or "python3"
         if self.python != "python3" and not PurePosixPath(self.python).name.startswith("python"):
             self.python += "/bin/python"
