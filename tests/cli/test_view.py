@@ -54,6 +54,8 @@ def test_graph_is_served_on_this_machine_until_interrupted(model):
         local = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with local.open(address, timeout=30) as answer:
             assert b"Netron" in answer.read()
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'self' "), "the page sends nothing elsewhere"
+            assert answer.headers["Set-Cookie"].startswith("consent="), "and does not ask whether it may"
         process.send_signal(signal.SIGINT)
         rest, errors = process.communicate(timeout=30)
     assert process.returncode in (0, 130)

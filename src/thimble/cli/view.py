@@ -29,7 +29,7 @@ def command(artifact: Path, port: int, no_browser: bool) -> None:
     from thimble.core.serving import Server
 
     path = model_file(artifact)
-    with Server(pages(path), port) as server:
+    with Server(pages(path), port, QUIET) as server:
         say(f"{path} is shown at {server.address} (Ctrl-C ends it)")
         if not no_browser:
             webbrowser.open(server.address)
@@ -51,6 +51,11 @@ def pages(path: Path) -> dict[str, Page]:
     return served
 
 
+QUIET = {
+    "Content-Security-Policy": "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; form-action 'none'",
+    "Set-Cookie": "consent=none; Path=/; SameSite=Strict",
+}
+"""Headers that keep Netron's page from looking up where the user is and from reporting errors and use, or asking for consent."""
 STATIC = (".html", ".js", ".css", ".png", ".ico", ".json", ".svg", ".woff", ".woff2")
 """Kinds of files in Netron's package that its page asks for."""
 
