@@ -14,6 +14,7 @@ from thimble.measure import rounds
 
 HERE = Path(__file__).parent
 
+COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 LONG = ("test_examples", "test_plan", "test_fit", "test_measuring")
 """Files that take longest. They come first, so that the others fill what one of pytest's processes has left at the end."""
 
@@ -32,6 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[rounds.ANY_LOAD] = "1"
     worker, count = os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if not worker:
+        if COMPILED not in os.environ:  # compiling PyTorch's headers takes longest: once for all
+            os.environ[COMPILED] = tempfile.mkdtemp(prefix="thimble-compiled-")
+            config.add_cleanup(lambda: shutil.rmtree(os.environ[COMPILED], ignore_errors=True))
         return
     if hasattr(os, "sched_setaffinity") and len(cores := sorted(os.sched_getaffinity(0))) >= count:
         os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) :: count])

@@ -39,6 +39,17 @@ class Boxed:
     boxes: tuple[tuple[float, float, float, float, float, float], ...]
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures with what a metric compares answers with: files with the part that each came in, and a target for each, in their order."""
+
+    name: str
+    files: Sequence[tuple[Path, str]]
+    targets: NDArray[Any]
+    labels: tuple[str, ...]
+    metric: str
+
+
 def detection_task(name: str, pictures: Sequence[Boxed], labels: tuple[str, ...], spec: TaskSpec) -> SplitTask:
     """The task, scored by mAP. Pictures are resized straight to the input, without bars, and their boxes with them.
 
@@ -52,7 +63,8 @@ def detection_task(name: str, pictures: Sequence[Boxed], labels: tuple[str, ...]
     preprocess = straight(spec, Preprocess(SIDE, None, mean=(0.0,), std=(1.0,)))
     width, height = preprocess.width or preprocess.size, preprocess.size
     targets = _targets(pictures, len(labels), width, height)
-    return pictures_task(name, [(one.path, one.part) for one in pictures], targets, labels, spec, "mean_ap", preprocess)
+    found = Pictures(name, [(one.path, one.part) for one in pictures], targets, labels, "mean_ap")
+    return pictures_task(found, spec, preprocess)
 
 
 def straight(spec: TaskSpec, default: Preprocess) -> Preprocess:
@@ -74,25 +86,17 @@ def _targets(pictures: Sequence[Boxed], classes: int, width: int, height: int) -
     return targets
 
 
-def pictures_task(
-    name: str,
-    files: Sequence[tuple[Path, str]],
-    targets: NDArray[Any],
-    labels: tuple[str, ...],
-    spec: TaskSpec,
-    metric: str,
-    preprocess: Preprocess,
-) -> SplitTask:
+def pictures_task(found: Pictures, spec: TaskSpec, preprocess: Preprocess) -> SplitTask:
     """A task of pictures that came in parts, one part after the other; a part without a name is divided."""
-    images = [ImageFile(str(path), part, digest(path)) for path, part in files]
-    parts = list(dict.fromkeys(part for _, part in files))
+    images = [ImageFile(str(path), part, digest(path)) for path, part in found.files]
+    parts = list(dict.fromkeys(part for _, part in found.files))
     sizes: Mapping[str, int] = {part: sum(one.label == part for one in images) for part in parts}
     division = divide(sizes, [0] * len(images), [one.digest for one in images], spec)
     check_counts(division.rows, (), spec.spec)
     splits = image_splits(images, [0] * len(images), division, preprocess)
     for split, rows in division.rows.items():
-        splits[split].targets = targets[rows]
-    return SplitTask(name, metric, labels, splits, preprocess, tuple(division.notes))
+        splits[split].targets = found.targets[rows]
+    return SplitTask(found.name, found.metric, found.labels, splits, preprocess, tuple(division.notes))
 
 
 def digest(path: Path) -> str:

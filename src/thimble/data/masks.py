@@ -11,7 +11,7 @@ from thimble.core.preprocess import Preprocess
 from thimble.core.task import Task, TaskSpec
 from thimble.data._folder import SUFFIXES
 from thimble.data._foreign import decoding
-from thimble.data._pictures import pictures_task, straight
+from thimble.data._pictures import Pictures, pictures_task, straight
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class Masks:
         classes = int(present[present != IGNORED].max(initial=0)) + 1
         labels = tuple(map(str, range(max(2, classes))))
         files = [(image, part) for image, _, part in pairs]
-        made = pictures_task(f"masks:{folder.resolve().name}", files, targets, labels, spec, "mean_iou", preprocess)
+        made = pictures_task(Pictures(f"masks:{folder.resolve().name}", files, targets, labels, "mean_iou"), spec, preprocess)
         made.notes = (*notes, *made.notes)
         return made
 
