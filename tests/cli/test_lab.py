@@ -114,3 +114,12 @@ def test_all_runtimes_adds_every_one_and_says_what_is_missing() -> None:
     assert len({one.name for one in every.recipes}) == len(every.recipes) > len(usual.recipes)
     assert every.recipes[: len(usual.recipes)] == usual.recipes
     assert all("pip install" in reason for reason in every.reasons.values() if reason)
+
+
+def test_the_lab_ends_with_the_commands_that_hand_its_choice_over():
+    from thimble.cli.lab import _hand_over
+
+    lines = "\n".join(_hand_over(Path("runs/my lab")))
+    assert "thimble bundle 'runs/my lab' --out lab.zip" in lines
+    assert "thimble bundle 'runs/my lab' --target web --out lab-web" in lines
+    assert "thimble measure lab-web --on browser:0.0.0.0" in lines

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thimble.api._choice import chosen, facts, kind_of
+from thimble.api._choice import chosen, facts, kind_of, reference_of
 from thimble.api.options import check
 from thimble.api.request import Bundle
 from thimble.api.resolve import reopened
@@ -18,7 +18,7 @@ from thimble.core.artifact import Artifact, read_manifest
 from thimble.core.aside import new_folder, writing
 from thimble.core.errors import BadInput, LimitsNotMet
 from thimble.core.paths import user_path
-from thimble.core.registry import most_threads
+from thimble.core.registry import TARGETS, most_threads
 from thimble.core.study import Candidate, Study, read_study
 from thimble.core.subject import Subject
 from thimble.core.task import TaskSpec
@@ -56,6 +56,7 @@ def bundle(place: str | Path, out: str | Path, options: Bundle | None = None, ca
 
     options, folder, out = options or Bundle(), user_path(place), user_path(out)
     check(options)
+    TARGETS.get(options.target)
     _check_out(out)
     contents, notes = _contents(folder, options, candidate)
     with temporary_folder() as scratch:
@@ -76,6 +77,7 @@ def _contents(folder: Path, options: Bundle, candidate: str | None) -> tuple[Any
     from thimble.devices.process import named_inputs
 
     notes: list[str] = []
+    reference: Subject | None = None
     if (folder / "study.json").is_file():
         study = read_study(folder)
         choice = chosen(study, options.target, candidate)
@@ -85,6 +87,8 @@ def _contents(folder: Path, options: Bundle, candidate: str | None) -> tuple[Any
         task, fields = _task_of(study), facts(study, choice)
         first = study.candidates[0]
         base = _subject(folder, first, study.threads) if first.ok else None
+        beside = reference_of(study, options.target, choice.candidate.name)
+        reference = _subject(folder, beside, study.threads) if beside else None
     else:
         if candidate is not None:
             raise BadInput(f"{folder} is not a study, so it has no candidate {candidate!r}")
@@ -102,9 +106,9 @@ def _contents(folder: Path, options: Bundle, candidate: str | None) -> tuple[Any
     named = named_inputs(inputs, subject.artifact)
     if any(array.ndim == 0 or len(array) != len(next(iter(inputs.values()))) for array in named.values()):
         raise BadInput(f"{subject.name} takes single numbers or states as inputs; a bundle can't hold these yet")
-    return Contents(
-        target=options.target, subject=subject, inputs=named, split=split, images=images, baseline=base, licences=licences, **fields
-    ), notes
+    fields |= {"baseline": base, "reference": reference, "licences": licences}
+    fields["runtime_files"] = user_path(options.runtime_files) if options.runtime_files else None
+    return Contents(target=options.target, subject=subject, inputs=named, split=split, images=images, **fields), notes
 
 
 def _precision(subject: Subject) -> str:

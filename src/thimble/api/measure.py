@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,13 +32,16 @@ UNLABELLED = TaskInfo("", "", "agreement", "%", True, (), {})
 """What a measurement without data says of its task."""
 
 
-def measure(artifacts: Sequence[str], options: Measure | None = None, progress: Progress = silent) -> Study:
+def measure(
+    artifacts: Sequence[str], options: Measure | None = None, progress: Progress = silent, tell: Callable[[str], None] | None = None
+) -> Study:
     """Measure artifacts together in one interleaved run, the first one the baseline; sizes, cold starts and quality too.
 
     ``artifacts`` are folders, bundles, ``.onnx`` or ``.pt2`` files, or models such as ``torchvision:resnet18``; ``@RUNTIME``
     behind one says what opens it. Measures always: nothing is taken from an earlier measurement. A member that fails
     is a candidate with its reason; raises what makes the whole impossible. Whether ``out`` can be written is tried first; where it
-    can't be any more at the end, `NotWritten` holds the study.
+    can't be any more at the end, `NotWritten` holds the study. On ``browser`` the page of one web bundle is served until a browser
+    has measured; ``tell`` is told its address.
     """
     options = options or Measure()
     if not artifacts:
@@ -53,11 +56,49 @@ def measure(artifacts: Sequence[str], options: Measure | None = None, progress: 
         PROBES.get(name)
     if options.on != "local" and "energy" in options.probes:
         raise BadInput(f"--energy reads this machine's counters, which say nothing of {options.on}: leave it out")
-    with temporary_folder() as folder:
-        study = _measured(artifacts, options, folder, progress)
+    if options.on.partition(":")[0] == "browser":
+        study = _in_browser(artifacts, options, tell or (lambda address: progress(0.0, f"open {address} in a browser")))
+    else:
+        with temporary_folder() as folder:
+            study = _measured(artifacts, options, folder, progress)
     if options.out:
         _write(study, Path(options.out))
     return study
+
+
+def imported(file: str | Path, out: str | Path | None = None) -> Study:
+    """The measurement that a web bundle's page saved, as a study; it is written to the folder ``out``, where one is given.
+
+    Raises `BadInput` in one line for a file that is none, or whose parts don't fit each other.
+    """
+    from thimble.api.serve import imported as study_in
+    from thimble.core.paths import contents
+
+    path = user_path(file)
+    try:
+        content = contents(path)
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}") from error
+    if out is not None:
+        check_writable(Path(out))
+    study = study_in(content, path)
+    if out is not None:
+        _write(study, Path(out))
+    return study
+
+
+def _in_browser(artifacts: Sequence[str], options: Measure, tell: Callable[[str], None]) -> Study:
+    """What a browser measures of the one web bundle; the page knows neither data nor probes."""
+    from thimble.api.serve import measured_in_browser, serving_at
+
+    asked = {"--data": options.data, "--sustained": options.sustained, "--throughput": options.throughput, "--energy": options.probes}
+    if refused := next((word for word, value in asked.items() if value), None):
+        raise BadInput(f"a browser's page measures latency in rounds, nothing else: leave out {refused}")
+    if len(artifacts) != 1:
+        raise BadInput(f"a browser measures one bundle, which holds its FP32 reference; got {len(artifacts)} artifacts")
+    how = serving_at(options.on, tell, options.threads)
+    assert how is not None
+    return measured_in_browser(artifacts[0], how)
 
 
 def compare(first: str, second: str, options: Compare | None = None, progress: Progress = silent) -> Verdict:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -43,6 +43,7 @@ from thimble.api.shared_options import (
     Weights,
 )
 from thimble.core.option import Option
+from thimble.core.registry import TARGETS
 from thimble.core.sampling import Sampling, Time
 from thimble.core.study import Limits
 
@@ -148,7 +149,7 @@ class Compare(Reading):
     data: Annotated[Data, Option("Also score the test split of these data: digits, imagefolder:DIR, npz:FILE, ...")] | None = None
     runtime: Annotated[Runtime, Option("Runtime of the artifacts: NAME or NAME:OPTION=VALUE,...; FILE@NAME for one of them.")] | None = None
     threads: Annotated[Threads, Option("Threads for every artifact.")] | None = None
-    on: Annotated[On, Option("Device that runs the artifacts: local, ssh://user@host:port, or a name in devices.toml.")] = "local"
+    on: Annotated[On, Option("Device that runs the artifacts: local, ssh://user@host:port, browser, or a name in devices.toml.")] = "local"
     batch: Annotated[int, Meta(ge=1, le=65_536), Option("Samples in each inference.", metavar="N")] = 1
     sampling: Sampling = field(default_factory=Sampling)
     weights: Weights | None = None
@@ -233,7 +234,11 @@ class Bundle:
     ``data`` is needed where one artifact is bundled and no study. ``force`` bundles a candidate that misses its limits.
     """
 
-    target: Annotated[Literal["linux", "micro"], Option("Where the bundle runs.")] = "linux"
+    target: Annotated[str, Option(f"Where the bundle runs: {', '.join(TARGETS.names())}.", metavar="TARGET")] = "linux"
+    runtime_files: (
+        Annotated[Folder, Option("Folder of the npm package onnxruntime-web, for --target web.", default="node_modules here or above")]
+        | None
+    ) = None
     data: Annotated[Data, Option(f"Data of the golden samples, where DIR is one artifact: {DATA}.")] | None = None
     force: Annotated[bool, Option("Bundle a candidate that is not proven to meet the limits; the manifest records the reason.")] = False
     model_licence: Annotated[str, Option("Licence of the model, such as MIT.", metavar="TEXT", default="not known")] | None = None

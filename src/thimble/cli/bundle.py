@@ -24,12 +24,14 @@ def command(folder: Path, candidate: str | None, out: Path | None, listing: bool
     """Pack a study's candidate for another machine.
 
     DIR is a study's folder; the default CANDIDATE is the best one that runs on the target. For the folder of a single
-    artifact, --data gives the golden samples. The bundle holds the artifact, golden samples, predict.py, verify.py and the
-    pinned runtime; the same input gives the same bytes. The bundle's SHA-256 is printed and written beside it.
+    artifact, --data gives the golden samples. A bundle for linux holds the artifact, golden samples, predict.py, verify.py
+    and the pinned runtime; a bundle for web holds a page that does the same in any browser. The same input gives the same
+    bytes. The bundle's SHA-256 is printed and written beside it.
 
     \b
     thimble bundle runs/lab --out lab.zip
     unzip lab.zip -d lab && cd lab && python -m pip install -r requirements.txt && python verify.py
+    thimble bundle runs/lab --target web --out lab-web && thimble serve lab-web
     """
     from thimble.api._choice import candidates
     from thimble.api.bundle import bundle
@@ -55,5 +57,6 @@ def command(folder: Path, candidate: str | None, out: Path | None, listing: bool
     say(f"{made.place}: {made.manifest.name} for {runtime.title} {runtime.version}, {golden.samples} golden samples")
     for name, limit in golden.tolerance.items():
         say(f"  {name} may differ by {limit.absolute:.3g}: {limit.how}")
-    there = "or python verify.py in the bundle on the device" if made.manifest.target == "linux" else "then read its README.md"
+    here = {"linux": "or python verify.py in the bundle on the device", "web": f"or thimble serve {made.place}"}
+    there = here.get(made.manifest.target, "then read its README.md")
     say(f"  sha256 {made.digest}", f"  next: thimble verify {made.place}, {there}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,18 @@ def command(out: Path, log: tuple[str, ...], as_json: Form | None, **given: Any)
         study = lab(request_of(Lab, given), out, show)
     show_results(study, out, as_json)
     say_aside(*log_study(study, out, log))
+    if not as_json:
+        say_aside(*_hand_over(out))
+
+
+def _hand_over(out: Path) -> list[str]:
+    """Return the commands that take the study's choice to a board, a browser and a phone."""
+    from thimble.deploy.targets.web import INSTALL
+
+    folder = shlex.quote(str(out))
+    return [
+        "Take the choice to",
+        f"  a board:   thimble bundle {folder} --out lab.zip && thimble verify lab.zip --on ssh://user@board",
+        f"  a browser: {INSTALL} && thimble bundle {folder} --target web --out lab-web && thimble serve lab-web",
+        "  a phone:   thimble measure lab-web --on browser:0.0.0.0",
+    ]

@@ -30,25 +30,35 @@ def whole_or_nothing() -> Iterator[None]:
 
 
 @click.command("measure", cls=Command)
-@click.argument("artifacts", nargs=-1, required=True, metavar="ARTIFACT...")
+@click.argument("artifacts", nargs=-1, metavar="ARTIFACT...")
+@click.option("--import", "saved", type=click.Path(path_type=Path), metavar="FILE", help="Result that a web bundle's page saved.")
 @options(Measure)
 @json_option(raw=True)
-def command(artifacts: tuple[str, ...], as_json: Form | None, **given: Any) -> None:
+def command(artifacts: tuple[str, ...], saved: Path | None, as_json: Form | None, **given: Any) -> None:
     """Measure artifacts together; the first is the baseline.
 
     ARTIFACT is a folder that Thimble made, a bundle, a model's file (.onnx, .pt2, .tflite, ...), or a model to export
-    such as torchvision:resnet18. With --on, another device runs all artifacts.
+    such as torchvision:resnet18. With --on, another device runs all artifacts; --on browser serves a web bundle's page and
+    waits for its result. --import shows a result that such a page saved, and takes no artifacts.
     """
-    from thimble.api.measure import measure
+    from thimble.api.measure import imported, measure
     from thimble.cli._figures import show_figures
     from thimble.cli._progress import Show
+    from thimble.cli.serve import say_address
     from thimble.core.errors import NotWritten
     from thimble.study.telling import Event
 
     asked = request_of(Measure, given)
+    if saved is not None and artifacts:
+        raise click.UsageError("--import takes no artifacts: the file holds what was measured.")
+    if saved is None and not artifacts:
+        raise click.UsageError("Missing argument 'ARTIFACT...'.")
     try:
         with whole_or_nothing(), Show() as show:
-            study = measure(artifacts, asked, lambda done, words: show(Event(done, words)))
+            if saved is not None:
+                study = imported(saved, asked.out)
+            else:
+                study = measure(artifacts, asked, lambda done, words: show(Event(done, words)), say_address)
     except NotWritten as error:
         show_figures(cast("Study", error.result), None, as_json)
         raise

@@ -1,4 +1,4 @@
-"""The text that lies in a bundle: its README."""
+"""The text that lies in a bundle: its README, by target."""
 
 from __future__ import annotations
 
@@ -27,13 +27,43 @@ def readme(manifest: Manifest) -> str:
         f"outputs, and the figures. {manifest.golden.samples} golden samples from the {manifest.golden.split} split lie in",
         f"`{manifest.golden.file}`, with the tolerance of each output in the manifest.",
         "",
+        *_end(manifest),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def web_readme(manifest: Manifest) -> str:
+    """Return the README of a bundle for browsers."""
+    size, ships = sum(file.bytes for file in manifest.artifact.files) / MB, " ".join(next(iter(manifest.ships.items()), ("", "")))
+    lines = [
+        f"# {manifest.name}",
+        "",
+        f"A network of {size:.3g} MB and a page that runs it in any browser with WebAssembly, by {ships}.",
+        f"Recipe: `{manifest.recipe or 'as given'}`.",
+        "",
+        "```",
+        "thimble serve .                       # for this machine's browser; --host for a phone in the same network",
+        "thimble verify .                      # the files and the golden answers, in ONNX Runtime on this machine",
+        "thimble measure --import RESULT.json  # the table of a result that the page saved",
+        "```",
+        "",
+        "Any other server of static files will do. Without https the page works with one thread, and only with a network; with https its",
+        "service worker keeps every file, and sends the headers that threads in WebAssembly need.",
+        "",
+        *_end(manifest),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _end(manifest: Manifest) -> list[str]:
+    """Return the figures, where they were taken, and what must be known of verdict and licences."""
+    lines = [
         *_figures(manifest),
         f"Made on {manifest.made_on['processor']} ({manifest.made_on['system']}); times on another machine are others.",
     ]
     if manifest.forced:
         lines += ["", f"**Bundled against the study's verdict:** {manifest.forced}"]
-    lines += ["", *(f"Licence of the {what}: {text}." for what, text in sorted(manifest.licences.items()))]
-    return "\n".join(lines).rstrip() + "\n"
+    return [*lines, "", *(f"Licence of the {what}: {text}." for what, text in sorted(manifest.licences.items()))]
 
 
 def _figures(manifest: Manifest) -> list[str]:

@@ -18,6 +18,8 @@ MANIFEST = verify.MANIFEST
 FORMAT = verify.FORMAT
 MODEL = "model"
 """The folder in a bundle that holds the artifact's files."""
+REFERENCE = "reference"
+"""The folder that holds the files of the FP32 artifact that is measured beside it, where the target does so."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class Manifest:
 
     ``operators`` are the types that ran where it was made, ``int8`` says that quantized ones are among them. ``answer`` says
     which output answers and what it holds. ``figures`` are the study's, with intervals and conditions. ``forced`` is why the
-    bundle was made against the study's verdict.
+    bundle was made against the study's verdict. ``reference`` is the FP32 artifact that a target measures beside it, ``ships`` names
+    packages whose files lie in the bundle, by version.
     """
 
     name: str
@@ -100,6 +103,8 @@ class Manifest:
     figures: dict[str, Any] = field(default_factory=dict)
     licences: dict[str, str] = field(default_factory=dict)
     forced: str = ""
+    reference: Artifact | None = None
+    ships: dict[str, str] = field(default_factory=dict)
     thimble: str = ""
     format: int = FORMAT
 
