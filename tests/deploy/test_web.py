@@ -120,7 +120,7 @@ def test_a_missing_runtime_is_said_with_the_command(handmade: Path, tmp_path: Pa
     with pytest.raises(BadInput, match=r"package\.json can't be read"):
         bundle(handmade, tmp_path / "b", Bundle(target="web", runtime_files=other))
     assert not (tmp_path / "b").exists()
-    with pytest.raises(BadInput, match=r"unknown target 'wbe'.*linux, web"):
+    with pytest.raises(BadInput, match=r"unknown target 'wbe'.*linux, micro, web"):
         bundle(handmade, tmp_path / "b", Bundle(target="wbe"))
 
 
