@@ -138,6 +138,14 @@ def test_the_time_is_used_and_not_more_than_that(seconds: float) -> None:
     assert engine.made[study.chosen].wrong <= 2
 
 
+def test_progress_is_the_share_of_the_budget_however_many_candidates_are_added() -> None:
+    _, told = carried_out(FitPolicy(), engine := Lawful(), asked(), 600.0)
+    shares = [event.done for event in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(engine.now / 600, abs=0.05)
+    assert sum(share == 1.0 for share in shares) <= 5
+
+
 @pytest.mark.parametrize("seconds", [40.0, 60.0, 90.0, 120.0, 3600.0])
 def test_no_trial_is_begun_that_there_is_no_time_to_look_at(seconds: float) -> None:
     study, _ = carried_out(FitPolicy(), engine := Lawful(), asked(), seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ from thimble.core.text import line
 
 if TYPE_CHECKING:
     from thimble.study.telling import Event
+
+
+COUNTED = re.compile(r": (epoch|sample|block|layer) \d.*$")
+"""What counts within one thing: a bar shows it, and a pipe would get a line for each."""
 
 
 class Show:
@@ -47,7 +52,7 @@ class Show:
         elif self._console.is_terminal:
             self._bar.update(self._task, completed=event.done, description=line(event.what))
         else:
-            what = line(event.what).partition(": epoch")[0]
+            what = COUNTED.sub("", line(event.what))
             if what != self._last:
                 self._last = what
                 self._console.print(f"{event.done:4.0%} {what}", markup=False, highlight=False, soft_wrap=True)

@@ -67,12 +67,16 @@ def run(study: Study, policy: Policy, engine: Engine, keeping: Keeping, clock: C
     """
     done = 0.0
 
+    def so_far(more: float = 0.0) -> float:
+        """The share of the time budget, which a search may use up whatever it finds to do; without one, that of the work that is known."""
+        return min(1.0, clock.spent() / clock.seconds if clock.seconds else done + more)
+
     def tell(job: Job) -> Progress:
-        return lambda part, words: listen(Event(min(1.0, done + part * job.share), doing(job, words)))
+        return lambda part, words: listen(Event(so_far(part * job.share), doing(job, words)))
 
     def become(changed: Study) -> Study:
         for text in news(study, changed):
-            listen(Event(done, "", text))
+            listen(Event(so_far(), "", text))
         for gone in (candidate for candidate in changed.candidates if candidate.reason and not candidate.ok):
             engine.cancel(gone.name)
         changed = replace(changed, seconds=round(clock.spent(), 1))
