@@ -8,6 +8,7 @@ from thimble.core.study import Limits
 from thimble.core.summary import Interval, Row
 from thimble.decide.choose import choose, closing_told, limits_of
 from thimble.decide.pairs import speedup_over
+from thimble.decide.rows import row_of
 
 
 def test_the_fastest_that_is_proven_within_the_limits(make) -> None:
@@ -164,3 +165,22 @@ def test_a_closing_run_that_tells_nothing_leaves_the_looks(make) -> None:
     looks = [make.joint_run((make.baseline, one), 8, 1, study.environment, one.name) for one in (make.static, slow)]
     assert not closing_told(study)
     assert choose(replace(study, runs=(*looks, *study.runs))) == "static", "slow alone has a latency outside of the closing run, too"
+
+
+def test_a_machine_of_two_speeds_has_ratios_and_no_milliseconds(make) -> None:
+    study = make(make.baseline, make.onnx, make.static, limits=Limits(max_drop=4))
+    (run,) = study.runs
+    slower = [
+        replace(turn, samples_ms={name: tuple(6 * ms for ms in taken) for name, taken in turn.samples_ms.items()}) if i % 2 else turn
+        for i, turn in enumerate(run.rounds)
+    ]
+    other = make.Made("other", "x() + to_onnx()", "onnxruntime", mb=11.0, ms=6.0)
+    look = make.joint_run((make.baseline, other), 8, 1, study.environment, "look")
+    study = replace(
+        study, candidates=(*study.candidates, make(make.baseline, other).candidates[1]), runs=(look, replace(run, rounds=tuple(slower)))
+    )
+    row = row_of(study, study.candidate("static"))
+    assert row.latency_p50_ms is None
+    assert row.speedup is not None
+    assert row.speedup.low > 4
+    assert choose(study) == "static"

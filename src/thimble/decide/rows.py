@@ -26,7 +26,8 @@ def row_of(study: Study, candidate: Candidate) -> Row:
     """Return every figure that the raw values allow.
 
     Latency is read from the joint run where the candidate is in it, else from the last run that measured it; a single
-    round tells nothing of its own uncertainty, and gives none. Quality is that of the test split where it was scored
+    round tells nothing of its own uncertainty, and gives none. Where the machine changed its speed during a run, the ratio of each round
+    may be known although milliseconds aren't. Quality is that of the test split where it was scored
     there, else of validation; the drop is against the baseline on the same samples.
     """
     baseline = study.candidates[0]
@@ -126,7 +127,7 @@ def _latency(study: Study, candidate: Candidate) -> dict[str, Any]:
     if run is None:
         return {}
     found = latency_once(tuple(turn.samples_ms[candidate.name] for turn in run.times(candidate.name)), run.seed)
-    if found and run.reference == study.candidates[0].name and (speedup := speedup_in(run, candidate.name)):
+    if run.reference == study.candidates[0].name and (speedup := speedup_in(run, candidate.name)):
         found["speedup"] = speedup
     return found
 

@@ -113,9 +113,10 @@ class Prose(Claims):
             return (
                 f"{words.figure(row.size_mb)} MB{ratio}; {self.loss(row)}" if row is not self.first else f"{words.figure(row.size_mb)} MB"
             )
-        if key == "fastest" and row.latency_p50_ms is not None:
-            gain = f", {self.speed(row)}; {self.loss(row)}" if row is not self.first else ""
-            return f"{words.figure(row.latency_p50_ms.value)} ms{gain}"
+        if key == "fastest":
+            ms = [f"{words.figure(row.latency_p50_ms.value)} ms"] if row.latency_p50_ms else []
+            gain = [f"{self.speed(row)}; {self.loss(row)}"] if row is not self.first else []
+            return ", ".join((*ms, *gain))
         if key == "most accurate" and row.quality is not None:
             return f"{words.quality(row.quality, self.unit)} {self.metric}"
         if key == "most efficient" and row.efficiency is not None:
