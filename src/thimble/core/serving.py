@@ -117,7 +117,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         take = self.server.access.posts.get(urllib.parse.urlsplit(self.path).path)
         length = self.headers.get("Content-Length", "")
-        if take is None:
+        if not self.server.access.posts:
+            self._answer(501, "text/plain", b"this server takes nothing")
+        elif take is None:
             self._answer(404, "text/plain", b"there is no such page")
         elif self.headers.get("Origin") != f"http://{self.headers['Host']}" or self.headers.get_content_type() != "application/json":
             self._answer(403, "text/plain", b"this server takes what its own pages send")
