@@ -1,4 +1,4 @@
-"""Usual microcontroller boards: how much flash and RAM each has, by its maker's data sheet."""
+"""Usual microcontroller boards: how much flash and RAM each has, and the page that says so."""
 
 from __future__ import annotations
 
@@ -25,19 +25,55 @@ class Board:
 
 
 BOARDS = (
-    Board("STM32 Nucleo-L476RG", "STM32L476RG, Cortex-M4F", 1024, 128, "ST datasheet DS10198 (96 KiB SRAM1 and 32 KiB SRAM2 are apart)"),
-    Board("micro:bit v2", "nRF52833, Cortex-M4F", 512, 128, "Nordic nRF52833 product specification"),
     Board(
-        "STM32F4 Discovery", "STM32F407VG, Cortex-M4F", 1024, 192, "ST datasheet DS8626 (64 KiB of it are core-coupled, for the processor)"
+        "STM32 Nucleo-L476RG",
+        "STM32L476RG, Cortex-M4F",
+        1024,
+        128,
+        "ST datasheet DS10198, 3.4; ST reference manual RM0351, 2.1 (96 KiB SRAM1 and 32 KiB SRAM2 are apart)",
     ),
-    Board("Arduino Nano 33 BLE Sense", "nRF52840, Cortex-M4F", 1024, 256, "Nordic nRF52840 product specification"),
-    Board("Raspberry Pi Pico", "RP2040, Cortex-M0+", 2048, 264, "RP2040 and Pico datasheets", True),
-    Board("STM32F746G Discovery", "STM32F746NG, Cortex-M7", 1024, 320, "ST datasheet DS10916"),
-    Board("ESP32-DevKitC", "ESP32-WROOM-32E, Xtensa LX6", 4096, 520, "ESP32 datasheet; module datasheet", True),
-    Board("Raspberry Pi Pico 2", "RP2350, Cortex-M33", 4096, 520, "RP2350 and Pico 2 datasheets", True),
-    Board("ESP32-S3-DevKitC-1", "ESP32-S3-WROOM-1-N8, Xtensa LX7", 8192, 512, "ESP32-S3 datasheet; module datasheet", True),
-    Board("STM32L4R5 Nucleo-144", "STM32L4R5ZI, Cortex-M4F", 2048, 640, "ST datasheet DS12023"),
-    Board("STM32H743 Nucleo-144", "STM32H743ZI, Cortex-M7", 2048, 1024, "ST datasheet DS12110 (512 KiB of it are one AXI block)"),
+    Board("micro:bit v2", "nRF52833, Cortex-M4F", 512, 128, "OSOYOO, Getting Started With the micro:bit Hardware"),
+    Board(
+        "STM32F4 Discovery",
+        "STM32F407VG, Cortex-M4F",
+        1024,
+        192,
+        "Zephyr, STM32F4 Discovery (64 KiB of it are core-coupled, for the processor)",
+    ),
+    Board("Arduino Nano 33 BLE Sense", "nRF52840, Cortex-M4F", 1024, 256, "Arduino datasheet, Nano 33 BLE Sense Rev2"),
+    Board("Raspberry Pi Pico", "RP2040, Cortex-M0+", 2048, 264, "Raspberry Pi Pico product brief", True),
+    Board(
+        "STM32F746G Discovery",
+        "STM32F746NG, Cortex-M7",
+        1024,
+        320,
+        "MicroPython wiki, Board STM32F746 Discovery; ST reference manual RM0385, 2.1",
+    ),
+    Board(
+        "ESP32-DevKitC",
+        "ESP32-WROOM-32E, Xtensa LX6",
+        4096,
+        320,
+        "Espressif, ESP32-DevKitC; ESP-IDF, Memory Types (data RAM out of 520 KiB; 160 KiB of it can be static)",
+        True,
+    ),
+    Board(
+        "ESP32-S3-DevKitC-1",
+        "ESP32-S3-WROOM-1-N8, Xtensa LX7",
+        8192,
+        512,
+        "Espressif, ESP32-S3-DevKitC-1; Waveshare wiki, ESP32-S3-DEV-KIT-N8R8",
+        True,
+    ),
+    Board("Raspberry Pi Pico 2", "RP2350, Cortex-M33", 4096, 520, "Zephyr, Raspberry Pi Pico 2", True),
+    Board("STM32L4R5 Nucleo-144", "STM32L4R5ZI, Cortex-M4F", 2048, 640, "RIOT, STM32 Nucleo-L4R5ZI"),
+    Board(
+        "STM32H743 Nucleo-144",
+        "STM32H743ZI, Cortex-M7",
+        2048,
+        1024,
+        "0xHenry, STM32 Architecture Basics, on the STM32H743VI (512 KiB of it are one AXI block)",
+    ),
 )
 """From the least RAM to the most."""
 
