@@ -40,8 +40,8 @@ def measure(
     ``artifacts`` are folders, bundles, ``.onnx`` or ``.pt2`` files, or models such as ``torchvision:resnet18``; ``@RUNTIME``
     behind one says what opens it. Measures always: nothing is taken from an earlier measurement. A member that fails
     is a candidate with its reason; raises what makes the whole impossible. Whether ``out`` can be written is tried first; where it
-    can't be any more at the end, `NotWritten` holds the study. On ``browser`` the page of one web bundle is served until a browser
-    has measured; ``tell`` is told its address.
+    can't be any more at the end, `NotWritten` holds the study. ``browser`` as the device serves the page of one web bundle until a
+    browser has measured; ``tell`` receives the page's address.
     """
     options = options or Measure()
     if not artifacts:
@@ -88,7 +88,7 @@ def imported(file: str | Path, out: str | Path | None = None) -> Study:
 
 
 def _in_browser(artifacts: Sequence[str], options: Measure, tell: Callable[[str], None]) -> Study:
-    """What a browser measures of the one web bundle; the page knows neither data nor probes."""
+    """Let a browser measure the one web bundle; its page knows neither data nor probes."""
     from thimble.api.serve import measured_in_browser, serving_at
 
     asked = {"--data": options.data, "--sustained": options.sustained, "--throughput": options.throughput, "--energy": options.probes}

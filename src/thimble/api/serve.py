@@ -63,7 +63,7 @@ def serving(place: str | Path, how: Serving, take: Callable[[bytes], None]) -> I
 
 
 def measured_in_browser(place: str | Path, how: Serving) -> Study:
-    """Serve a web bundle's page until one browser has measured; gives the study. ``how.tell`` is told the page's address."""
+    """Serve a web bundle's page until one browser has measured; return the study. ``how.tell`` receives the page's address."""
     found: list[Study] = []
     done = threading.Event()
 

@@ -1,4 +1,4 @@
-"""What a comparison of runtimes says: a row for each candidate and number of threads."""
+"""The answer of `thimble compare-runtimes`: a row for each candidate and number of threads."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 def _type_of(path: str) -> str:
-    """Return the media type of a page: browsers are told not to guess, and would offer an unknown type as a download."""
+    """Return the media type of a page; a browser that must not guess would offer an unknown type as a download."""
     if path.endswith("/"):
         return "text/html"
     if path.endswith((".js", ".mjs")):

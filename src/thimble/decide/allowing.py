@@ -20,7 +20,7 @@ FIGURES = {"size": ("smaller", "size_mb"), "memory": ("less memory", "memory_mb"
 def gain(study: Study, chosen: Row | None) -> str:
     """Return one sentence, by figures of the validation split; empty where every runtime may be chosen, or no other was measured.
 
-    What is gained is said only as far as it is proven: limits that are met, or more speed (less size or memory, as the study minimizes).
+    Only proven gains count: limits that are met, or more speed (less size or memory, as the study minimizes).
     """
     others = [c for c in study.candidates if c.ok and not study.allows(c) and speed_counts(c.runtime)]
     if not study.runtimes or not others:

@@ -1,4 +1,4 @@
-"""What a comparison of runtimes says: a row for each candidate and number of threads, figures read off the studies."""
+"""The table of a comparison of runtimes: a row for each candidate and number of threads, figures read off the studies."""
 
 from __future__ import annotations
 
