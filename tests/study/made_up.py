@@ -95,7 +95,8 @@ class Fake:
             return self.quality(job, made)
         if isinstance(job, Time | Sustain):
             subjects = job.subjects if isinstance(job, Time) else (job.subject,)
-            return self.timed([subject.name for subject in subjects])
+            run = self.timed([subject.name for subject in subjects])
+            return replace(run, seed=job.sampling.seed) if isinstance(job, Time) else run
         return Observed({"graph": {"not available": "made up"}})
 
     def quality(self, job: Score, made: Made) -> Quality:

@@ -10,13 +10,12 @@ import pytest
 from made_up import COSTS, Fake, Made, blank, carried_out
 
 from thimble.core.errors import NotApplicable, OutOfTime
-from thimble.core.job import Apply, Built, Job, Outcome, Result, Score
+from thimble.core.job import Apply, Built, Job, Outcome, Result, Score, Time
 from thimble.core.model import TORCH
 from thimble.core.recipe import parse_recipe
 from thimble.core.step import step_name, step_text
 from thimble.core.study import Candidate, Limits, Round, Run, SplitInfo, StepRecord, Study
 from thimble.decide.choose import closing_told
-from thimble.search.budget import LOOK_ROUNDS
 from thimble.search.fit import FitPolicy
 from thimble.search.removal import REMOVED
 from thimble.study.plan import going_on
@@ -89,14 +88,8 @@ class Spoiled(Lawful):
         if len(names) < 3:
             return found
         self.closings += 1
-        rounds = (found.rounds * 2)[: LOOK_ROUNDS + 4]
-        if self.closings <= self.spoiled:
-            times = [
-                {name: (ms[0] * (1 if name == names[0] else 8 ** (i % 3)),) for name, ms in turn.samples_ms.items()}
-                for i, turn in enumerate(rounds)
-            ]
-            rounds = tuple(replace(turn, samples_ms=taken) for turn, taken in zip(rounds, times, strict=True))
-        return replace(found, rounds=rounds)
+        rounds = tuple(replace(turn, samples_ms=self.wild(turn, i)) for i, turn in enumerate(found.rounds))
+        return replace(found, rounds=rounds) if self.closings <= self.spoiled else found
 
     def wild(self, turn: Round, i: int) -> dict[str, tuple[float, ...]]:
         return {name: (ms[0] * (1 if name == turn.order[0] else 8 ** (i % 3)),) for name, ms in turn.samples_ms.items()}
@@ -266,11 +259,13 @@ def test_a_start_with_more_time_and_one_after_an_interruption_go_on() -> None:
 
 
 @pytest.mark.parametrize(("spoiled", "runs"), [(0, 1), (1, 2), (9, 3)])
-def test_a_closing_run_that_others_spoiled_is_made_again(spoiled: int, runs: int) -> None:
+@pytest.mark.parametrize("seconds", [90.0, 600.0, None])
+def test_a_closing_run_that_others_spoiled_is_made_again(spoiled: int, runs: int, seconds: float | None) -> None:
     engine = Spoiled(spoiled=spoiled)
-    study, _ = carried_out(FitPolicy(), engine, asked(), 600.0)
+    study, _ = carried_out(FitPolicy(), engine, asked(), seconds)
     assert study.complete
     assert engine.closings == runs
+    assert len({job.sampling.seed for job in engine.done if isinstance(job, Time) and job.joint}) == runs, "none is found in the store"
     assert closing_told(study) == (spoiled < runs)
     assert study.chosen not in (None, "baseline", "onnx"), "where every closing run was spoiled, the first looks decide"
 

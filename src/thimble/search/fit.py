@@ -162,12 +162,12 @@ def _closing(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
 
 def _closing_again(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
     """Measure the same candidates together once more where other programs left nothing of it, while there is time."""
-    first = next((run for run in study.runs if run.id == study.joint_run), None)
-    if first is None or len(first.members) < 2 or closing_told(study) or "test" in study.candidates[0].quality:
+    last = next((run for run in study.runs if run.id == study.joint_run), None)
+    if last is None or len(last.members) < 2 or closing_told(study) or "test" in study.candidates[0].quality:
         return
-    attempt = sum(run.members == first.members and len(run.rounds) > shares.LOOK_ROUNDS for run in study.runs)
-    if attempt < ATTEMPTS and (sampling := shares.closing_sampling(study, first.members, budget, attempt)):
-        yield jobs.trying(jobs.timing(study, first.members, sampling, joint=True), CLOSING)
+    attempt = last.seed - study.seed + 1  # as `closing_sampling` gives them
+    if attempt < ATTEMPTS and (sampling := shares.closing_sampling(study, last.members, budget, attempt)):
+        yield jobs.trying(jobs.timing(study, last.members, sampling, joint=True), CLOSING)
 
 
 def _confirming(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
