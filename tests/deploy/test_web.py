@@ -22,7 +22,7 @@ from chromium import MISSING, Browser
 from thimble.api.bundle import bundle
 from thimble.api.measure import imported, measure
 from thimble.api.request import Bundle, Measure
-from thimble.api.serve import Serving, serving, serving_at
+from thimble.api.serve import Serving, is_browser, serving, serving_at
 from thimble.api.verify import verify
 from thimble.cli import thimble
 from thimble.core.errors import BadInput
@@ -335,9 +335,8 @@ def test_a_result_that_does_not_hold_together_is_refused(change: Callable[[Any],
 
 def test_addresses_of_browsers(web: Path, tmp_path: Path, handmade: Path) -> None:
     at = serving_at("browser:192.168.1.7:8000", print)
-    assert at is not None
     assert (at.host, at.port, at.at_once) == ("192.168.1.7", 8000, True)
-    assert serving_at("local", print) is None
+    assert [is_browser(device) for device in ("browser", "browser:192.168.1.7", "local", "ssh://browser:22")] == [True, True, False, False]
     for address in ("browser:1.2.3.4:70000", "browser:a/b"):
         with pytest.raises(BadInput, match="is no address"):
             serving_at(address, print)

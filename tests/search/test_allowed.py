@@ -33,7 +33,7 @@ def test_runtimes_that_may_be_used_come_first_then_one_recipe_of_each_other() ->
         ("litert-int8", "litert"),
         ("litert-int8-dynamic", "litert"),
     ]
-    assert [runtime for _, runtime in found[4:]] == ["onnxruntime", "openvino", "executorch", "ncnn", "pytorch"]
+    assert [runtime for _, runtime in found[4:]] == ["onnxruntime", "openvino", "ncnn", "executorch", "pytorch"]
     assert ("onnx-int8", "onnxruntime") in found
 
 

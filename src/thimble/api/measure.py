@@ -43,6 +43,8 @@ def measure(
     can't be any more at the end, `NotWritten` holds the study. ``browser`` as the device serves the page of one web bundle until a
     browser has measured; ``tell`` receives the page's address.
     """
+    from thimble.api.serve import is_browser
+
     options = options or Measure()
     if not artifacts:
         raise BadInput("nothing to measure: give at least one artifact")
@@ -56,7 +58,7 @@ def measure(
         PROBES.get(name)
     if options.on != "local" and "energy" in options.probes:
         raise BadInput(f"--energy reads this machine's counters, which say nothing of {options.on}: leave it out")
-    if options.on.partition(":")[0] == "browser":
+    if is_browser(options.on):
         study = _in_browser(artifacts, options, tell or (lambda address: progress(0.0, f"open {address} in a browser")))
     else:
         with temporary_folder() as folder:
@@ -96,9 +98,7 @@ def _in_browser(artifacts: Sequence[str], options: Measure, tell: Callable[[str]
         raise BadInput(f"a browser's page measures latency in rounds, nothing else: leave out {refused}")
     if len(artifacts) != 1:
         raise BadInput(f"a browser measures one bundle, which holds its FP32 reference; got {len(artifacts)} artifacts")
-    how = serving_at(options.on, tell, options.threads)
-    assert how is not None
-    return measured_in_browser(artifacts[0], how)
+    return measured_in_browser(artifacts[0], serving_at(options.on, tell, options.threads))
 
 
 def compare(first: str, second: str, options: Compare | None = None, progress: Progress = silent) -> Verdict:

@@ -89,11 +89,14 @@ def imported(content: bytes, file: Path) -> Study:
     return study_of(read_result(content, file), file)
 
 
-def serving_at(device: str, tell: Callable[[str], None], threads: int | None = None) -> Serving | None:
-    """How to serve for ``browser`` or ``browser:HOST[:PORT]``; ``None`` for other devices. Raises `BadInput` for another address."""
-    kind, _, address = device.partition(":")
-    if kind != DEVICE:
-        return None
+def is_browser(device: str) -> bool:
+    """Return whether a device is ``browser`` or ``browser:HOST[:PORT]``."""
+    return device.partition(":")[0] == DEVICE
+
+
+def serving_at(device: str, tell: Callable[[str], None], threads: int | None = None) -> Serving:
+    """How to serve for ``browser`` or ``browser:HOST[:PORT]``. Raises `BadInput` for another address."""
+    address = device.partition(":")[2]
     parts = re.fullmatch(r"(?:http://)?([^:/]*)(?::(\d{1,5}))?/?", address)
     if parts is None or int(parts[2] or 0) > 65535:
         raise BadInput(f"{device} is no address; write browser, browser:192.168.1.7 or browser:192.168.1.7:8000")

@@ -12,9 +12,6 @@ from thimble.core.values import listed
 from thimble.search.candidates import Situation, prospects
 from thimble.search.routes import missing
 
-OTHERS = ("onnxruntime", "openvino", "litert", "executorch", "ncnn", "pytorch")
-"""Runtimes that are looked at beside those that may be used."""
-
 
 @dataclass(frozen=True)
 class Trials:
@@ -43,14 +40,19 @@ def trials(situation: Situation, splits: Sequence[str]) -> Trials:
         said = dict.fromkeys(reasons[recipe.name] for recipe in absent)
         wanted = f"{listed([runtime_title(name) for name in sorted(only)])} can't be used here"
         raise BadInput(f"{wanted}: {'; '.join(said) or _nowhere(situation)}")
-    others = [recipe for name in OTHERS if name not in only if (recipe := _best(here[1:], name))]
+    foreign = dict.fromkeys(recipe.runtime for recipe in here[1:] if recipe.runtime not in only)
+    others = [recipe for name in foreign if (recipe := _best(here[1:], name))]
     return Trials((here[0], *mine, *absent, *others), {recipe.name: reasons[recipe.name] for recipe in absent})
 
 
 def _nowhere(situation: Situation) -> str:
     """Return why not even a recipe is known."""
-    foreign = [RUNTIMES.get(name).title for name in sorted(situation.only) if not runs_here(RUNTIMES.get(name))]
-    return f"{listed(foreign)} runs on another operating system" if foreign else f"no recipe leads there from the format {situation.format}"
+    elsewhere = [RUNTIMES.get(name).title for name in sorted(situation.only) if not runs_here(RUNTIMES.get(name))]
+    return (
+        f"{listed(elsewhere)} runs on another operating system"
+        if elsewhere
+        else f"no recipe leads there from the format {situation.format}"
+    )
 
 
 def _reason(recipe: Recipe, situation: Situation, splits: Sequence[str]) -> str:
