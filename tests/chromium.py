@@ -54,6 +54,8 @@ class Browser:
         self.log = self.folder / "driver.log"
         with self.log.open("wb") as log:
             self.driver = subprocess.Popen([DRIVER, "--port=0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        if hasattr(os, "sched_setaffinity"):  # a browser counts cores, and pytest's processes have one each
+            os.sched_setaffinity(self.driver.pid, range(os.cpu_count() or 1))
         try:
             self.root = self._address()
             self.session = self._new_session()

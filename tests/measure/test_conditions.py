@@ -35,6 +35,12 @@ def test_each_condition_has_its_warning() -> None:
     assert codes([0.0] * 6, [2400.0] * 6, threads=8) == ["few-cores"]
 
 
+def test_what_others_held_up_is_told_as_a_share_of_the_inferences() -> None:
+    found = [Round(("a", "b"), {"a": (1.0,) * 9, "b": (1.0,) * 10}, 0.0, disturbed={"a": 1}) for _ in range(5)]
+    (told,) = condition_warnings([*found, Round(("a", "b"), {"a": (1.0,) * 45, "b": (1.0,) * 55}, 0.0)], QUIET, 1)
+    assert told.text == "2.5 % of the inferences, in 5 of 6 rounds, waited for a core that another program held; they are left out"
+
+
 def test_every_warning_says_what_to_do() -> None:
     found = condition_warnings(rounds([0.5] * 6, [2000.0] * 3 + [100.0] * 3), replace(QUIET, governor="powersave"), 9)
     assert len(found) == 4

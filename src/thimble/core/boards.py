@@ -11,9 +11,9 @@ says that the interpreter's core alone takes 16 KB on a Cortex-M3."""
 
 @dataclass(frozen=True)
 class Board:
-    """A board or its chip: flash and contiguous or usable on-chip RAM in KiB (1,024 bytes), and the document that says so.
+    """A board or its chip: flash, and the largest block of on-chip RAM, in KiB (1,024 bytes), with the document that says so.
 
-    Flash may be a chip of its own on the board (``flash_outside``); RAM outside of the chip is not counted.
+    An arena needs one block. Flash may be a chip of its own on the board (``flash_outside``); RAM outside of the chip is not counted.
     """
 
     name: str
@@ -29,16 +29,24 @@ BOARDS = (
         "STM32 Nucleo-L476RG",
         "STM32L476RG, Cortex-M4F",
         1024,
-        128,
-        "ST datasheet DS10198, 3.4; ST reference manual RM0351, 2.1 (96 KiB SRAM1 and 32 KiB SRAM2 are apart)",
+        96,
+        "ST datasheet DS10198, 3.4; ST reference manual RM0351, 2.1 (32 KiB of SRAM2 lie apart)",
     ),
     Board("micro:bit v2", "nRF52833, Cortex-M4F", 512, 128, "OSOYOO, Getting Started With the micro:bit Hardware"),
     Board(
         "STM32F4 Discovery",
         "STM32F407VG, Cortex-M4F",
         1024,
-        192,
-        "Zephyr, STM32F4 Discovery (64 KiB of it are core-coupled, for the processor)",
+        128,
+        "Zephyr, STM32F4 Discovery (64 KiB of core-coupled memory lie apart)",
+    ),
+    Board(
+        "ESP32-DevKitC",
+        "ESP32-WROOM-32E, Xtensa LX6",
+        4096,
+        160,
+        "Espressif, ESP32-DevKitC; ESP-IDF, Memory Types (160 KiB of its 520 KiB can be static data)",
+        True,
     ),
     Board("Arduino Nano 33 BLE Sense", "nRF52840, Cortex-M4F", 1024, 256, "Arduino datasheet, Nano 33 BLE Sense Rev2"),
     Board("Raspberry Pi Pico", "RP2040, Cortex-M0+", 2048, 264, "Raspberry Pi Pico product brief", True),
@@ -50,30 +58,22 @@ BOARDS = (
         "MicroPython wiki, Board STM32F746 Discovery; ST reference manual RM0385, 2.1",
     ),
     Board(
-        "ESP32-DevKitC",
-        "ESP32-WROOM-32E, Xtensa LX6",
-        4096,
-        320,
-        "Espressif, ESP32-DevKitC; ESP-IDF, Memory Types (data RAM out of 520 KiB; 160 KiB of it can be static)",
-        True,
-    ),
-    Board(
         "ESP32-S3-DevKitC-1",
         "ESP32-S3-WROOM-1-N8, Xtensa LX7",
         8192,
         512,
-        "Espressif, ESP32-S3-DevKitC-1; Waveshare wiki, ESP32-S3-DEV-KIT-N8R8",
+        "Espressif, ESP32-S3-DevKitC-1; Waveshare wiki, ESP32-S3-DEV-KIT-N8R8 (what instructions take of it is not said)",
         True,
     ),
-    Board("Raspberry Pi Pico 2", "RP2350, Cortex-M33", 4096, 520, "Zephyr, Raspberry Pi Pico 2", True),
-    Board("STM32L4R5 Nucleo-144", "STM32L4R5ZI, Cortex-M4F", 2048, 640, "RIOT, STM32 Nucleo-L4R5ZI"),
     Board(
         "STM32H743 Nucleo-144",
         "STM32H743ZI, Cortex-M7",
         2048,
-        1024,
-        "0xHenry, STM32 Architecture Basics, on the STM32H743VI (512 KiB of it are one AXI block)",
+        512,
+        "0xHenry, STM32 Architecture Basics, on the STM32H743VI (the AXI block of its 1,024 KiB)",
     ),
+    Board("Raspberry Pi Pico 2", "RP2350, Cortex-M33", 4096, 520, "Zephyr, Raspberry Pi Pico 2", True),
+    Board("STM32L4R5 Nucleo-144", "STM32L4R5ZI, Cortex-M4F", 2048, 640, "RIOT, STM32 Nucleo-L4R5ZI"),
 )
 """From the least RAM to the most."""
 
@@ -82,7 +82,7 @@ def holding(flash_kib: float, ram_kib: float) -> tuple[Board, ...]:
     """Return the boards that hold a model's file and arena beside the estimated application.
 
     >>> [board.name for board in holding(900, 200)][:2]
-    ['Raspberry Pi Pico', 'ESP32-DevKitC']
+    ['Raspberry Pi Pico', 'ESP32-S3-DevKitC-1']
     """
     flash, ram = flash_kib + APPLICATION_FLASH_KIB, ram_kib + APPLICATION_RAM_KIB
     return tuple(board for board in BOARDS if board.flash_kib >= flash and board.ram_kib >= ram)

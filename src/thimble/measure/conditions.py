@@ -41,7 +41,10 @@ def _disturbed(rounds: Sequence[Round], members: Sequence[str], threads: int) ->
             found.append(Advice("not-measured", text, name))
     if found:
         return found
-    text = f"other programs held the processor in {touched} of {len(rounds)} rounds; the inferences that waited for it are left out"
+    waited = sum(sum(turn.disturbed.values()) for turn in rounds)
+    every = waited + sum(len(taken) for turn in rounds for taken in turn.samples_ms.values())
+    share = f"{100 * waited / every:.2g} % of the inferences, in {touched} of {len(rounds)} rounds,"
+    text = f"{share} waited for a core that another program held; they are left out"
     return [Advice("disturbed", text)]
 
 
