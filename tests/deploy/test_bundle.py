@@ -29,6 +29,7 @@ from thimble.core.study import Limits, read_study, write_study
 from thimble.core.task import TaskSpec
 from thimble.data import open_task
 from thimble.deploy.archive import unpack
+from thimble.deploy.payload import proving
 from thimble.deploy.payload import verify as script
 
 
@@ -53,7 +54,7 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_it_holds_the_artifact_and_what_it_needs_and_nothing_else(folder: Path) -> None:
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    scripts = {"predict.py", "verify.py", "worker.py", "wire.py", "processor.py", "preprocess.py", "runtime_onnxruntime.py"}
+    scripts = {"predict.py", "verify.py", "proving.py", "worker.py", "wire.py", "processor.py", "preprocess.py", "runtime_onnxruntime.py"}
     pictures = {f"golden/image_{i}.png" for i in range(16)}
     assert names == {"manifest.json", "README.md", "requirements.txt", "model/model.onnx", "golden/golden.npz", *scripts, *pictures}
     manifest = json.loads((folder / "manifest.json").read_bytes())
@@ -85,7 +86,7 @@ def test_it_verifies_itself_and_measures(folder: Path) -> None:
     assert "16 golden samples hold" in done.stdout
     report = json.loads((folder / "verification.json").read_text())
     assert report["ok"]
-    assert len(report["latency"]["rounds_ms"]) == script.ROUNDS
+    assert len(report["latency"]["rounds_ms"]) == proving.ROUNDS
     assert 0 < report["latency"]["p50_ms"] <= report["latency"]["p95_ms"]
     assert report["golden"]["largest_difference"]["output"] <= report["golden"]["tolerance"]["output"]["absolute"]
     assert report["preprocessing"]["images"] == 16
@@ -234,9 +235,9 @@ def test_a_processor_that_saturates_is_named() -> None:
     here = {"int8": "saturating", "processor": "Zen 3"}
     manifest = {"made_on": {"int8": "vnni", "processor": "Zen 4"}, "int8": True, "runtime": {"distribution": "d", "version": "1"}}
     found = script.Bundle(Path(), manifest, script.Wish(), {"device": here, "versions": {"d": "1"}})
-    assert "this processor (Zen 3) adds 8-bit products in 16 bits" in script.cause(found)
+    assert "this processor (Zen 3) adds 8-bit products in 16 bits" in proving.cause(found)
     manifest["int8"] = False
-    assert "made on Zen 4, run on Zen 3" in script.cause(found)
+    assert "made on Zen 4, run on Zen 3" in proving.cause(found)
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "C:/x", "a\\..\\x", "a//b", "", "a\0b"])

@@ -155,7 +155,7 @@ def test_a_clock_that_jumps_forward_takes_no_training(tmp_path: Path, monkeypatc
 def test_no_duration_is_read_off_the_clock_that_jumps() -> None:
     source = Path(thimble.__file__).parent
     users = {path.relative_to(source).as_posix() for path in source.rglob("*.py") if "time.time()" in path.read_text(encoding="utf-8")}
-    assert users == {"deploy/payload/verify.py", "engine/store.py", "engine/tidy.py"}, "durations are time.monotonic()'s"
+    assert users == {"deploy/payload/proving.py", "engine/store.py", "engine/tidy.py"}, "durations are time.monotonic()'s"
 
 
 WORKING = """

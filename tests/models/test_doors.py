@@ -168,7 +168,7 @@ OPENERS = {
     ("export", "load"): {"runtimes/pytorch.py", "formats/pt2.py", "models/pt2.py", "steps/export/to_pt2.py"},
     ("_inductor", "aoti_load_package"): {"runtimes/aotinductor.py", "formats/aotinductor.py"},
     ("portable_lib", "_load_for_executorch"): {"runtimes/executorch.py", "formats/executorch.py"},
-    ("np", "load"): {"data/npz.py", "data/npy.py", "measure/outputs.py", "deploy/payload/verify.py", "deploy/payload/predict.py"},
+    ("np", "load"): {"data/npz.py", "data/npy.py", "measure/outputs.py", "deploy/payload/proving.py", "deploy/payload/predict.py"},
     ("numpy", "load"): set(),
     ("pickle", "load"): set(),
     ("pickle", "loads"): set(),

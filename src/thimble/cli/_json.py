@@ -136,4 +136,4 @@ def answers() -> dict[str, type]:
 def _text(cls: type) -> dict[str, str]:
     if cls is Path:
         return {"type": "string"}
-    raise NotImplementedError
+    raise NotImplementedError  # what msgspec asks of a hook for types that it doesn't know

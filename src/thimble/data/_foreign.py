@@ -20,6 +20,6 @@ def decoding(path: Path, problem: str = "can't be decoded; remove or replace it"
         yield
     except ThimbleError:
         raise
-    except Exception as error:
+    except Exception as error:  # decoders fail in as many ways as there are formats
         reason = "it holds Python objects, which are not loaded" if "allow_pickle" in str(error) else foreign(error)
         raise BadInput(f"{path} {problem.format(reason)}") from error

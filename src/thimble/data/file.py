@@ -52,7 +52,7 @@ def _has(task: Any, name: str, text: str) -> bool:
         return False
     except KeyError:
         raise BadInput(f"{text}: split({name!r}) raised KeyError; raise thimble's BadInput for a split that is not there") from None
-    except Exception as error:
+    except Exception as error:  # the user's own code
         raise BadInput(f"{text}: split({name!r}) failed: {foreign(error)}") from error
     missing = [method for method in _METHODS if not callable(getattr(split, method, None))]
     if missing:

@@ -12,7 +12,7 @@ from thimble.core.processor import int8_support
 from thimble.core.registry import most_threads
 from thimble.core.subject import Subject
 from thimble.deploy.manifest import Tolerance
-from thimble.deploy.payload import verify
+from thimble.deploy.payload import proving
 from thimble.devices import start
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def answered(subject: Subject, inputs: Arrays) -> Answers:
     rows: list[Arrays] = []
     with start(subject) as worker:
         for i in range(len(next(iter(inputs.values())))):
-            one = verify.filled({name: array[i : i + 1] for name, array in inputs.items()}, batch)
+            one = proving.filled({name: array[i : i + 1] for name, array in inputs.items()}, batch)
             outputs = worker.run(one)
             rows.append({name: array[0] if array.ndim and len(array) == (batch or 1) else array for name, array in outputs.items()})
         operators = worker.operators(one) or {}
@@ -64,7 +64,7 @@ def tolerances(subject: Subject, inputs: Arrays, own: Arrays, precision: str) ->
     for way in ways:
         outputs = answered(way, inputs).outputs
         for name, array in own.items():
-            spread[name] = max(spread[name], verify.difference(outputs[name], array))
+            spread[name] = max(spread[name], proving.difference(outputs[name], array))
     return {name: _tolerance(array, spread[name], precision, len(ways)) for name, array in own.items()}
 
 

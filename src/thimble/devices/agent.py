@@ -129,7 +129,7 @@ def main() -> None:
         while line := stream.readline():
             try:
                 reply(agent.answer(json.loads(line), stream))
-            except Exception as error:
+            except Exception as error:  # whatever a request raises is its answer; the next one may be fine
                 words = error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
                 reply({"error": words})
     except OSError:

@@ -85,7 +85,7 @@ def main(setup: dict[str, Any]) -> None:
             tensors = read_tensors(requests, request.pop("tensors", []))
             watch(request.pop("timeout_s", None))
             reply = encoded(*service.answer(request.pop("do"), tensors, request))
-        except Exception as error:
+        except Exception as error:  # a runtime raises whatever its library raises
             reply = encoded({"error": one_line(error), "type": type(error).__name__, "module": getattr(error, "name", None)}, {})
         watch(None)
         for part in reply:

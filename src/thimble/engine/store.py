@@ -210,7 +210,7 @@ class Store:
             yield
         except CannotWrite:
             raise
-        except Exception as error:
+        except Exception as error:  # a library's: whatever it is, it goes on, or is told as the full disk that caused it
             free = shutil.disk_usage(self.root).free
             if free < FULL or getattr(error, "errno", None) == errno.ENOSPC:
                 raise CannotWrite(

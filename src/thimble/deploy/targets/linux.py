@@ -62,6 +62,7 @@ def _scripts(subject: Subject, runtime: str) -> dict[str, Path]:
     found = {
         "predict.py": here / "predict.py",
         "verify.py": here / "verify.py",
+        "proving.py": here / "proving.py",
         "worker.py": Path(worker.__file__),
         "wire.py": Path(wire.__file__),
         "processor.py": Path(processor.__file__),
