@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,18 @@ def test_a_folder_that_can_not_be_made_is_told_in_a_line(tmp_path: Path) -> None
     with pytest.raises(CannotWrite, match=r"can't write .*file/out\.txt: "), writing(tmp_path / "file" / "out.txt"):  # noqa: SIM117
         with new_file(tmp_path / "file" / "out.txt"):
             pass
+
+
+def test_a_device_or_a_pipe_is_written_to_and_stays_what_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit(pipe.read_bytes)
+        with new_file(pipe) as aside:
+            aside.write_bytes(b"whole")
+        assert read.result(10) == b"whole"
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+    with pytest.raises(NotADirectoryError), new_folder(pipe):
+        pass
+    assert pipe.is_fifo()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +17,18 @@ from thimble.core.errors import CannotWrite
 def new_file(path: Path) -> Iterator[Path]:
     """Give the path of a file aside, which takes the place of ``path`` when the block ends well and vanishes when it doesn't.
 
-    It keeps the suffix, by which some writers choose the format. Its folder is made. Raises ``OSError``; `writing` makes a line of it.
+    It keeps the suffix, by which some writers choose the format. Its folder is made. A device or a pipe, such as ``/dev/null``, is written
+    to and stays what it is. Raises ``OSError``; `writing` makes a line of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = _beside(path)
+    special = path.exists() and not (path.is_file() or path.is_dir())
+    aside = Path(tempfile.gettempdir()) / _beside(path).name if special else _beside(path)
     try:
         yield aside
-        aside.replace(path)
+        if special:
+            path.write_bytes(aside.read_bytes())
+        else:
+            aside.replace(path)
     finally:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
@@ -31,8 +38,11 @@ def new_file(path: Path) -> Iterator[Path]:
 def new_folder(path: Path) -> Iterator[Path]:
     """Give a new, empty folder aside, which takes the place of ``path`` and all that is in it when the block ends well.
 
-    When the block ends otherwise, or the new one can't be put in its place, what was there stays. Raises ``OSError``.
+    When the block ends otherwise, or the new one can't be put in its place, what was there stays. Raises ``OSError``, also where something
+    other than a folder is there.
     """
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     aside, old = _beside(path), _beside(path, "old")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
