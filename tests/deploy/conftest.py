@@ -84,7 +84,7 @@ def handmade(tmp_path_factory: pytest.TempPathFactory) -> Path:
     task = open_task(TaskSpec("digits", preprocess=READ, weights_given=True))
     conditions: Environment = environment(["onnxruntime"])
     test = task.split("test")
-    for name in ("onnx", "int8"):
+    for name, recipe in (("onnx", "to_onnx()"), ("int8", "to_onnx() + onnx_quantize_static()")):
         place = folder / "artifacts" / name
         place.mkdir(parents=True)
         if name == "onnx":
@@ -96,7 +96,7 @@ def handmade(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made = artifact(place)
         size = measure_size(place, made)
         found.append(
-            Candidate(name, name, "onnxruntime", folder=f"artifacts/{name}", artifact=made, status="ok", size=size, quality=scored)
+            Candidate(name, recipe, "onnxruntime", folder=f"artifacts/{name}", artifact=made, status="ok", size=size, quality=scored)
         )
     limits = Limits(max_drop=5.0, minimize="size")
     info = task_info("digits", task)

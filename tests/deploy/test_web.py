@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from chromium import MISSING, Browser
+from thimble.api._choice import reference_of
 from thimble.api.bundle import bundle
 from thimble.api.measure import imported, measure
 from thimble.api.request import Bundle, Measure
@@ -28,6 +30,7 @@ from thimble.cli import thimble
 from thimble.core.errors import BadInput
 from thimble.core.preprocess import Preprocess
 from thimble.core.serving import LOCAL, Access, Server
+from thimble.core.study import StepRecord, read_study
 from thimble.core.task import TaskSpec
 from thimble.data import open_task
 from thimble.deploy.manifest import read_manifest
@@ -106,6 +109,17 @@ def test_it_holds_the_page_the_models_and_the_runtime_and_no_python(web: Path) -
     assert manifest.licences["onnxruntime-web"] == "MIT"
     assert manifest.reference is not None
     assert verify(web, timing=False)["golden"]["samples"] == 16
+
+
+def test_the_reference_is_the_unchanged_network_however_the_baseline_was_made(handmade: Path) -> None:
+    study = read_study(handmade)
+    trained = StepRecord("train", "train(12)", {}, 1, 1.0, False, "torch", "k")
+    study = replace(study, candidates=tuple(replace(one, steps=(trained, *one.steps)) for one in study.candidates))
+    found = reference_of(study, "web", "int8")
+    assert found is not None
+    assert found.name == "onnx"
+    assert reference_of(study, "web", "onnx") is None
+    assert reference_of(study, "linux", "int8") is None
 
 
 def test_a_missing_runtime_is_said_with_the_command(handmade: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

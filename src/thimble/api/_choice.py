@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from thimble.core.errors import BadInput
 from thimble.core.paths import user_path
-from thimble.core.registry import RUNTIMES, STEPS, TARGETS
+from thimble.core.registry import RUNTIMES, TARGETS
 from thimble.core.study import Candidate, Study, read_study
 from thimble.core.summary import Row
 from thimble.core.verdict import Proof
@@ -85,17 +85,13 @@ def chosen(study: Study, target: str, name: str | None = None) -> Choice:
 
 
 def reference_of(study: Study, target: str, name: str) -> Candidate | None:
-    """The FP32 candidate that a bundle of the candidate ``name`` holds to be measured beside: the first that is only exported.
+    """The candidate that a bundle of the candidate ``name`` holds to be measured beside: the unchanged network in the same runtime.
 
     ``None`` where the target doesn't compare, and where there is none but the candidate itself.
     """
-    if not TARGETS.get(target).compares:
-        return None
-    for one in study.candidates:
-        plain = all(set(getattr(STEPS.get(step.name), "effects", ())) <= {"export"} for step in one.steps if step.name in STEPS.names())
-        if one.ok and _runs_on(one, target) and plain and kind_of(one.size.bytes_by_type if one.size else {}) == "fp32":
-            return None if one.name == name else one
-    return None
+    from thimble.decide._family import untouched
+
+    return untouched(study, study.candidate(name)) if TARGETS.get(target).compares else None
 
 
 def _runs_on(candidate: Candidate, target: str) -> bool:

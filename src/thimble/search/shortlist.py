@@ -8,6 +8,7 @@ from statistics import median
 from thimble.core.registry import speed_counts
 from thimble.core.study import Study
 from thimble.core.summary import Row
+from thimble.decide._family import untouched
 from thimble.decide.choose import cost, kind_of
 from thimble.decide.rows import only_split, row_of
 
@@ -56,8 +57,5 @@ def drift(study: Study) -> float:
 
 
 def _plain_in_same_runtime(study: Study, best: Sequence[str]) -> list[str]:
-    if not best:
-        return []
-    runtime = study.candidate(best[0]).runtime
-    exported = [c.name for c in study.candidates if c.ok and c.runtime == runtime and all(s.name.startswith("to_") for s in c.steps)]
-    return [name for name in exported if name not in best and name != study.candidates[0].name][:1]
+    plain = untouched(study, study.candidate(best[0])) if best else None
+    return [plain.name] if plain and plain.name not in (*best, study.candidates[0].name) else []
