@@ -107,7 +107,7 @@ def test_a_choice_that_the_test_split_breaks_is_not_replaced(make) -> None:
     assert not summary.met
     assert summary.recommendation == (
         "Limits not met: static was chosen on the validation split but drops 10.00 points (7.85 to 12.66), 7.00 over the limit of "
-        "3 points; the test split judges one candidate only."
+        "3 points; the test split judges only what was named before it was opened."
     )
 
 
@@ -121,7 +121,7 @@ def test_a_choice_is_not_proven_before_the_test_split_is_scored(make) -> None:
 def test_a_choice_that_failed_afterwards_is_told(make) -> None:
     study = make(make.baseline, replace(make.static, status="failed", reason="it crashed."))
     assert summarize(replace(study, chosen="static")).recommendation == (
-        "static was chosen on the validation split and then failed; the test split judges one candidate only."
+        "static was chosen on the validation split and then failed; the test split judges only what was named before it was opened."
     )
 
 

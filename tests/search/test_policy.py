@@ -37,9 +37,21 @@ def test_what_needs_no_training_comes_first_and_nothing_left_is_the_closing(make
     assert shortlist(study)[0] == "baseline"
 
 
+def refused(make, study: Study, lost: int = 100, status: str = "ok") -> Study:
+    """The study with both refinements of INT8 as they came out."""
+    for changed in ("equalized", "refined"):
+        step = following(study, Budget())
+        assert isinstance(step, Add)
+        assert step.candidate.origin == Origin("static", changed)
+        asked = step.candidate
+        made = make.Made(asked.name, asked.recipe, "onnxruntime", ms=4.0, lost=lost, status=status, reason="x")
+        study = put(study, replace(make(make.baseline, made, limits=LIMITS).candidates[1], origin=asked.origin, recipe=asked.recipe))
+    return study
+
+
 def searched(make, enough: int) -> list[int]:
     """The numbers of float layers that are tried where ``enough`` of them suffice."""
-    study = make(make.baseline, make.onnx, replace(make.static, lost=100), limits=LIMITS)
+    study = refused(make, make(make.baseline, make.onnx, replace(make.static, lost=100), limits=LIMITS))
     tried: list[int] = []
     while isinstance(step := following(study, Budget()), Add):
         origin = step.candidate.origin
@@ -74,20 +86,33 @@ def test_mixed_precision_is_tried_only_where_it_can_help(make) -> None:
     assert following(make(make.baseline, make.onnx, bad, fast, limits=LIMITS), Budget()) is None, "another one is faster and keeps it"
 
 
-def test_mixed_precision_is_to_prove_as_much_as_float_does(make) -> None:
+def test_refined_int8_is_tried_before_layers_stay_in_float(make) -> None:
+    study = make(make.baseline, make.onnx, replace(make.static, lost=100), limits=LIMITS)
+    first = following(study, Budget())
+    assert isinstance(first, Add)
+    assert first.candidate.recipe.endswith("onnx_equalize(0.75) + onnx_quantize_refined(('biases',))")
+    good = make(make.baseline, make.Made(first.candidate.name, "to_onnx()", "onnxruntime", ms=4.0), limits=LIMITS).candidates[1]
+    kept = replace(good, recipe=first.candidate.recipe, origin=first.candidate.origin)
+    assert following(put(study, kept), Budget()) is None, "it keeps the limit: nothing has to stay in float"
+    without = following(refused(make, study, status="not applicable"), Budget())
+    assert isinstance(without, Add)
+    assert without.candidate.origin == Origin("static", "mixed", 4), "no channels of this network can be equalized"
+
+
+def test_truer_forms_are_to_prove_as_much_as_float_does(make) -> None:
     def after(limit: float) -> Origin | None:
         unsure = replace(make.static, validation=(1, 0))
         added = following(make(make.baseline, make.onnx, unsure, limits=Limits(max_drop=limit)), Budget())
         return added.candidate.origin if isinstance(added, Add) else None
 
-    assert after(1.5) == Origin("static", "mixed", 4), "FP32 in the same runtime is proven, INT8 only likely"
-    assert after(1.25) == Origin("static", "mixed", 4), "of FP32 the test split could prove it, of INT8 not even that"
+    assert after(1.5) == Origin("static", "equalized"), "FP32 in the same runtime is proven, INT8 only likely"
+    assert after(1.25) == Origin("static", "equalized"), "of FP32 the test split could prove it, of INT8 not even that"
     assert after(2.0) is None, "INT8 is proven"
 
 
 def test_a_candidate_is_what_its_origin_says_and_not_what_it_is_called(make) -> None:
     called = make.Made("static-keep4", "to_onnx() + onnx_quantize_static()", "onnxruntime", ms=5.0, lost=100)
-    study = make(make.baseline, make.onnx, replace(make.static, lost=100), called, limits=LIMITS)
+    study = refused(make, make(make.baseline, make.onnx, replace(make.static, lost=100), called, limits=LIMITS))
     added = following(study, Budget())
     assert isinstance(added, Add)
     assert added.candidate.origin

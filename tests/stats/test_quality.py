@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from thimble.core.errors import BadInput
+from thimble.core.study import FIRST_SHARE
 from thimble.core.summary import Interval
 from thimble.stats import drop_interval, non_inferiority, paired_bootstrap, quality_interval, samples_to_decide, tango, wilson
 
@@ -100,6 +101,21 @@ def test_bootstrap_covers() -> None:
         found = paired_bootstrap(error**2, (error + generator.normal(0, 0.2, 200)) ** 2, lambda rows: float(rows.mean()), seed=i)
         hits.append(found.low <= -0.04 <= found.high)
     assert np.mean(hits) >= 0.86  # 60 runs of a method that is right: three standard deviations
+
+
+def test_two_that_are_named_before_the_test_pass_wrongly_no_more_often_than_one() -> None:
+    chance, n, limit = np.random.default_rng(0), 1000, 0.02
+
+    def passes(confidence: float) -> bool:
+        losses, wins = chance.multinomial(n, (0.03, 0.01, 0.96))[:2]  # the drop is the limit: to pass is wrong
+        return tango(int(losses), int(wins), n, confidence).high <= limit
+
+    alone = sum(passes(0.95) for _ in range(2000)) / 2000
+    first, second = (1 - 0.05 * share for share in (FIRST_SHARE, 1 - FIRST_SHARE))
+    either = sum(passes(first) or passes(second) for _ in range(2000)) / 2000
+    assert 0.01 < alone < 0.04
+    assert either < 0.04, "0.025 are allowed"
+    assert sum(passes(0.95) or passes(0.95) for _ in range(2000)) / 2000 > 0.04, "without sharing there would be twice as many"
 
 
 def test_one_sample_proves_nothing() -> None:

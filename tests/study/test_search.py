@@ -13,11 +13,14 @@ from thimble.core.errors import NotApplicable, OutOfTime
 from thimble.core.job import Apply, Built, Job, Outcome, Result, Score, Time
 from thimble.core.model import TORCH
 from thimble.core.recipe import parse_recipe
+from thimble.core.registry import METRICS
 from thimble.core.step import step_name, step_text
 from thimble.core.study import Candidate, Limits, Round, Run, SplitInfo, StepRecord, Study
 from thimble.decide.choose import closing_told
+from thimble.decide.summarize import summarize
 from thimble.search.fit import FitPolicy
 from thimble.search.removal import REMOVED
+from thimble.stats import drop_interval
 from thimble.study.plan import going_on
 
 PER_SECOND, STARTING = 400.0, 5.0
@@ -203,7 +206,7 @@ def test_a_network_that_loses_too_much_whatever_is_done_is_given_up() -> None:
     assert engine.now <= 1.05 * 900
     unlimited, _ = carried_out(FitPolicy(), Lawful(blocks=1e6, channels=1e6, power=0.0), asked())
     assert unlimited.chosen == "int8"
-    assert "no removal is forecast to meet the limits" in unlimited.ended
+    assert "no removal is forecast to be proven within the limits" in unlimited.ended
     assert len(trials(unlimited)) <= 6
 
 
@@ -275,3 +278,43 @@ def test_the_test_split_plays_no_part() -> None:
     tested = [i for i, job in enumerate(engine.done) if isinstance(job, Score) and job.split == "test"]
     built = [i for i, job in enumerate(engine.done) if isinstance(job, Apply)]
     assert min(tested) > max(built)
+
+
+def two_prospects(on_test: int, safe_on_test: int = 0) -> tuple[Study, Fake]:
+    """A fast candidate whose drop likely keeps the limit, which 1,000 samples don't prove, and a slower one that loses nothing."""
+    made = {"baseline": Made(10.0), "onnx": Made(8.0), "fast": Made(2.0, 0.3, wrong=1, wrong_on_test=on_test)}
+    made["safe"] = Made(4.0, 0.3, wrong_on_test=safe_on_test)
+    forms = (*FORMS[:2], ("safe", INT8, "onnxruntime"), ("fast", "to_onnx() + onnx_quantize_static('uint8')", "onnxruntime"))
+    study = blank(Limits(max_drop=1.7))
+    candidates = tuple(Candidate(name, text or "as given", runtime) for name, text, runtime in forms)
+    study, _ = carried_out(FitPolicy(), engine := Fake(made), replace(study, candidates=candidates))
+    return study, engine
+
+
+def opened(engine: Fake) -> list[str]:
+    return [job.candidate for job in engine.done if isinstance(job, Score) and job.split == "test"]
+
+
+def test_what_is_faster_and_likely_is_tested_first_and_shipped_where_the_test_split_proves_it() -> None:
+    study, engine = two_prospects(on_test=1)
+    assert study.tested == ("fast", "safe")
+    assert (study.chosen, opened(engine)) == ("fast", ["baseline", "fast"])
+    summary = summarize(study)
+    assert summary.met
+    assert "safe stood by; the two intervals on the test split hold together with 95 %" in summary.recommendation
+    alone = drop_interval(*(study.candidate(name).quality["test"].scores for name in ("baseline", "fast")), METRICS.get("accuracy")())
+    drop = summary.row("fast").drop
+    assert drop
+    assert drop.high > alone.high, "its interval is wider than that of one candidate alone"
+
+
+def test_where_the_test_split_does_not_prove_it_the_proven_one_is_shipped() -> None:
+    study, engine = two_prospects(on_test=2)
+    assert (study.chosen, opened(engine)) == ("safe", ["baseline", "fast", "safe"])
+    summary = summarize(study)
+    assert summary.met
+    assert "fast was tested first, since it costs less, and is not confirmed" in summary.recommendation
+    assert "which does not prove the limit of 1.7 points" in summary.row("fast").verdict
+    neither, _ = two_prospects(on_test=2, safe_on_test=2)
+    assert neither.chosen == "safe"
+    assert not summarize(neither).met, "no third one is tried"

@@ -22,6 +22,8 @@ LearningRate = Annotated[float, Meta(gt=0, le=10)]
 """The highest rate of a schedule."""
 Part = Annotated[float, Meta(ge=0, le=1)]
 """A share of a whole."""
+Weight = Annotated[float, Meta(ge=0, le=1000)]
+"""How many times a part of a loss counts."""
 Ratio = Annotated[float, Meta(gt=0, lt=1)]
 """A share that is neither nothing nor all."""
 Temperature = Annotated[float, Meta(ge=0.01, le=1000)]

@@ -27,6 +27,10 @@ from thimble.core.shown import Shown
 from thimble.core.verdict import Status
 
 SCHEMA = 1
+CONFIDENCE = 0.95
+"""With which intervals hold; several that decide one question hold together with it."""
+FIRST_SHARE = 0.8
+"""The share of the allowed error that the first of two candidates on the test split has."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,8 @@ class Study(Shown):
     ``chosen`` is the candidate picked on the validation split before the test split was opened.
     ``joint_run`` is the id of the closing run whose ratios are reported. ``ended`` says why a search tried nothing more.
     ``opened`` says that the model was opened and fits the data; ``device`` is where every figure was taken. ``runtimes`` are those that
-    may be chosen, because the device has them; none: any.
+    may be chosen, because the device has them; none: any. ``tested`` are the candidates for the test split in their order, named before
+    it is opened: the second one is opened only where the first isn't confirmed.
     """
 
     name: str
@@ -208,6 +213,7 @@ class Study(Shown):
     device: str = "local"
     thimble: str = ""
     runtimes: tuple[str, ...] = ()
+    tested: tuple[str, ...] = ()
     schema: int = SCHEMA
 
     @property
@@ -218,6 +224,16 @@ class Study(Shown):
     def allows(self, candidate: Candidate) -> bool:
         """Return whether a candidate's runtime is one that may be chosen."""
         return not self.runtimes or candidate.runtime in self.runtimes
+
+    def confidence(self, name: str) -> float:
+        """Return the confidence of a candidate's interval on the test split: where two are tested, both hold together with 95 %.
+
+        The allowed error is divided in advance, four parts to the first and one to the second: the weighted Bonferroni method of Wiens
+        2003, "A fixed sequence Bonferroni procedure for testing multiple endpoints", Pharmaceutical Statistics 2.
+        """
+        if len(self.tested) < 2 or name not in self.tested:
+            return CONFIDENCE
+        return 1 - (1 - CONFIDENCE) * (FIRST_SHARE if name == self.tested[0] else 1 - FIRST_SHARE)
 
     def candidate(self, name: str) -> Candidate:
         """The candidate of that name; raises ``KeyError``."""

@@ -32,9 +32,11 @@ def quality_once(scores: Scores, metric: Metric, seed: int) -> Interval:
     return _quality(scores, metric, seed) if isinstance(metric, Hashable) else quality_interval(scores, metric, seed)
 
 
-def drop_once(theirs: Scores, ours: Scores, metric: Metric, seed: int) -> Interval:
+def drop_once(theirs: Scores, ours: Scores, metric: Metric, seed: int, confidence: float = 0.95) -> Interval:
     """Return `drop_interval` of ``ours`` against ``theirs``."""
-    return _drop(theirs, ours, metric, seed) if isinstance(metric, Hashable) else drop_interval(theirs, ours, metric, seed)
+    if isinstance(metric, Hashable):
+        return _drop(theirs, ours, metric, seed, confidence)
+    return drop_interval(theirs, ours, metric, seed, confidence)
 
 
 @lru_cache(maxsize=KEPT)
@@ -43,8 +45,8 @@ def _quality(scores: Scores, metric: Metric, seed: int) -> Interval:
 
 
 @lru_cache(maxsize=KEPT)
-def _drop(theirs: Scores, ours: Scores, metric: Metric, seed: int) -> Interval:
-    return drop_interval(theirs, ours, metric, seed)
+def _drop(theirs: Scores, ours: Scores, metric: Metric, seed: int, confidence: float) -> Interval:
+    return drop_interval(theirs, ours, metric, seed, confidence)
 
 
 def latency_once(times: Times, seed: int) -> dict[str, Any]:

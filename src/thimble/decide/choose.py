@@ -17,6 +17,9 @@ from thimble.stats import speedup_in
 ALIKE = 0.05
 """Candidates whose latency is within this of the best one's, and not proven worse, are told apart by their size."""
 
+GAIN = 0.03
+"""The share that a candidate which is only likely to keep the limits must save to be tested before one that is proven to."""
+
 PACKING = 0.01
 """A relative difference in size below this is none."""
 
@@ -47,7 +50,7 @@ def choose(study: Study, split: str = "validation") -> str | None:
     what = minimized(rows, study.limits.minimize)
     costs = _costs(rows, what)
     baseline = next((row for row in rows if row.name == study.candidates[0].name), None)
-    growth = _growth(study, split)
+    growth = samples_more(study, split)
 
     def rank(row: Row) -> tuple[float, float, float]:
         kind = _kind(row, study.limits, growth)
@@ -65,6 +68,25 @@ def choose(study: Study, split: str = "validation") -> str | None:
     ranked = sorted(rows, key=lambda row: (*ranks[row.name], costs[row.name], row.size_mb or math.inf, row.name))
     equals = [row for row in ranked if ranks[row.name] == ranks[ranked[0].name]]
     return _smallest_alike(blind, equals, what, costs).name
+
+
+def to_test(study: Study) -> tuple[str, ...]:
+    """Return the candidates that the test split is opened for, in their order; none where nothing was measured.
+
+    Usually it is the one to choose. Where that is proven to keep every limit, and another one would cost less by `GAIN` and likely keeps
+    them, that one comes first: the test split has more samples, or others, that may prove it.
+    """
+    best = choose(study)
+    if best is None or "test" not in study.task.splits or study.limits.max_drop is None:
+        return (best,) if best else ()
+    blind = _timed_alike(only_split(study, "validation"))
+    rows = {c.name: row_of(blind, c) for c in blind.candidates if c.ok and study.allows(c)}
+    what, growth = minimized(list(rows.values()), study.limits.minimize), samples_more(study)
+    costs = _costs(list(rows.values()), what)
+    if _kind(rows[best], study.limits, growth) != PROVEN:
+        return (best,)
+    better = [name for name, row in rows.items() if costs[name] < (1 - GAIN) * costs[best] and _kind(row, study.limits, growth) == LIKELY]
+    return (min(better, key=lambda name: (costs[name], name)), best) if better else (best,)
 
 
 def closing_told(study: Study) -> bool:
@@ -87,7 +109,7 @@ def _timed_alike(study: Study) -> Study:
 
 def kind_of(study: Study, row: Row) -> float:
     """Return how a row of the validation split stands to the limits: 0 proven, 1 likely, 2 open, more: broken."""
-    return _kind(row, study.limits, _growth(study, "validation"))
+    return _kind(row, study.limits, samples_more(study))
 
 
 def minimized(rows: list[Row], wish: str) -> str:
@@ -121,12 +143,12 @@ def fits(study: Study, name: str, only: str | None = None) -> bool:
     row = row_of(blind, candidate)
     if limits.max_drop is None and only in (None, "drop") and _proven_loss(row):
         return False
-    growth = _growth(study, "validation")
+    growth = samples_more(study)
     asked = [(limit, figure_of(limit, row), most) for name, limit, most in set_limits(limits) if only in (None, name)]
     return candidate.ok and all(value is not None and _would_meet(limit, value, most, growth) for limit, value, most in asked)
 
 
-def _growth(study: Study, split: str) -> float:
+def samples_more(study: Study, split: str = "validation") -> float:
     """Return how many times as many samples as ``split`` the test split has."""
     infos = study.task.splits
     return infos["test"].samples / infos[split].samples if "test" in infos and split in infos and infos[split].samples else 1.0

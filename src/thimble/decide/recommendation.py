@@ -12,7 +12,7 @@ from thimble.decide.limits import asked, breach
 from thimble.decide.rows import scored_split, unmeasured
 from thimble.decide.verdicts import doubt, unconfirmed
 
-ONE_CANDIDATE = "the test split judges one candidate only"
+NAMED_BEFORE = "the test split judges only what was named before it was opened"
 
 
 def recommendation(study: Study, rows: list[Row], chosen: Row | None) -> str:
@@ -21,6 +21,20 @@ def recommendation(study: Study, rows: list[Row], chosen: Row | None) -> str:
         return ""
     if chosen is None:
         return _nothing(study, rows)
+    return f"{_judged(study, rows, chosen)}{_both_tested(study, chosen)}"
+
+
+def _both_tested(study: Study, chosen: Row) -> str:
+    """Return what the order of two candidates on the test split was, and what that does to their intervals; nothing where it was one."""
+    if len(study.tested) < 2 or not any("test" in study.candidate(name).quality for name in study.tested):
+        return ""
+    first, second = study.tested
+    other = f"{second} stood by" if chosen.name == first else f"{first} was tested first, since it costs less, and is not confirmed"
+    return f" {other}; the two intervals on the test split hold together with 95 %."
+
+
+def _judged(study: Study, rows: list[Row], chosen: Row) -> str:
+    """Return the sentence about the chosen candidate."""
     states = chosen.limits
     broken = [breach(study, chosen, name) for name, state in states.items() if state == Proof.BROKEN]
     doubts = [doubt(study, chosen, name) for name, state in states.items() if state == Proof.NOT_PROVEN]
@@ -28,7 +42,7 @@ def recommendation(study: Study, rows: list[Row], chosen: Row | None) -> str:
         return f"No candidate meets every limit; {chosen.name} comes nearest but {words.joined([*broken, *doubts])}."
     if broken:
         reasons = words.joined([*broken, *doubts])
-        return f"Limits not met: {chosen.name} was chosen on the validation split but {reasons}; {ONE_CANDIDATE}."
+        return f"Limits not met: {chosen.name} was chosen on the validation split but {reasons}; {NAMED_BEFORE}."
     if unconfirmed(study, chosen):
         doubts.append("has no score on the test split yet, which alone confirms the choice")
     if doubts:
@@ -89,7 +103,7 @@ def _nothing(study: Study, rows: list[Row]) -> str:
     ok = [row for row in rows if row.status == Status.OK]
     lost = next((row for row in rows if row.name == study.chosen), None)
     if lost is not None:
-        return f"{lost.name} was chosen on the validation split and then failed; {ONE_CANDIDATE}."
+        return f"{lost.name} was chosen on the validation split and then failed; {NAMED_BEFORE}."
     if not ok:
         tried = any(row.status != Status.NOT_TRIED for row in rows)
         return f"Nothing to ship: none of the {words.counted(len(rows), 'candidate')} {'worked' if tried else 'was tried'}."

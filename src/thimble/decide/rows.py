@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from thimble.core.errors import UnknownName
 from thimble.core.registry import METRICS
-from thimble.core.study import Candidate, Quality, Run, Study, TaskInfo
+from thimble.core.study import CONFIDENCE, Candidate, Quality, Run, Study, TaskInfo
 from thimble.core.summary import Interval, Row
 from thimble.core.values import KIB, MB
 from thimble.decide._once import drop_once, latency_once, metric_made, quality_once
@@ -148,7 +148,8 @@ def _quality(study: Study, candidate: Candidate) -> dict[str, Any]:
     reference = baseline.quality.get(split)
     if reference and scored_split(replace(baseline, quality={split: reference}), replace(candidate, quality={split: scored})):
         same = candidate.name == baseline.name
-        found["drop"] = NOTHING_LOST if same else drop_once(reference.scores, scored.scores, metric, study.seed)
+        confidence = study.confidence(candidate.name) if split == "test" else CONFIDENCE
+        found["drop"] = NOTHING_LOST if same else drop_once(reference.scores, scored.scores, metric, study.seed, confidence)
         if metric.binary and not same:
             found["p_value"] = mcnemar_exact(*flips(reference.scores, scored.scores))
         whole = quality_once(reference.scores, metric, study.seed).value

@@ -42,6 +42,13 @@ class Choose:
 
 
 @dataclass(frozen=True)
+class Test:
+    """The candidates that the test split is opened for, in their order: the second one where the first is not confirmed."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Shorten:
     """Score only the first samples of a split from now on, all candidates alike."""
 
@@ -61,7 +68,7 @@ class Finish:
     """Nothing is left to do."""
 
 
-Action = Try | Drop | Add | Choose | Shorten | End | Finish
+Action = Try | Drop | Add | Choose | Test | Shorten | End | Finish
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from statistics import median
 
 from thimble.core.sampling import Sampling
 from thimble.core.study import Study
+from thimble.decide.choose import to_test
 from thimble.search import jobs
 from thimble.search.actions import Budget
 from thimble.search.shortlist import SHORTLIST, shortlist
@@ -98,7 +99,7 @@ def may_explain(budget: Budget) -> bool:
 def _test_s(study: Study) -> float:
     """Return about what scoring the baseline and the best on the test split takes, by what validation took."""
     first, splits = study.candidates[0].name, study.task.splits
-    scored = [study.candidate(name).quality.get("validation") for name in {first, study.chosen or first}]
+    scored = [study.candidate(name).quality.get("validation") for name in {first, *(to_test(study) or (first,))}]
     if "test" not in splits:
         return 0.0
     return sum(one.seconds for one in scored if one) * splits["test"].samples / max(1, splits["validation"].samples)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from thimble.core.job import DropProven, Open, Start, Within
 from thimble.core.registry import speed_counts
 from thimble.core.study import Candidate, Quality, Study
-from thimble.core.verdict import Status
-from thimble.decide.choose import choose, closing_told
-from thimble.decide.limits import hopeless
+from thimble.core.verdict import Proof, Status
+from thimble.decide.choose import choose, closing_told, to_test
+from thimble.decide.limits import hopeless, limits_of
+from thimble.decide.rows import row_of
 from thimble.search import budget as shares
 from thimble.search import jobs
-from thimble.search.actions import Action, Add, Budget, Choose, Drop, End, Finish, Shorten
+from thimble.search.actions import Action, Add, Budget, Choose, Drop, End, Finish, Shorten, Test
 from thimble.search.policy import following, why_ended
 from thimble.search.recipes import trains, waits
 from thimble.search.shortlist import shortlist
@@ -171,14 +172,17 @@ def _closing_again(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]
 
 
 def _confirming(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
-    """Choose, and open the test split for the baseline and the chosen one.
+    """Choose, and open the test split for the baseline and the chosen one; before it for a likely one that would be better.
 
-    Where the machine has become slower than validation foresaw, the first samples are tested that there is time for. How many
-    these are depends on the time alone, never on what was scored.
+    Which these are is decided before the test split is opened. Where the machine has become slower than validation foresaw, the first
+    samples are tested that there is time for. How many these are depends on the time alone, never on what was scored.
     """
-    if (best := choose(study)) != study.chosen:
-        yield (Choose(best),)
-    first, chosen = study.candidates[0], study.chosen
+    first = study.candidates[0]
+    if "test" not in first.quality:
+        if (best := choose(study)) != study.chosen:
+            yield (Choose(best),)
+        if (order := to_test(study)) != study.tested and "test" in study.task.splits:
+            yield (Test(order),)
     if "test" not in study.task.splits:
         return
     if "test" not in first.quality:
@@ -186,5 +190,16 @@ def _confirming(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
         stop = None if seconds is None or total is None else Within(max(0.0, seconds) / 3, total)
         yield jobs.trying(jobs.score(study, first.name, "test", stop), TESTING / 2)
     yield from _whole_again(study, "test")
-    if chosen and "test" not in study.candidate(chosen).quality:
-        yield jobs.trying(jobs.score(study, chosen, "test"), TESTING / 2)
+    for name in study.tested or filter(None, (study.chosen,)):
+        if study.candidate(name).ok and "test" not in study.candidate(name).quality:
+            yield jobs.trying(jobs.score(study, name, "test"), TESTING / 2)
+        if name != study.chosen and _confirmed(study, name):
+            yield (Choose(name),)
+        if _confirmed(study, name):
+            return
+
+
+def _confirmed(study: Study, name: str) -> bool:
+    """Return whether the test split proves that a candidate keeps every limit."""
+    candidate = study.candidate(name)
+    return candidate.ok and "test" in candidate.quality and set(limits_of(row_of(study, candidate), study.limits).values()) <= {Proof.MET}

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import math
-
-from thimble.core.study import Candidate, Origin, Study
-from thimble.core.verdict import Proof, Status
-from thimble.decide._family import float_sibling
-from thimble.decide.choose import fits
-from thimble.decide.limits import drop_so_far, limits_of
-from thimble.decide.rows import only_split, row_of
+from thimble.core.study import Study
 from thimble.search.actions import Add, Budget
-from thimble.search.candidates import mixed
-from thimble.search.recipes import candidate_of, free, recipe_of, trains, waits
+from thimble.search.precision import truer
+from thimble.search.recipes import trains, waits
 from thimble.search.removal import removal
-from thimble.steps.compress.onnx_quantize_static import OnnxQuantizeStatic
-
-FIRST_KEPT = 4
-"""How many layers stay in float at the first try of mixed precision."""
-MOST_MIXED = 6
-"""Tries of mixed precision, at most."""
-MIXED = "mixed"
-"""How the search changes candidates: the word of their `Origin`."""
 
 
 def following(study: Study, budget: Budget) -> str | Add | None:
     """Return the name of the candidate to build next, or one to add; ``None`` where nothing is left (`why_ended` says why).
 
-    Candidates stand in the study in the order of their prospects. Those that train wait until mixed precision, which needs no
-    training, is searched. Structure is removed at last, for as long as there is time.
+    Candidates stand in the study in the order of their prospects. Those that train wait until truer forms of INT8, which need no
+    training, are searched. Structure is removed at last, for as long as there is time.
     """
     waiting = [c for c in study.candidates if waits(c)]
     quick = next((c for c in waiting if not trains(c)), None)
     if quick is not None:
         return quick.name
-    if not study.ended and (mix := mixture(study)) is not None:
-        return mix
+    if not study.ended and (form := truer(study)) is not None:
+        return form
     if waiting or study.ended:
         return waiting[0].name if waiting else None
     found = removal(study, budget) if "train" in study.task.splits else None
@@ -48,72 +33,3 @@ def why_ended(study: Study, budget: Budget) -> str:
         return "the time budget was used up"
     found = removal(study, budget) if "train" in study.task.splits else "nothing is left to try without data to train on"
     return found if isinstance(found, str) else "the time budget was used up"
-
-
-def _made_of(base: Candidate, candidate: Candidate, how: str) -> bool:
-    """Return whether a candidate is another one, changed so."""
-    return candidate.origin is not None and (candidate.origin.base, candidate.origin.changed) == (base.name, how)
-
-
-def mixture(study: Study) -> Add | None:
-    """Return static INT8 with some layers in float, where plain INT8 is not proven to meet the limit and FP32 there is.
-
-    Where the validation split is too small to prove it even of FP32, it is enough that the test split could. Bisection (of
-    the logarithm) over how many of the ranked layers stay in float. ``None`` where none of that is needed, or can help,
-    or is left to try.
-    """
-    able = [c for c in study.candidates if study.allows(c)]
-    static = [c for c in able if _plain_static(c) and c.status in (Status.OK, Status.DROPPED) and c.quality.get("validation")]
-    base = min(static, key=lambda c: drop_so_far(study, c), default=None)
-    runtime_alone = float_sibling(study, base) if base else None
-    if base is None or runtime_alone is None or not _keeps_quality(study, runtime_alone):
-        return None
-    suffices = _proves_quality if _proves_quality(study, runtime_alone) else _keeps_quality
-    if any(suffices(study, c) for c in static) or _too_slow(study, base):
-        return None
-    tried = {int(c.origin.amount or 0): c for c in study.candidates if c.origin and _made_of(base, c, MIXED)}
-    if not tried:
-        return _mix(study, base, FIRST_KEPT)
-    if len(tried) >= MOST_MIXED or any(c.status not in (Status.OK, Status.DROPPED) for c in tried.values()):
-        return None
-    layers = max(len(c.sensitivity_db) for c in tried.values())
-    enough = [kept for kept, c in tried.items() if suffices(study, c)]
-    low = max((kept for kept in tried if kept not in enough), default=0)
-    high = min(enough, default=layers)
-    keep = max(low + 1, math.isqrt((low + 1) * high))
-    slow = any(kept < keep and _too_slow(study, c) for kept, c in tried.items())
-    return None if keep >= high or keep > layers / 2 or slow else _mix(study, base, keep)
-
-
-def _mix(study: Study, base: Candidate, keep: int) -> Add:
-    """Return ``base`` with the ``keep`` layers that suffer most in float, as a candidate to add."""
-    recipe = mixed(recipe_of(base), keep, free(study, f"{base.name}-keep{keep}"))
-    return Add(candidate_of(recipe, Origin(base.name, MIXED, keep)), base.name)
-
-
-def _plain_static(candidate: Candidate) -> bool:
-    """Return whether this is static INT8 of the network as given, in the types that mixed precision has."""
-    steps = [step for step in recipe_of(candidate).steps if step.effects and "export" not in step.effects]
-    plain = len(steps) == 1 and isinstance(steps[0], OnnxQuantizeStatic)
-    return candidate.runtime == "onnxruntime" and plain and (steps[0].activations, steps[0].weights) == ("uint8", "int8")  # type: ignore[attr-defined]
-
-
-def _keeps_quality(study: Study, candidate: Candidate) -> bool:
-    """Return whether the candidate meets the limit on drop on validation, or would with as many samples as test has."""
-    return candidate.ok and fits(study, candidate.name, only="drop")
-
-
-def _proves_quality(study: Study, candidate: Candidate) -> bool:
-    """Return whether validation proves the limit on drop: only such a candidate is chosen before another one that does."""
-    blind = only_split(study, "validation")
-    row = row_of(blind, blind.candidate(candidate.name))
-    return _keeps_quality(study, candidate) and limits_of(row, study.limits).get("drop", Proof.MET) == Proof.MET
-
-
-def _too_slow(study: Study, candidate: Candidate) -> bool:
-    """Return whether it is proven slower than a candidate that meets every limit; more float can only slow it down."""
-    row = row_of(study, candidate)
-    if study.limits.minimize != "latency" or row.speedup is None:
-        return False
-    others = [row_of(study, c) for c in study.candidates[1:] if c.ok and c is not candidate and fits(study, c.name)]
-    return any(other.speedup is not None and other.speedup.low > row.speedup.high for other in others)

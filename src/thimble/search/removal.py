@@ -1,7 +1,7 @@
 """Structure is removed as far as training is foreseen to bring the quality back in the time that is left.
 
 Each way of removing has levels. What was tried says what the others would cost and lose (`thimble.search.foresight`). The level
-that would win is trained on few samples first, then on four times as many, and at last on all that there is time for; each
+that promises most is trained on few samples first, then on four times as many, and at last on all that there is time for; each
 training goes on from the shorter one. Many short trials and few long ones: successive halving, Jamieson and Talwalkar 2016
 (arXiv:1502.07943), with a forecast of the curves in the place of fixed rungs, as in Domhan et al. 2015, "Speeding up automatic
 hyperparameter optimization of deep neural networks by extrapolation of learning curves".
@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from thimble.core.model import TORCH
 from thimble.core.recipe import Recipe, parse_recipe
 from thimble.core.step import step_name
-from thimble.core.study import Candidate, Origin, Study
+from thimble.core.study import CONFIDENCE, Candidate, Origin, Study
 from thimble.core.verdict import Proof, Status
-from thimble.decide.choose import choose, cost, fits, minimized
+from thimble.decide.choose import choose, cost, fits, minimized, samples_more
 from thimble.decide.limits import drop_so_far, limits_of
 from thimble.decide.rows import only_split, row_of
 from thimble.search.actions import Add, Budget
 from thimble.search.foresight import LEAST, Law, Time, Trial, time_left
 from thimble.search.recipes import candidate_of, free, recipe_of, trains
+from thimble.stats import quantile
 
 REMOVED, OTHER_FORM = "removed", "in another form"
 """How the search changes candidates: the words of their `Origin`; ``removed`` by a level."""
@@ -35,8 +37,8 @@ LONGER = 4
 """How many times as long a level is trained next, unless that is all that there is time for."""
 WORTH, MORE = 0.97, 1.5
 """The share of the best cost below which a level is worth trying, and how many times as long a training has to be to be another one."""
-ROUGHLY = 1.5
-"""What is foreseen may be wrong by so much: a level that may keep the limit gets the time that nothing surer would use."""
+WRONG, CHANCE = 0.4, 0.02
+"""The standard deviation of a foreseen drop, as a share of it; and the least chance of a proof for which a level is tried."""
 FORMS = 1.25
 """Other forms of the network are tried of what was removed, too, as far as their cost is within this of the best form's."""
 
@@ -75,14 +77,12 @@ def removal(study: Study, budget: Budget) -> Add | str:
     for way, law in laws.items():
         if not law.trials and not _tried(study, way):
             return _add(study, way, FIRST, _enough(time, max(LEAST, time.samples(LOOK))), form)
-    if (foreseen := _foreseen(study, laws, time, what, sure=True)) is not None:
+    if (foreseen := _foreseen(study, laws, time, what)) is not None:
         way, level = foreseen
         before = laws[way].longest(level)
         samples = min(LONGER * before, time.samples()) if before else max(LEAST, time.samples(LOOK))
         return _add(study, way, level, _enough(time, samples), form)
-    if time.left is not None and (perhaps := _foreseen(study, laws, time, what, sure=False)) is not None:
-        return _add(study, *perhaps, time.samples(), form)
-    return f"nothing better is expected: no removal is forecast to meet the limits and be {_BETTER[what]} than the best so far"
+    return f"nothing better is expected: no removal is forecast to be proven within the limits and be {_BETTER[what]} than the best so far"
 
 
 _BETTER = {"latency": "faster", "size": "smaller", "memory": "smaller in memory"}
@@ -99,32 +99,35 @@ def _forms(study: Study) -> list[Candidate]:
     return [c for c in able if c.origin is None and not trains(c) and c.recipe != "as given"]
 
 
-def _foreseen(study: Study, laws: dict[Way, Law], time: Time, what: str, sure: bool) -> tuple[Way, float] | None:
-    """Return the level that would cost least among those that are foreseen to keep the limit on the drop after all the time's training.
-
-    ``sure`` asks for the upper end of the drop's interval to be within the limit, else the drop itself, and that roughly.
-    """
+def _foreseen(study: Study, laws: dict[Way, Law], time: Time, what: str) -> tuple[Way, float] | None:
+    """Return the level that promises most after all the time's training: what it would save, times the chance that this is proven."""
     best = min((_cost(study, c, what) for c in study.candidates[1:] if _proven(study, c)), default=math.inf)
     samples, found = time.samples(), []
     for way, law in laws.items():
+        now = min(best, law.whole)
         for level in LEVELS if law.trials else ():
-            mine = law.cost(level)
+            mine, chance = law.cost(level), _chance(study, law, level, samples)
             possible = samples >= MORE * law.longest(level) and level not in _failed(study, way)
-            if possible and mine < WORTH * min(best, law.whole) and _keeps(study, law, level, samples, sure):
-                found.append((mine, way.name, level, way))
+            if possible and mine < WORTH * now and chance >= CHANCE:
+                found.append((chance * math.log(now / mine), way.name, level, way))
     if not found:
         return None
-    *_, level, way = min(found, key=lambda one: one[:3])
+    *_, level, way = max(found, key=lambda one: one[:3])
     return way, level
 
 
-def _keeps(study: Study, law: Law, level: float, samples: int, sure: bool) -> bool:
-    """Return whether a level is foreseen to keep the limit on the drop; without one, to lose nothing that could be proven."""
+def _chance(study: Study, law: Law, level: float, samples: int) -> float:
+    """Return the chance that the test split proves the limit on the drop, by how far off the forecast may be and what a test may show.
+
+    Without a limit, 1 where no loss could be proven, else 0.
+    """
     slacks, most = [trial.slack for trial in law.trials if trial.slack is not None], study.limits.max_drop
     drop = law.drop(level, samples)
     if most is None:
-        return drop <= min(slacks, default=1.0)
-    return drop + min(slacks, default=0.5 * most) <= most if sure else drop <= ROUGHLY * most
+        return float(drop <= min(slacks, default=1.0))
+    slack = min(slacks, default=0.5 * most) / math.sqrt(samples_more(study))
+    off = math.hypot(slack / quantile(CONFIDENCE), WRONG * drop, 1e-9)
+    return NormalDist().cdf((most - slack - drop) / off)
 
 
 def _enough(time: Time, samples: int) -> int:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from thimble.stats.percentiles import percentile, samples_needed
-    from thimble.stats.proportions import mcnemar_exact, tango, wilson
+    from thimble.stats.proportions import mcnemar_exact, quantile, tango, wilson
     from thimble.stats.quality import drop_interval, flips, non_inferiority, paired_bootstrap, quality_interval, samples_to_decide
     from thimble.stats.rounds import known, latency_interval, ratio_interval, rounds_wanted, speedup_in, speedup_interval, verdict
     from thimble.stats.sequential import sequential_drop
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "percentiles": ("percentile", "samples_needed"),
-    "proportions": ("mcnemar_exact", "tango", "wilson"),
+    "proportions": ("mcnemar_exact", "quantile", "tango", "wilson"),
     "quality": ("drop_interval", "flips", "non_inferiority", "paired_bootstrap", "quality_interval", "samples_to_decide"),
     "rounds": ("known", "latency_interval", "ratio_interval", "rounds_wanted", "speedup_in", "speedup_interval", "verdict"),
     "sequential": ("sequential_drop",),
@@ -45,6 +45,7 @@ __all__ = [
     "paired_bootstrap",
     "percentile",
     "quality_interval",
+    "quantile",
     "ratio_interval",
     "rounds_wanted",
     "samples_needed",

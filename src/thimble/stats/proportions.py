@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 
 from thimble.core.errors import BadInput
 from thimble.core.summary import Interval
 
 Z95 = 1.959963984540054
 """The normal quantile of a two-sided 95 % interval."""
+
+
+def quantile(confidence: float) -> float:
+    """The normal quantile of a two-sided interval with this confidence, between 0 and 1."""
+    return float(NormalDist().inv_cdf(0.5 + confidence / 2))
 
 
 def wilson(successes: int, n: int) -> Interval:
@@ -24,8 +30,8 @@ def wilson(successes: int, n: int) -> Interval:
     return Interval(p, 0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half)
 
 
-def tango(wins: int, losses: int, n: int) -> Interval:
-    """``(wins - losses) / n`` with Tango's 95 % score interval, as fractions in [-1, 1].
+def tango(wins: int, losses: int, n: int, confidence: float = 0.95) -> Interval:
+    """``(wins - losses) / n`` with Tango's score interval, 95 % unless said otherwise, as fractions in [-1, 1].
 
     For two models on the same ``n`` samples: ``wins`` counts the samples that only the first one gets right,
     ``losses`` those that only the second one does. Where no sample differs the interval is
@@ -36,14 +42,14 @@ def tango(wins: int, losses: int, n: int) -> Interval:
     _counts(n, wins=wins, losses=losses)
     if wins + losses > n:
         raise BadInput(f"{wins} wins and {losses} losses are more than {n} samples")
-    return score_interval(wins, losses, n)
+    return score_interval(wins, losses, n, confidence)
 
 
-def score_interval(wins: float, losses: float, n: float) -> Interval:
+def score_interval(wins: float, losses: float, n: float, confidence: float = 0.95) -> Interval:
     """`tango` for any counts, whole or not: what the interval would be with more samples of the same kind."""
-    point = (wins - losses) / n
-    high = _crossing(lambda delta: _tango_score(wins, losses, n, delta) + Z95, point, 1.0)
-    low = _crossing(lambda delta: _tango_score(wins, losses, n, delta) - Z95, point, -1.0)
+    point, z = (wins - losses) / n, quantile(confidence)
+    high = _crossing(lambda delta: _tango_score(wins, losses, n, delta) + z, point, 1.0)
+    low = _crossing(lambda delta: _tango_score(wins, losses, n, delta) - z, point, -1.0)
     return Interval(point, low, high)
 
 

@@ -40,8 +40,8 @@ def quality_interval(scores: Any, metric: Metric, seed: int = 0) -> Interval:
     return Interval(scale * found.value, scale * found.low, scale * found.high)
 
 
-def drop_interval(baseline_scores: Any, other_scores: Any, metric: Metric, seed: int = 0) -> Interval:
-    """Return the drop of ``other`` against the baseline on the same samples, with its 95 % interval; positive is worse.
+def drop_interval(baseline_scores: Any, other_scores: Any, metric: Metric, seed: int = 0, confidence: float = 0.95) -> Interval:
+    """Return the drop of ``other`` against the baseline on the same samples, with its interval; positive is worse.
 
     In points (percent points where the metric's unit is ``%``), whichever direction of the metric is better.
     Right-or-wrong metrics: `tango`. All others: `paired_bootstrap` over the samples; where fewer than ten of them
@@ -54,9 +54,10 @@ def drop_interval(baseline_scores: Any, other_scores: Any, metric: Metric, seed:
     if not metric.higher_is_better:
         baseline, other = other, baseline
     if metric.binary:
-        found = tango(*flips(baseline, other), len(baseline))
+        found = tango(*flips(baseline, other), len(baseline), confidence)
     else:
-        found = _no_narrower(paired_bootstrap(baseline, other, metric.aggregate, seed, draws_of(metric)), baseline, other, metric)
+        drawn = paired_bootstrap(baseline, other, metric.aggregate, seed, draws_of(metric), confidence)
+        found = _no_narrower(drawn, baseline, other, metric, confidence)
     scale = _points(metric)
     return Interval(scale * found.value, scale * found.low, scale * found.high)
 
@@ -67,14 +68,14 @@ def flips(baseline_scores: Any, other_scores: Any) -> tuple[int, int]:
     return int(np.sum(baseline > other)), int(np.sum(other > baseline))
 
 
-def _no_narrower(found: Interval, baseline: NDArray[Any], other: NDArray[Any], metric: Metric) -> Interval:
+def _no_narrower(found: Interval, baseline: NDArray[Any], other: NDArray[Any], metric: Metric, confidence: float) -> Interval:
     """A bootstrap of samples among which hardly one differs can't know how many could: widen it to what may be."""
     differs = np.any((baseline != other).reshape(len(baseline), -1), axis=1)
     changed = int(differs.sum())
     if metric.unit != "%" or changed >= FEW or getattr(metric, "continuous", False):
         return found
     up = changed if found.value > 0 else 0
-    possible = tango(up, changed - up, len(baseline))
+    possible = tango(up, changed - up, len(baseline), confidence)
     return Interval(found.value, min(found.low, possible.low), max(found.high, possible.high))
 
 
@@ -83,15 +84,17 @@ def draws_of(metric: Metric) -> int:
     return int(getattr(metric, "draws", DRAWS))
 
 
-def paired_bootstrap(scores_a: Any, scores_b: Any, aggregate: Aggregate, seed: int = 0, draws: int = DRAWS) -> Interval:
-    """``aggregate(a) - aggregate(b)`` with its 95 % interval: samples are drawn anew, both models' rows together.
+def paired_bootstrap(
+    scores_a: Any, scores_b: Any, aggregate: Aggregate, seed: int = 0, draws: int = DRAWS, confidence: float = 0.95
+) -> Interval:
+    """``aggregate(a) - aggregate(b)`` with its interval: samples are drawn anew, both models' rows together.
 
     The percentile interval with its levels widened for the number of samples (Hesterberg, "What teachers should know about
     the bootstrap", The American Statistician 69, 2015). It knows only what the samples show: where hardly one
     differs between the models it is too narrow, and `drop_interval` widens it.
     """
     both = np.stack(_equally_wide(_rows(scores_a), _rows(scores_b)), axis=1)
-    return _bootstrap(both, lambda rows: aggregate(rows[:, 0]) - aggregate(rows[:, 1]), seed, draws)
+    return _bootstrap(both, lambda rows: aggregate(rows[:, 0]) - aggregate(rows[:, 1]), seed, draws, confidence)
 
 
 def non_inferiority(drop: Interval, budget: float) -> Proof:
@@ -133,13 +136,13 @@ def samples_to_decide(drop: Interval, budget: float, samples: int, differing: tu
     return math.ceil(high)
 
 
-def _bootstrap(rows: NDArray[Any], aggregate: Aggregate, seed: int, draws: int = DRAWS) -> Interval:
+def _bootstrap(rows: NDArray[Any], aggregate: Aggregate, seed: int, draws: int = DRAWS, confidence: float = 0.95) -> Interval:
     generator = np.random.default_rng(seed)
     n = len(rows)
     if n == 1:
         return Interval(aggregate(rows), -math.inf, math.inf)
     figures = np.array([aggregate(rows[generator.integers(0, n, n)]) for _ in range(draws)])
-    tail = float(ndtr(-stdtrit(n - 1, 0.975) * math.sqrt(n / (n - 1))))
+    tail = float(ndtr(-stdtrit(n - 1, 0.5 + confidence / 2) * math.sqrt(n / (n - 1))))
     low, high = np.quantile(figures, (tail, 1 - tail))
     return Interval(aggregate(rows), float(low), float(high))
 

@@ -11,7 +11,7 @@ from thimble.core.job import Built, Examine, Job, Observed, Opened, Outcome, Sco
 from thimble.core.study import Candidate, Cold, Quality, Run, Size, SplitInfo, Study
 from thimble.core.task import beginning_fingerprint
 from thimble.core.verdict import Status
-from thimble.search.actions import Add, Choose, Drop, End, Shorten
+from thimble.search.actions import Add, Choose, Drop, End, Shorten, Test
 
 RECORDED = (StepFailed, RuntimeFailed, MissingExtra)
 """Errors that end a candidate and not the study."""
@@ -36,7 +36,7 @@ def record(study: Study, outcome: Outcome) -> Study:
     return changing(changed, job.candidate, steps=outcome.steps) if outcome.steps else changed
 
 
-def decided(study: Study, action: Drop | Add | Choose | Shorten | End) -> Study:
+def decided(study: Study, action: Drop | Add | Choose | Test | Shorten | End) -> Study:
     """Return the study with what a policy decided."""
     if isinstance(action, Drop):
         for name in action.names:
@@ -45,6 +45,8 @@ def decided(study: Study, action: Drop | Add | Choose | Shorten | End) -> Study:
     if isinstance(action, Add):
         place = 1 + [candidate.name for candidate in study.candidates].index(action.after)
         return replace(study, candidates=(*study.candidates[:place], action.candidate, *study.candidates[place:]))
+    if isinstance(action, Test):
+        return replace(study, tested=action.names)
     if isinstance(action, End):
         return replace(study, ended=action.why)
     return _shortened(study, action) if isinstance(action, Shorten) else replace(study, chosen=action.name)

@@ -38,7 +38,7 @@ def test_a_longer_training_goes_on_from_a_shorter_one_and_ends_as_if_it_had_not(
     def tuned(samples: int, scratch: str, trail: Path | None) -> Model:
         seen.clear()
         progress = lambda done, words: seen.append(done)  # noqa: E731
-        return Finetune(samples=samples, precision="float32").apply(
+        return Finetune(samples=samples, precision="float32", features=0).apply(
             tiny, replace(context, scratch=tmp_path / scratch, trail=trail, progress=progress)
         )
 
@@ -56,7 +56,8 @@ def test_a_longer_training_goes_on_from_a_shorter_one_and_ends_as_if_it_had_not(
 
 def test_the_curve_the_choice_and_the_augmentation_are_noted_and_the_seed_decides(tiny: Model, context: Context, tmp_path: Path) -> None:
     made = [
-        Finetune(samples=1500, precision="float32").apply(tiny, replace(context, scratch=tmp_path / str(i), seed=i // 2)) for i in range(3)
+        Finetune(samples=1500, precision="float32", features=0).apply(tiny, replace(context, scratch=tmp_path / str(i), seed=i // 2))
+        for i in range(3)
     ]
     assert same(made[0], made[1])
     assert not same(made[0], made[2])

@@ -33,13 +33,13 @@ class Block:
     name: str
 
 
-def traced(network: nn.Module, example: tuple[Tensor, ...]) -> fx.GraphModule:
-    """A copy of the network as a graph, with the shapes of its values in each node's ``meta``.
+def traced(network: nn.Module, example: tuple[Tensor, ...], training: bool = False) -> fx.GraphModule:
+    """A copy of the network as a graph, with the shapes of its values in each node's ``meta``; with ``training`` as it runs then.
 
     Raises `NotApplicable` where it can't be traced: its control flow depends on its inputs.
     """
     try:
-        made = fx.symbolic_trace(copy.deepcopy(network).eval())
+        made = fx.symbolic_trace(copy.deepcopy(network).train(training)).eval()
         with torch.no_grad():
             ShapeProp(made).propagate(*example)
         for node in made.graph.nodes:

@@ -22,6 +22,7 @@ from thimble.core.model import Model, named_outputs
 from thimble.core.step import Context
 from thimble.steps.compress._augment import Augment, confirmed, suited
 from thimble.steps.compress._batch_norms import settle, unsettled
+from thimble.steps.compress._features import Watched, unlike
 from thimble.steps.compress._precision import fastest
 from thimble.steps.compress._reading import Reader, ahead, divided, order_of, tensors_of, train_split
 from thimble.steps.compress._states import State, latest, load, save
@@ -71,10 +72,14 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is learned: the loss, and the network that judges which changes of samples leave their meaning (``None``: none are made)."""
+    """What is learned: the loss, and the network that judges which changes of samples leave their meaning (``None``: none are made).
+
+    ``runs`` runs the network in training, with its weights, where the loss needs more of it than its outputs.
+    """
 
     loss: Loss
     judge: nn.Module | None = None
+    runs: nn.Module | None = None
 
 
 def train(network: nn.Module, model: Model, lesson: Lesson, schedule: Schedule, context: Context) -> dict[str, Any]:
@@ -174,7 +179,7 @@ class _Training:
 
     def _loss(self, inputs: dict[str, Tensor], targets: Tensor | None) -> Tensor:
         with self.precision.context():  # a teacher answers in it, too
-            outputs = named_outputs(self.network(*(inputs[spec.name] for spec in self.model.inputs)))
+            outputs = named_outputs((self.lesson.runs or self.network)(*(inputs[spec.name] for spec in self.model.inputs)))
             full = {name: output.float() if output.is_floating_point() else output for name, output in outputs.items()}
             return self.lesson.loss(full, targets, inputs).float()
 
@@ -252,6 +257,11 @@ def _finite(loss: float | None) -> float:
 def mixed(hard: Loss, soft: Loss, share: float) -> Loss:
     """``share`` of the soft loss and the rest of the hard one."""
     return lambda outputs, targets, inputs: share * soft(outputs, targets, inputs) + (1 - share) * hard(outputs, targets, inputs)
+
+
+def followed(loss: Loss, ours: Watched, theirs: Watched, weight: float) -> Loss:
+    """The loss, and so many times what both networks computed last on the way, as far as it lies apart."""
+    return lambda outputs, targets, inputs: loss(outputs, targets, inputs) + weight * unlike(ours, theirs)
 
 
 def flush_denormals(network: nn.Module) -> int:
