@@ -18,6 +18,8 @@ from thimble.core.step import step_name, step_text
 from thimble.core.study import Candidate, Limits, Round, Run, SplitInfo, StepRecord, Study
 from thimble.decide.choose import closing_told
 from thimble.decide.summarize import summarize
+from thimble.search import budget as shares
+from thimble.search.actions import Budget
 from thimble.search.fit import FitPolicy
 from thimble.search.removal import REMOVED
 from thimble.stats import drop_interval
@@ -318,3 +320,14 @@ def test_where_the_test_split_does_not_prove_it_the_proven_one_is_shipped() -> N
     neither, _ = two_prospects(on_test=2, safe_on_test=2)
     assert neither.chosen == "safe"
     assert not summarize(neither).met, "no third one is tried"
+
+
+def test_the_test_split_is_scored_as_far_as_there_is_time() -> None:
+    study, _ = carried_out(FitPolicy(), engine := Lawful(per_sample=0.005), asked(), 600.0)
+    assert study.tested
+    assert [len(study.candidate(name).quality["test"].scores) for name in ("baseline", study.tested[0])] == [2000, 2000]
+    assert len([job for job in engine.done if isinstance(job, Score) and job.split == "test"]) == 2, "nothing is scored twice"
+    taken = sum(study.candidate(name).quality["validation"].seconds for name in ("baseline", *study.tested)) * 2000 / 1000
+    assert shares.testable(study, Budget(600.0, shares.REPORTS_S + taken / 2)) == pytest.approx(shares.TESTED * 1000, abs=1)
+    assert shares.testable(study, Budget(600.0, 1.0)) == shares.FEWEST
+    assert shares.testable(study, Budget()) == 2000

@@ -26,6 +26,10 @@ SCORING, TESTING = 0.12, 0.2
 REPORTS_S, EXPLAINING_S = 8.0, 15.0
 """What writing the reports and looking into one candidate take, about, on a processor that nobody else uses."""
 SLACK = 1.15
+FEWEST, TESTED, NOTICED = 128, 0.8, 0.9
+"""Test samples that are scored in any case; the share of the time that is left which may be foreseen for them; and the share of the split
+below which it is shortened.
+"""
 SHORT_S = 180.0
 """Budgets below this have shorter warm-ups."""
 
@@ -86,8 +90,17 @@ def closing_sampling(study: Study, names: Sequence[str], budget: Budget, attempt
     return next((plan for plan in plans if _closing_s(here, len(names), plan.rounds or 0, budget) < left), None)
 
 
+def testable(study: Study, budget: Budget) -> int:
+    """Return how many test samples there is time for, by what those of validation took of the candidates to be tested; `FEWEST` at least."""
+    samples, taken = study.task.splits["test"].samples, _test_s(study)
+    if budget.left is None or not taken:
+        return samples
+    share = TESTED * (budget.left - REPORTS_S * budget.stretch) / taken
+    return min(samples, max(FEWEST, int(share * samples)))
+
+
 def testing_s(budget: Budget) -> float | None:
-    """Return the seconds that scoring the baseline on the test split may take at the end."""
+    """Return the seconds that scoring the baseline on the test split may take: the machine may have become slower than was foreseen."""
     return None if budget.left is None else 0.5 * (budget.left - REPORTS_S * budget.stretch)
 
 

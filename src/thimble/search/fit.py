@@ -186,8 +186,11 @@ def _confirming(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
     if "test" not in study.task.splits:
         return
     if "test" not in first.quality:
+        affordable = shares.testable(study, budget)
+        if affordable < shares.NOTICED * study.task.splits["test"].samples:
+            yield (Shorten("test", affordable),)
         seconds, total = shares.testing_s(budget), budget.seconds
-        stop = None if seconds is None or total is None else Within(max(0.0, seconds) / 3, total)
+        stop = None if seconds is None or total is None else Within(max(0.0, seconds), total)
         yield jobs.trying(jobs.score(study, first.name, "test", stop), TESTING / 2)
     yield from _whole_again(study, "test")
     for name in study.tested or filter(None, (study.chosen,)):
