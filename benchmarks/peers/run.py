@@ -106,7 +106,13 @@ def measured(folder: Path, asked: Fit, others: list[str], seconds: float) -> Stu
     options = ",".join(f"{name}={value}" for name, value in chosen.options.items())
     ours = f"{artifacts / chosen.name}@{chosen.runtime}" + (f":{options}" if options else "")
     how = Measure(
-        asked.data, None, asked.threads, 1, Sampling(seconds=seconds), size=asked.size, mean=asked.mean, std=asked.std, seed=asked.seed
+        data=asked.data,
+        threads=asked.threads,
+        sampling=Sampling(seconds=seconds),
+        seed=asked.seed,
+        size=asked.size,
+        mean=asked.mean,
+        std=asked.std,
     )
     with Show() as show:
         specs = [str(artifacts / study.candidates[0].name), ours, f"{artifacts / 'onnx'}@onnxruntime", *others]
@@ -149,26 +155,27 @@ def _told(figure: Interval | None, spec: str) -> str:
 
 
 def picture(name: str, found: list[Line], most: float | None) -> None:
-    """The drop against the speedup, with intervals: what lies low and to the right is better."""
+    """Speed and drop with their intervals side by side, the fastest at the top."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(8, 5))
-    for line in found:
-        if line.faster is None or line.drop is None:
-            continue
-        ours, (x, y) = line.tool.startswith("Thimble"), (line.faster, line.drop)
-        colour = "tab:orange" if ours else "tab:blue"
-        spread = {"xerr": [[x.value - x.low], [x.high - x.value]], "yerr": [[y.value - y.low], [y.high - y.value]]}
-        axes.errorbar(x.value, y.value, fmt="o", color=colour, elinewidth=0.8, **spread)
-        axes.annotate(f"{line.tool}: {line.name}", (x.value, y.value), textcoords="offset points", xytext=(5, 5), fontsize=7)
+    shown = sorted((line for line in found if line.faster and line.drop), key=lambda line: line.faster.value if line.faster else 0)
+    figure, (left, right) = pyplot.subplots(1, 2, sharey=True, figsize=(9, 0.6 + 0.35 * len(shown)))
+    for axes, figures in ((left, [line.faster for line in shown]), (right, [line.drop for line in shown])):
+        for place, (line, value) in enumerate(zip(shown, figures, strict=True)):
+            assert value is not None
+            colour = "tab:orange" if line.tool == "Thimble" else "tab:blue"
+            axes.errorbar(value.value, place, xerr=[[value.value - value.low], [value.high - value.value]], fmt="o", color=colour)
+        axes.grid(axis="x", linewidth=0.4)
+    left.set_yticks(range(len(shown)), [f"{line.tool}: {line.name.removesuffix('@onnxruntime')}" for line in shown], fontsize=8)
+    left.set_xlim(left=0)
+    left.set_xlabel("times as fast as PyTorch FP32")
+    right.set_xlabel("drop on the test split, points" + (f"; the limit is {most:g}" if most is not None else ""))
     if most is not None:
-        axes.axhline(most, color="grey", linestyle=":", linewidth=1)
-    axes.set_xlabel("times as fast as the model in PyTorch")
-    axes.set_ylabel("drop on the test split (points)")
-    axes.set_title(f"{name}: drop against speed, 95 % intervals; the dotted line is the limit", fontsize=9)
+        right.axvline(most, color="black", linestyle=":", linewidth=1)
+    figure.suptitle(f"{name}, 95 % intervals", fontsize=9)
     figure.tight_layout()
     figure.savefig(HERE / "results" / f"{name}.png", dpi=130)
 

@@ -91,7 +91,7 @@ def closing_sampling(study: Study, names: Sequence[str], budget: Budget, attempt
 
 
 def testable(study: Study, budget: Budget) -> int:
-    """Return how many test samples there is time for, by what those of validation took of the candidates to be tested; `FEWEST` at least."""
+    """Return how many test samples there is time for, by what validation took of the candidates to be tested."""
     samples, taken = study.task.splits["test"].samples, _test_s(study)
     if budget.left is None or not taken:
         return samples
