@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import pytest
 
 from thimble.core.task import ModelSpec
-from thimble.engine import keys
 from thimble.engine.keys import Source, source_key, step_key, teacher_key, trail_key
 from thimble.steps.compress.distill import Distill
 from thimble.steps.compress.finetune import Finetune
@@ -69,7 +69,7 @@ def test_each_setting_and_the_version_are(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_versions_of_the_libraries_are(monkeypatch: pytest.MonkeyPatch) -> None:
     before = key(OnnxQuantizeStatic())
-    monkeypatch.setattr(keys.importlib.metadata, "version", lambda name: "0.0")
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0")
     assert key(OnnxQuantizeStatic()) != before
 
 

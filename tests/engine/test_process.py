@@ -39,9 +39,9 @@ def test_steps_errors_crashes_and_deadlines(tmp_path: Path) -> None:
             process.ask(request(tmp_path, "inapplicable", step="finetune", settings={"taught": 1.0, "epochs": 1}, parent="pruned"))
 
         seen: list[str] = []
-        victim = process._child
+        victim = process.pid()
         assert victim
-        threading.Timer(1.0, lambda: os.kill(victim.pid, signal.SIGSEGV)).start()
+        threading.Timer(1.0, lambda: os.kill(victim, signal.SIGSEGV)).start()
         with pytest.raises(StepFailed, match="killed by SIGSEGV"):
             process.ask(
                 request(tmp_path, "long", step="train", settings={"epochs": 500}, parent="source"), lambda done, words: seen.append(words)

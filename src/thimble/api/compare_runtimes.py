@@ -14,6 +14,7 @@ from thimble.api.request import CompareRuntimes
 from thimble.core.distribution import version
 from thimble.core.errors import BadInput, CannotWrite, NotWritten
 from thimble.core.paths import check_writable
+from thimble.core.pythons import installed
 from thimble.core.study import Limits, Study, write_study
 from thimble.devices.processor import available_cores
 
@@ -139,7 +140,7 @@ def _candidates(options: CompareRuntimes, given: _Given) -> tuple[Candidate, ...
     format = changeable(options.model)
     own = "pytorch" if format == TORCH else "onnxruntime"
     splits = tuple(present_splits(given.task)) if given.task else ()
-    found = routes(format, own, lambda module: importlib.util.find_spec(module) is not None, options.runtimes, splits)
+    found = routes(format, own, installed, options.runtimes, splits)
     if len(found) < 2:
         raise BadInput(f"{options.model} can't be converted to a format that {', '.join(options.runtimes) or 'any runtime'} opens")
     return candidates_of(found)

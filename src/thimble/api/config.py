@@ -109,6 +109,8 @@ def _keys() -> dict[str, Asked]:
 
 def _moved(one: Asked, value: Any, move: Callable[[str], str]) -> Any:
     """A value with the path in it moved by ``move``; one that holds no relative path stays as it is."""
+    if one.option.path is not None and isinstance(value, Mapping):
+        return {name: _moved(one, inner, move) for name, inner in value.items()}
     if one.option.path is None or not isinstance(value, str):
         return value
     parts = one.option.path(value)

@@ -11,6 +11,7 @@ from thimble.api.request import Fit
 from thimble.api.resolve import matched, trainable
 from thimble.core.errors import LimitsNotMet, OutOfTime
 from thimble.core.patience import within
+from thimble.core.pythons import naming
 from thimble.core.verdict import Proof
 from thimble.devices import LOCAL, environment_of, machine_of
 
@@ -43,7 +44,7 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
 
     clock = Clock(options.budget)
     try:
-        with within(options.budget):
+        with within(options.budget), naming(options.python):
             return carry_out(plan(options), out, listen or (lambda event: None), store, clock, begin)
     except OutOfTime as error:
         check_name(options.model)  # a name is looked up by a large library, which may have had no time to be imported

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from thimble.api.options import check
 from thimble.api.request import Lab
 from thimble.core.errors import BadInput
+from thimble.core.pythons import installed
 from thimble.core.study import Limits
 from thimble.core.task import ModelSpec, TaskSpec, one_sample
 from thimble.devices.processor import available_cores
@@ -83,7 +83,7 @@ def _elsewhere(recipes: tuple[Recipe, ...]) -> tuple[Route, ...]:
 
     there, names = {(one.text, one.runtime) for one in recipes}, {one.name for one in recipes}
     splits = ("train", "calibration", "validation")
-    found = routes(TORCH, "pytorch", lambda module: importlib.util.find_spec(module) is not None, (), splits)
+    found = routes(TORCH, "pytorch", installed, (), splits)
     new = [route for route in found[1:] if (route.recipe.text, route.recipe.runtime) not in there]
     return tuple(_named_apart(route, names) for route in new)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import inspect
 import re
 import typing
@@ -12,6 +11,7 @@ from typing import Any
 
 from thimble.core.distribution import install_command
 from thimble.core.errors import UnknownName
+from thimble.core.pythons import installed
 from thimble.core.registry import METRICS, MODELS, RUNTIMES, STEPS, TASKS, Registry
 from thimble.core.task import SPLITS
 
@@ -121,7 +121,7 @@ def _about(kind: str, name: str, cls: Any, settings: tuple[Setting, ...]) -> tup
 
 def _missing(needs: tuple[str, ...], extra: str | None) -> str | None:
     """How to install what a thing needs and is not there."""
-    if all(importlib.util.find_spec(module.partition(".")[0]) for module in needs):
+    if all(map(installed, needs)):
         return None
     return install_command(extra)
 

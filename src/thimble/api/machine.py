@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import time
 from dataclasses import dataclass
 
-from thimble.core.errors import MissingExtra
+from thimble.core.distribution import install_command
+from thimble.core.errors import BadInput
 from thimble.core.processor import int8_support
+from thimble.core.pythons import python_of, set_up
 from thimble.core.registry import RUNTIMES
 from thimble.core.study import Environment
 
@@ -34,12 +35,13 @@ INT8 = {
 
 @dataclass(frozen=True)
 class RuntimeState:
-    """A runtime by name: its version, or the command that installs it."""
+    """A runtime by name: its version, or the command that installs it; ``python`` is another interpreter that it runs in."""
 
     name: str
     title: str
     version: str | None
     install: str | None
+    python: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,19 @@ def machine() -> Machine:
 
 
 def _runtime(name: str) -> RuntimeState:
-    from importlib.metadata import PackageNotFoundError, version
-
     cls = RUNTIMES.get(name)
-    missing = next((module for module in cls.needs if importlib.util.find_spec(module.partition(".")[0]) is None), None)
+    try:
+        python = python_of(cls)
+    except BadInput as error:
+        return RuntimeState(name, cls.title, None, str(error))
+    missing = next((module for module in cls.needs if not python.has(module)), None)
     if missing is None:
-        try:
-            return RuntimeState(name, cls.title, version(cls.distribution), None)
-        except PackageNotFoundError:
-            return RuntimeState(name, cls.title, "of unknown version", None)
-    return RuntimeState(name, cls.title, None, str(MissingExtra(missing, cls.extra or name)).rpartition(": ")[2])
+        version = python.version(cls.distribution) or "of unknown version"
+        return RuntimeState(name, cls.title, version, None, None if python.here else python.path)
+    install = install_command(cls.extra or name)
+    if broken := set_up().get(name):
+        install = f"thimble setup {name} (its environment in {broken.parents[1]} doesn't work any more)"
+    return RuntimeState(name, cls.title, None, install)
 
 
 def _load() -> float | None:

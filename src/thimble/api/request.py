@@ -28,6 +28,7 @@ from thimble.api.shared_options import (
     Model,
     On,
     Points,
+    Pythons,
     Rate,
     Runtime,
     Runtimes,
@@ -76,7 +77,8 @@ class Fit(Reading):
     """Options of `thimble.fit`; its fields are the options of ``thimble fit`` and the keys of ``study.toml``.
 
     ``budget`` is in seconds, ``None`` is no limit. Networks are changed and trained here; what they take and how well they answer is
-    that of the device ``on``, whose processor decides the types of quantization. ``runtimes`` are those that may be chosen.
+    that of the device ``on``, whose processor decides the types of quantization. ``runtimes`` are those that may be chosen, ``python`` the
+    interpreters of runtimes by name, where they and their exporters can't share this environment.
     """
 
     model: Model
@@ -89,6 +91,7 @@ class Fit(Reading):
     threads: Threads | None = None
     seed: Seed = 0
     on: Annotated[On, Option("Device whose figures decide: local, ssh://user@host:port, or a name in devices.toml.", '"pi4"')] = "local"
+    python: Pythons | None = None
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,16 @@ BatchAxes = Annotated[
 Threads = Annotated[int, Meta(ge=1, le=1024), Option("Threads for every candidate.", "2", metavar="N", default=CORES)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1), Option("Seed for splits, training and measurement order.", "0", metavar="N")]
 On = Annotated[str, Option("Device: local, ssh://user@host:port, or a name in devices.toml.", metavar="DEVICE")]
+Pythons = Annotated[
+    Mapping[str, str],
+    Option(
+        "Python of a runtime and its exporters, e.g. litert=venv/bin/python. Repeat for several runtimes.",
+        '{ litert = "venv-litert/bin/python" }',
+        metavar="RUNTIME=PATH",
+        default="this one, or what thimble setup made",
+        path=in_file,
+    ),
+]
 Folder = Annotated[str | Path, Option("Folder of the results.", '"runs/fit"', metavar="DIR", path=in_file)]
 Share = Annotated[
     float, Meta(ge=0, le=10_000), Option(metavar="SHARE", form="a share such as 5%", read=share_of, write=lambda share: f"{100 * share:g}%")

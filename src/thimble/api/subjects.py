@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from thimble.core.artifact import MANIFEST, Artifact, read_manifest
 from thimble.core.errors import BadInput, MissingExtra
 from thimble.core.paths import user_path
 from thimble.core.processor import features
+from thimble.core.pythons import python_of
 from thimble.core.recipe import Recipe
 from thimble.core.registry import RUNTIMES
 from thimble.core.study import Candidate
@@ -168,7 +168,7 @@ def checked_runtime(format: str, runtime: str | None, spec: str) -> str:
         return runtime
     native = sorted(able, key=lambda name: able[name].formats.index(format))
     for name in native:
-        if all(importlib.util.find_spec(module) for module in able[name].needs):
+        if python_of(able[name]).holds(able[name].needs):
             return name
     if not native:
         raise BadInput(f"{spec} is {format}, which no runtime opens")

@@ -109,6 +109,7 @@ def answers() -> dict[str, type]:
     from thimble.api.devices import Devices
     from thimble.api.listing import Listing
     from thimble.api.machine import Machine
+    from thimble.api.setup import Environments
     from thimble.api.verify import Verification
     from thimble.core.comparison import Comparison
     from thimble.core.decision import Decision
@@ -128,6 +129,7 @@ def answers() -> dict[str, type]:
         "verification": Verification,
         "machine": Machine,
         "devices": Devices,
+        "environments": Environments,
         "list": Listing,
         "store": Contents,
     }

@@ -12,7 +12,7 @@ from thimble.cli._options import options, request_of
 from thimble.cli._say import say
 
 if TYPE_CHECKING:
-    from thimble.api.machine import Machine
+    from thimble.api.machine import Machine, RuntimeState
 
 
 @click.command("doctor", cls=Command)
@@ -68,6 +68,13 @@ def described(found: Machine) -> list[str]:
         ("energy", found.energy),
         ("system", f"{conditions.system}, Python {conditions.python}"),
     ]
-    rows += [(runtime.title, runtime.version or f"missing: {runtime.install}") for runtime in found.runtimes]
+    rows += [(runtime.title, _state(runtime)) for runtime in found.runtimes]
     rows += [("advice", text) for text in found.advice]
     return lines(rows)
+
+
+def _state(runtime: RuntimeState) -> str:
+    """A runtime's version and the other Python that it runs in, or how to install it."""
+    if runtime.version is None:
+        return f"missing: {runtime.install}"
+    return f"{runtime.version} in {runtime.python}" if runtime.python else runtime.version

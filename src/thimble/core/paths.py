@@ -71,3 +71,8 @@ def user_path(text: str | Path) -> Path:
     if longest > LONGEST or "\0" in os.fspath(path):
         raise BadInput(f"{said} can't be the path of a file: a name in it is too long, or holds a zero byte")
     return path
+
+
+def user_config(name: str) -> Path:
+    """Return the path of a file of the user's configuration, in ``$XDG_CONFIG_HOME/thimble``, else ``~/.config/thimble``."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "thimble" / name

@@ -49,7 +49,8 @@ class Runtime(Protocol):
 
     ``title`` is for people; ``formats`` what it opens, its native one first; ``needs`` the modules it imports,
     ``extra`` the extra that brings them (``None``: always there); ``distribution`` names the version's package. One that its makers
-    ship for Android and iOS also has ``phones = True``.
+    ship for Android and iOS also has ``phones = True``. ``pinned`` are the exact versions that ``thimble setup`` installs for it and its
+    exporters into an environment of their own, which takes ``pinned_mb`` MB with all that they need; without it there is none.
     """
 
     title: ClassVar[str]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from thimble.core import processor
 from thimble.core.errors import BadInput
+from thimble.core.pythons import version_of
 from thimble.core.registry import RUNTIMES
 from thimble.core.subject import Subject
 from thimble.core.values import TensorSpec
@@ -65,8 +65,8 @@ def runtime_of(subject: Subject, file: str = "") -> RuntimeInfo:
 
 
 def installed_version(distribution: str) -> str:
-    """The installed version without a local part, such as ``+cpu``, which package indexes don't have."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        raise BadInput(f"{distribution} is not installed; install it before a bundle can pin it") from None
+    """The installed version, in the Python that uses it. Raises `BadInput` where it is absent."""
+    found = version_of(distribution)
+    if found is None:
+        raise BadInput(f"{distribution} is not installed; install it before a bundle can pin it")
+    return found

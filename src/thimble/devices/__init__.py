@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thimble.core.errors import BadInput, UnknownName
+from thimble.core.paths import user_config
 from thimble.core.registry import DEVICES
 from thimble.devices.machine import THIS, Machine
 
@@ -49,7 +48,7 @@ def names() -> dict[str, str]:
     """
     import tomllib
 
-    path = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "thimble" / "devices.toml"
+    path = user_config("devices.toml")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -7,16 +7,15 @@ import inspect
 import json
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from thimble.core import temporary
 from thimble.core.artifact import Artifact
 from thimble.core.errors import MissingExtra, RuntimeFailed
 from thimble.core.model import renamed
+from thimble.core.pythons import Python, python_of
 from thimble.core.registry import RUNTIMES
 from thimble.core.subject import Subject
 from thimble.core.values import first_line
@@ -177,8 +176,11 @@ class Worker:
         return json.dumps({"runtime": runtime, "class": name, "threads": self.subject.threads})
 
     def _command(self) -> list[str]:
-        """What starts the worker."""
-        return [sys.executable, worker.__file__, self._setup(inspect.getfile(RUNTIMES.get(self.subject.runtime)))]
+        """What starts the worker: the Python that the runtime is installed in."""
+        return [self._python().path, worker.__file__, self._setup(inspect.getfile(RUNTIMES.get(self.subject.runtime)))]
+
+    def _python(self) -> Python:
+        return python_of(RUNTIMES.get(self.subject.runtime))
 
     def _start(self) -> None:
         self._words = tempfile.TemporaryFile()  # noqa: SIM115
@@ -187,7 +189,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
-            env=temporary.environment(),
+            env=self._python().environment(),
         )
 
     def _ask(self, request: dict[str, Any], tensors: Arrays | None = None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from thimble.core.distribution import version
 from thimble.core.errors import BadInput, ThimbleError, missing_extra
 from thimble.core.model import TORCH, Model, example_inputs
 from thimble.core.step import Context, make_step, step_name
@@ -193,6 +194,8 @@ def _counts(model: Model) -> dict[str, Any]:
 def _absent(error: ModuleNotFoundError) -> dict[str, Any]:
     """What is told of a failed import: the command that installs the module."""
     absent = missing_extra(error)
+    if absent is None and version() == "unknown" and (error.name or "thimble").partition(".")[0] != "thimble":
+        return {"error": "MissingExtra", "text": f"{error.name} is not installed"}  # in an environment that Thimble isn't installed in
     return _unexplained(error) if absent is None else {"error": "MissingExtra", "text": str(absent)}
 
 

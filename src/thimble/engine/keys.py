@@ -5,14 +5,14 @@ What is built for a processor is addressed by the target's, never by the host's.
 
 from __future__ import annotations
 
-import importlib.metadata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from thimble.core.artifact import Artifact
 from thimble.core.distribution import distribution_of
 from thimble.core.errors import ThimbleError
 from thimble.core.job import DropProven, Examine, Stop, Time
+from thimble.core.pythons import versions
 from thimble.core.registry import MODELS, RUNTIMES, STEPS
 from thimble.core.step import Step, step_fields, step_name
 from thimble.core.study import Environment
@@ -66,7 +66,7 @@ def step_key(source: Source, parent: str, step: Step, teacher: str) -> str:
     facts = {**source.facts, "seed": source.seed, "threads": source.threads, "processor": source.features, "teacher": teacher}
     used = {name: facts.get(name) for name in step.uses}
     networks = [network_fingerprint(source, getattr(step, name)) for name in getattr(step, "networks", ())]
-    return digest_of("step", parent, step_name(step), step.version, step_fields(step), used, networks, versions(step.needs))
+    return digest_of("step", parent, step_name(step), step.version, step_fields(step), used, networks, versions(step))
 
 
 def trail_key(source: Source, parent: str, step: Step, teacher: str) -> str | None:
@@ -94,17 +94,6 @@ def packages() -> set[str]:
     """Distributions whose versions every study states, where they are installed: what models, steps and runtimes need."""
     modules = {module for kind in (MODELS, STEPS) for cls in kind.all().values() for module in cls.needs}
     return {distribution_of(module) for module in modules} | {cls.distribution for cls in RUNTIMES.all().values()}
-
-
-def versions(modules: Iterable[str]) -> dict[str, str]:
-    """Versions of the libraries that a result depends on; ``absent`` where one is not installed."""
-    found = {}
-    for module in modules:
-        try:
-            found[module] = importlib.metadata.version(distribution_of(module))
-        except importlib.metadata.PackageNotFoundError:
-            found[module] = "absent"
-    return found
 
 
 def size_key(artifact: Artifact) -> str:

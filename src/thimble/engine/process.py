@@ -7,27 +7,32 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
-from thimble.core import errors, temporary
-from thimble.core.errors import OutOfTime, StepFailed, ThimbleError
+from thimble.core import errors
+from thimble.core.distribution import distribution_of
+from thimble.core.errors import MissingExtra, OutOfTime, StepFailed, ThimbleError
 from thimble.core.patience import SAMPLE_S
+from thimble.core.pythons import THIS, Python, python_of
+from thimble.core.registry import RUNTIMES, STEPS
 from thimble.core.step import Progress, silent
 from thimble.engine.requests import Request
+from thimble.formats import format_of
 
 
 class StepsProcess:
-    """One child process for many steps, started when first needed and again after a crash. A context manager."""
+    """The child processes that carry out steps, one for each Python that steps need (`thimble.core.pythons`). A context manager.
+
+    A child is started when it is first needed, kept for further steps, and started again after a crash.
+    """
 
     def __init__(self) -> None:
-        self._child: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the object)
-        self._buffer = b""
+        self._children: dict[str, _Child] = {}
         self._failed: dict[str, StepFailed] = {}
 
     def __enter__(self) -> StepsProcess:
@@ -35,7 +40,6 @@ class StepsProcess:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._log.close()
 
     def ask(self, request: Request, progress: Progress = silent, deadline: float | None = None) -> dict[str, Any]:
         """Carry out the request; gives what the child tells of the result.
@@ -44,17 +48,40 @@ class StepsProcess:
         `OutOfTime`. Raises the error that the child reported, `StepFailed` where it crashed, `OutOfTime` where it was ended; the
         same error again where the same step is asked for again.
         """
+        python = _python_for(request)
+        child = self._children.get(python.path) or self._children.setdefault(python.path, _Child(python))
         if request.step is None:
-            return self._asked(request, progress, deadline)
+            return child.ask(request, progress, deadline)
         if request.key in self._failed:
             raise self._failed[request.key]
         try:
-            return self._asked(request, progress, deadline)
+            return child.ask(request, progress, deadline)
         except StepFailed as error:
             self._failed[request.key] = error
             raise
 
-    def _asked(self, request: Request, progress: Progress, deadline: float | None) -> dict[str, Any]:
+    def pid(self) -> int | None:
+        """The process id of the child in this Python; ``None`` where there is none."""
+        child = self._children.get(THIS.path)
+        return child.process.pid if child and child.process else None
+
+    def stop(self) -> None:
+        """End every child."""
+        while self._children:
+            self._children.popitem()[1].stop()
+
+
+class _Child:
+    """One process in one Python: it is asked, listened to, and ended."""
+
+    def __init__(self, python: Python) -> None:
+        self.python = python
+        self.process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the object)
+        self._buffer = b""
+
+    def ask(self, request: Request, progress: Progress, deadline: float | None) -> dict[str, Any]:
+        """Send the request and wait for what becomes of it."""
         child = self._started()
         assert child.stdin is not None
         try:
@@ -68,7 +95,7 @@ class StepsProcess:
                     done: dict[str, Any] = message["done"]
                     return done
                 else:
-                    raise _error_of(message)
+                    raise _error_of(message, self.python)
         except BrokenPipeError as error:
             raise self._crashed(child) from error
         except (KeyboardInterrupt, GeneratorExit, OutOfTime):
@@ -76,27 +103,32 @@ class StepsProcess:
             raise
 
     def stop(self) -> None:
-        """End the child, if there is one."""
-        if self._child is not None:
+        """End the process, if there is one."""
+        if self.process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._child.pid, signal.SIGKILL)  # what a converter has started, too
-            self._child.kill()
-            self._child.wait()
-            for stream in (self._child.stdin, self._child.stdout):
+                os.killpg(self.process.pid, signal.SIGKILL)  # what a converter has started, too
+            self.process.kill()
+            self.process.wait()
+            for stream in (self.process.stdin, self.process.stdout):
                 if stream:
                     stream.close()
-        self._child, self._buffer = None, b""
+        self.process, self._buffer = None, b""
 
     def _started(self) -> subprocess.Popen[bytes]:
-        if self._child is None or self._child.poll() is not None:
+        if self.process is None or self.process.poll() is not None:
             self.stop()
             self._log.truncate(0)
-            command = [sys.executable, "-m", "thimble.engine.child"]
-            environment = {**temporary.environment(), "PYTHONWARNINGS": "ignore"}
-            self._child = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment, start_new_session=True, bufsize=0
+            environment = {**self.python.environment(), "PYTHONWARNINGS": "ignore"}
+            self.process = subprocess.Popen(
+                _command(self.python),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env=environment,
+                start_new_session=True,
+                bufsize=0,
             )
-        return self._child
+        return self.process
 
     def _next(self, child: subprocess.Popen[bytes], deadline: float | None) -> dict[str, Any]:
         """The child's next message; waits without using the processor."""
@@ -130,11 +162,47 @@ class StepsProcess:
         return StepFailed(f"the step's process {how}{': ' + lines[-1].strip() if lines else ''}")
 
 
-def _error_of(message: dict[str, Any]) -> ThimbleError:
-    """The child's error as the same class here, with the child's text."""
+def _python_for(request: Request) -> Python:
+    """The Python that can do what is asked: a step's; for a file that only its own runtime opens, that runtime's."""
+    if request.step in STEPS.names():
+        return python_of(STEPS.get(str(request.step)))
+    format = format_of(Path(request.model.spec)) if request.step is None and request.artifact is None else None
+    own = [python_of(cls) for cls in RUNTIMES.all().values() if cls.formats[0] == format]
+    return THIS if THIS in own or not own else own[0]
+
+
+def _command(python: Python) -> list[str]:
+    """What starts a child; another Python reads Thimble's source from here. Raises `StepFailed` where it lacks what that imports."""
+    if python.here:
+        return [python.path, "-m", "thimble.engine.child"]
+    if absent := python.lacking():
+        packages = " ".join(f"'{one}'" for one in absent)
+        raise StepFailed(
+            f"{python.path} lacks {len(absent)} packages that steps need; install them: {python.path} -m pip install {packages}"
+        )
+    return [python.path, "-c", _BOOT, str(Path(errors.__file__).parents[1])]
+
+
+_BOOT = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("thimble", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]])
+sys.modules["thimble"] = module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+from thimble.engine.child import main
+main()
+"""
+"""Only Thimble itself is imported from its folder's place: the packages beside it are another environment's."""
+
+
+def _error_of(message: dict[str, Any], python: Python) -> ThimbleError:
+    """The child's error as the same class here, with the child's text; a missing library is told with the Python that lacks it."""
     cls: type[ThimbleError] = getattr(errors, message["error"], StepFailed)
     made = cls.__new__(cls)
-    Exception.__init__(made, message["text"])
+    text = message["text"]
+    if cls is MissingExtra and not python.here:
+        module = text.partition(" is not installed")[0]
+        text = f"{python.path} has no {module}; install it there, with: {python.path} -m pip install {distribution_of(module)}"
+    Exception.__init__(made, text)
     if "trace" in message:
         made.add_note(message["trace"])
     return made

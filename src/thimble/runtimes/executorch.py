@@ -20,6 +20,8 @@ class Executorch:
     needs: ClassVar[tuple[str, ...]] = ("executorch", "torch")
     extra: ClassVar[str | None] = "executorch"
     distribution: ClassVar[str] = "executorch"
+    pinned: ClassVar[tuple[str, ...]] = ("executorch==1.5.1", "torchao==0.18.0", "torch")
+    pinned_mb: ClassVar[int] = 1625
     phones: ClassVar[bool] = True
 
     def load(self, format: str = "executorch") -> None:

@@ -26,6 +26,8 @@ class Litert:
     extra: ClassVar[str | None] = "litert"
     distribution: ClassVar[str] = "ai-edge-litert"
     phones: ClassVar[bool] = True
+    pinned: ClassVar[tuple[str, ...]] = ("ai-edge-litert==2.3.0", "ai-edge-quantizer==0.10.0", "litert-torch==0.10.0", "torch")
+    pinned_mb: ClassVar[int] = 2250
 
     def load(self, format: str = "tflite") -> None:
         """Import the interpreter."""

@@ -25,6 +25,8 @@ class Ncnn:
     needs: ClassVar[tuple[str, ...]] = ("ncnn",)
     extra: ClassVar[str | None] = "ncnn"
     distribution: ClassVar[str] = "ncnn"
+    pinned: ClassVar[tuple[str, ...]] = ("ncnn==1.0.20261020", "pnnx==20261020", "torch")
+    pinned_mb: ClassVar[int] = 1375
     phones: ClassVar[bool] = True
 
     def load(self, format: str = "ncnn") -> None:

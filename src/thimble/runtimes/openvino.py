@@ -21,6 +21,8 @@ class Openvino:
     needs: ClassVar[tuple[str, ...]] = ("openvino",)
     extra: ClassVar[str | None] = "openvino"
     distribution: ClassVar[str] = "openvino"
+    pinned: ClassVar[tuple[str, ...]] = ("openvino==2026.4.1", "nncf==3.4.0")
+    pinned_mb: ClassVar[int] = 715
 
     def load(self, format: str = "openvino") -> None:
         """Import openvino and its CPU device, which the first model would otherwise pay for."""

@@ -28,6 +28,14 @@ class TfliteMicro:
     extra: ClassVar[str | None] = "tflite-micro"
     distribution: ClassVar[str] = "tflite-micro"
     phones: ClassVar[bool] = False
+    pinned: ClassVar[tuple[str, ...]] = (
+        "tflite-micro==0.dev20261023182759",
+        "ai-edge-litert==2.3.0",
+        "ai-edge-quantizer==0.10.0",
+        "litert-torch==0.10.0",
+        "torch",
+    )
+    pinned_mb: ClassVar[int] = 2250
     speed: ClassVar[bool] = False
     most_threads: ClassVar[int] = 1
 

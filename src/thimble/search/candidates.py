@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from thimble.core import pythons
 from thimble.core.errors import BadInput
 from thimble.core.model import TORCH
 from thimble.core.processor import features
@@ -30,7 +30,7 @@ class Situation:
     runtime: str | None = None
     traits: frozenset[str] = frozenset()
     minimize: str = "latency"
-    installed: Callable[[str], bool] = lambda module: importlib.util.find_spec(module) is not None
+    installed: Callable[[str], bool] = pythons.installed
     bfloat16: bool = field(default_factory=lambda: bool({"avx512_bf16", "amx_bf16"} & set(features())))
     runtimes: frozenset[str] | None = None
     only: frozenset[str] = frozenset()

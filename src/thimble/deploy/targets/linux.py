@@ -5,20 +5,20 @@ from __future__ import annotations
 import inspect
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from thimble.core import preprocess, processor
 from thimble.core.errors import RuntimeFailed
+from thimble.core.pythons import python_of
 from thimble.core.registry import RUNTIMES
 from thimble.core.subject import Subject
 from thimble.deploy import payload
 from thimble.deploy._words import readme
 from thimble.deploy.contents import Contents
 from thimble.deploy.describe import installed_version, runtime_of
-from thimble.deploy.manifest import Manifest
+from thimble.deploy.manifest import Manifest, read_manifest
 from thimble.deploy.payload import verify
 from thimble.devices import wire, worker
 
@@ -44,9 +44,14 @@ class Linux:
 
     def prove(self, folder: Path) -> None:
         """Run the bundle's own ``verify.py`` without timing; raises `RuntimeFailed` with its line where it doesn't hold."""
-        out = folder / verify.RESULT
+        out, python = folder / verify.RESULT, python_of(RUNTIMES.get(read_manifest(folder).runtime.name))
         done = subprocess.run(
-            [sys.executable, "-B", str(folder / "verify.py"), "--no-timing"], capture_output=True, text=True, check=False, cwd=folder
+            [python.path, "-B", str(folder / "verify.py"), "--no-timing"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+            env=python.environment(),
         )
         out.unlink(missing_ok=True)
         for cache in folder.rglob("__pycache__"):
