@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from thimble.core.errors import BadInput
-from thimble.core.model import batch_of, fed, noise_inputs
-from thimble.core.values import TensorSpec
+from thimble.core.model import NHWC, batch_of, channels_first, fed, noise_inputs, renamed
+from thimble.core.values import TensorSpec, digest_of
 
 SOUND = TensorSpec("sound", (None, None), sizes=(1, 576))
 RATE = TensorSpec("sr", (), "int64", value=16000.0)
@@ -46,3 +48,16 @@ def test_noise_has_sizes_that_work() -> None:
 )
 def test_the_batch_that_a_model_insists_on(shapes: list[tuple[int | None, ...]], batch: int | None) -> None:
     assert batch_of(tuple(TensorSpec(str(i), shape) for i, shape in enumerate(shapes))) == batch
+
+
+def test_images_are_turned_for_a_file_that_wants_channels_last() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=(2, 3, 4, 5)).astype(np.float32)
+    spec = TensorSpec("x", (1, 4, 5, 3), layout=NHWC)
+    turned = renamed({"image": first}, (spec,))["x"]
+    np.testing.assert_array_equal(turned, np.moveaxis(first, 1, -1))
+    np.testing.assert_array_equal(renamed({"x": turned}, (spec,))["x"], turned)  # what is so already stays
+    np.testing.assert_array_equal(channels_first({"x": turned}, (spec,))["x"], first)
+    plain = replace(spec, shape=(1, 3, 4, 5), layout="")
+    assert renamed({"x": first}, (plain,))["x"] is first
+    assert digest_of([spec]) != digest_of([replace(spec, layout="")])

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from thimble.core.errors import BadInput
+from thimble.core.model import NHWC
 from thimble.core.paths import contents
 from thimble.core.preprocess import CHANNELS, Preprocess
 from thimble.core.reading import converted, decoded
@@ -83,6 +84,8 @@ def _of_tensors(artifact: Artifact) -> Iterator[str]:
             yield f"input {spec.name!r} has shape {spec.shape}; sizes are 1 or more"
         if spec.sizes is not None and len(spec.sizes) != len(spec.shape):
             yield f"input {spec.name!r} has {len(spec.shape)} dimensions, and {len(spec.sizes)} sizes that work"
+        if spec.layout and (spec.layout != NHWC or len(spec.shape) != 4):
+            yield f"input {spec.name!r} of {len(spec.shape)} dimensions has the layout {spec.layout!r}; images of 4 may have {NHWC!r}"
         spec.with_batch(1)
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 TORCH = "torch"
 """The one format that lives in memory: an ``nn.Module`` in evaluation mode, which further steps can change."""
+NHWC = "nhwc"
+"""The layout of images whose channels come last, as `TensorSpec` names it."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,22 @@ def taken(array: Any, spec: TensorSpec, specs: Sequence[TensorSpec], step: int =
 
     if array.ndim == len(spec.shape) + 1 and any(one.state for one in specs):
         array = array[:, step]
+    if spec.layout == NHWC and array.ndim == 4 and not _fits(array, spec):
+        return np.ascontiguousarray(np.moveaxis(array, 1, -1))
     return np.moveaxis(array, 0, spec.axis) if spec.axis and array.ndim > spec.axis and spec.state is None else array
+
+
+def channels_first(inputs: Arrays, specs: Sequence[TensorSpec]) -> Arrays:
+    """Inputs as the network has them that a file was made of, from inputs as the file takes them."""
+    import numpy as np
+
+    last = {spec.name for spec in specs if spec.layout == NHWC}
+    return {name: np.ascontiguousarray(np.moveaxis(array, -1, 1)) if name in last else array for name, array in inputs.items()}
+
+
+def _fits(array: Any, spec: TensorSpec) -> bool:
+    """Return whether an array has an input's shape, the batch aside, as it is."""
+    return all(wanted in (None, size) for wanted, size in zip(spec.shape[1:], array.shape[1:], strict=True))
 
 
 def steps_in(inputs: Arrays, specs: Sequence[TensorSpec]) -> int:

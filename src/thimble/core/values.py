@@ -31,7 +31,8 @@ class TensorSpec:
     ``shape`` counts the batch dimension; ``None`` is a dimension of any size, a string a named one.
     ``dtype`` is a NumPy type name. ``sizes`` is a shape that works, where some are free. An input with a ``value`` is
     filled with that number where the data don't give it. A ``state`` names the output that is this input at the next step;
-    ``axis`` is the place of the batch.
+    ``axis`` is the place of the batch. ``layout`` is ``nhwc`` where an image's channels come last, other than in the network that the file
+    was made of; data that have them first are turned for it. Else it is empty.
     """
 
     name: str
@@ -41,11 +42,12 @@ class TensorSpec:
     value: float | None = None
     state: str | None = None
     axis: int = 0
+    layout: str = ""
 
     def __repr__(self) -> str:
         """Name, shape and type, and whatever else decides what the input gets."""
         said: dict[str, Any] = {"name": self.name, "shape": self.shape, "dtype": self.dtype}
-        more = {"value": self.value, "state": self.state, "axis": self.axis or None}
+        more = {"value": self.value, "state": self.state, "axis": self.axis or None, "layout": self.layout or None}
         said |= {name: value for name, value in more.items() if value is not None}
         return f"TensorSpec({', '.join(f'{name}={value!r}' for name, value in said.items())})"
 

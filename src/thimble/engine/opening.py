@@ -9,7 +9,7 @@ import importlib.util
 from typing import Any
 
 from thimble.core.errors import StepFailed
-from thimble.core.model import TORCH, Model, batch_of, named_outputs, noise_inputs
+from thimble.core.model import TORCH, Model, batch_of, channels_first, fed, named_outputs, noise_inputs
 from thimble.core.registry import MODELS, RUNTIMES, runs_here
 from thimble.core.step import Step, step_name
 from thimble.core.task import Arrays, Task
@@ -52,7 +52,9 @@ def check_answers(made: Model, before: Model, step: Step, task: Task | None, thr
         return made
     batch = batch_of(made.inputs) or SAMPLES
     feeds = real_samples(made, task, batch) or noise_inputs(made.inputs, batch)
-    wanted, given = _answer(before, feeds, threads), _answer(made, feeds, threads)
+    turned = any(spec.layout for spec in made.inputs)
+    original = fed(channels_first(feeds, made.inputs), before.inputs) if turned else feeds
+    wanted, given = _answer(before, original, threads), _answer(made, feeds, threads)
     if wanted is None or given is None:
         return made
     what = f"{step_name(step)}'s file in {RUNTIMES.get(_native_name(made.format)).title}"

@@ -9,14 +9,14 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from thimble.core.artifact import MANIFEST, Artifact
 from thimble.core.errors import BadInput
-from thimble.core.model import Model
+from thimble.core.model import NHWC, Model
 from thimble.core.preprocess import Preprocess
 from thimble.core.seen import SEEN
 from thimble.core.text import brief
@@ -149,8 +149,13 @@ def ending_of(folder: Path, artifact: Artifact) -> str | None:
 
 
 def describe(model: Model, preprocess: Preprocess | None, labels: tuple[str, ...]) -> Artifact:
-    """The artifact that a model's folder is; every file in it ships, its main one is called ``model.*``."""
+    """The artifact that a model's folder is; every file in it ships, its main one is called ``model.*``.
+
+    ``preprocess`` is the task's: a file whose images have channels last gets it so.
+    """
     folder = model.folder
+    if preprocess is not None and any(spec.layout == NHWC for spec in model.inputs):
+        preprocess = replace(preprocess, layout="hwc")
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, SEEN))
     return Artifact(
         model.format,

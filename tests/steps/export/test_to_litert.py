@@ -13,8 +13,11 @@ from torch import nn
 from thimble.core.errors import NotApplicable
 from thimble.core.model import Model
 from thimble.core.step import Context
+from thimble.core.subject import Subject
 from thimble.core.values import TensorSpec
+from thimble.devices.process import Worker
 from thimble.engine.opening import check_answers, check_opens
+from thimble.formats import describe
 from thimble.models import agreement_db, look_through
 from thimble.runtimes.litert import Litert
 from thimble.steps.compress.litert_quantize_dynamic import LitertQuantizeDynamic
@@ -69,6 +72,36 @@ def test_no_calibration_sample_is_clipped(whole: Model, context: Context) -> Non
     assert rough.max() > 0.97 * true.max()
     assert rough.min() < 0.97 * true.min()
     assert agreement_db({"output": true}, {"output": rough}) > 15
+
+
+def test_channels_last_is_told_to_every_reader(tiny: Model, whole: Model, context: Context) -> None:
+    """The file takes 16 x 16 x 3, its description says so, and the same data give the same answers, quantized too."""
+    assert context.task
+    made = {}
+    for name, step, parent in (("last", ToLitert("nhwc"), tiny), ("int8", LitertQuantizeStatic(samples=64), None)):
+        (context.output / name).mkdir()
+        before = parent or made["last"]
+        made[name] = step.apply(before, replace(context, output=context.output / name))
+        check_opens(made[name], context.task, 1, "it")
+        made[name] = check_answers(made[name], before, step, context.task, 1)
+    spec = made["last"].inputs[0]
+    assert (spec.shape, spec.layout) == ((1, 16, 16, 3), "nhwc")
+    assert made["last"].notes["agreement_db"] > 90
+    assert made["int8"].notes["agreement_db"] > 15
+    images = next(iter(context.task.split("validation").batches(4))).inputs["input"]
+    answers = []
+    for model in (whole, made["last"]):
+        artifact = describe(model, context.task.preprocess, ())
+        with Worker(Subject("it", model.folder, artifact, "litert")) as worker:
+            answers.append(np.concatenate([next(iter(worker.run({"input": image[None]}).values())) for image in images]))
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-4)
+    assert artifact.preprocess is None or artifact.preprocess.layout == "hwc"
+
+
+def test_layouts_that_cannot_be_told_apart_are_refused(context: Context) -> None:
+    for shape, words in (((None, 4), "no input of this model has four dimensions"), ((None, 3, 3, 3), "are all 3")):
+        with pytest.raises(NotApplicable, match=words):
+            ToLitert("nhwc").apply(Model("torch", nn.Flatten().eval(), (TensorSpec("x", shape),), ("output",)), context)
 
 
 def test_control_flow_is_not_applicable(context: Context) -> None:
