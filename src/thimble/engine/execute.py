@@ -157,6 +157,8 @@ def _sustain(job: Sustain, bench: Bench, progress: Progress, deadline: float | N
 def _observe(job: Observe, bench: Bench, progress: Progress, deadline: float | None) -> Observed:
     subject, inputs = bench.here(job.subject), bench.feeds.timed()
     likened = _likeness(job, bench) if job.likened else {}
+    if not (job.throughput or job.probes):  # nothing is timed: what is open stays open, since opening takes longer than comparing
+        return Observed(likened, {}, {}, {})
     bench.pool.close()
     throughput = measure_throughput(subject, inputs) if job.throughput else {}
     probes: dict[str, dict[str, Any]] = {name: PROBES.get(name)().observe(subject, inputs) for name in job.probes}
