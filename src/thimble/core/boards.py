@@ -61,8 +61,9 @@ BOARDS = (
         "ESP32-S3-DevKitC-1",
         "ESP32-S3-WROOM-1-N8, Xtensa LX7",
         8192,
-        512,
-        "Espressif, ESP32-S3-DevKitC-1; Waveshare wiki, ESP32-S3-DEV-KIT-N8R8 (what instructions take of it is not said)",
+        333,
+        "Espressif, ESP32-S3-DevKitC-1; ESP-IDF, components/esp_system/ld/esp32s3/memory.ld.in (341,760 bytes of static data, "
+        "which code in RAM shares)",
         True,
     ),
     Board(
@@ -70,7 +71,7 @@ BOARDS = (
         "STM32H743ZI, Cortex-M7",
         2048,
         512,
-        "0xHenry, STM32 Architecture Basics, on the STM32H743VI (the AXI block of its 1,024 KiB)",
+        "Linux kernel documentation, STM32H743 Overview; stm32-rs, stm32h7xx-hal, memory.x (the AXI block of its 1,024 KiB)",
     ),
     Board("Raspberry Pi Pico 2", "RP2350, Cortex-M33", 4096, 520, "Zephyr, Raspberry Pi Pico 2", True),
     Board("STM32L4R5 Nucleo-144", "STM32L4R5ZI, Cortex-M4F", 2048, 640, "RIOT, STM32 Nucleo-L4R5ZI"),
