@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import zlib
@@ -12,6 +13,7 @@ import pytest
 
 from thimble.core.boards import BOARDS, holding
 from thimble.deploy import _c_array as c
+from thimble.deploy._ethos_u import CHIPS, described, estimates
 
 GCC, QEMU = shutil.which("arm-none-eabi-g++"), shutil.which("qemu-system-arm")
 FILE = np.random.default_rng(0).integers(0, 256, 20_011, dtype=np.uint8).tobytes()
@@ -102,3 +104,27 @@ def test_boards_hold_a_model_beside_the_application() -> None:
     assert holding(10, 2000) == ()
     assert set(holding(900, 10)) == {board for board in BOARDS if board.flash_kib > 1024}, "128 KiB are kept for the application"
     assert all(board.source for board in BOARDS)
+
+
+def test_the_estimate_for_an_accelerator_is_named_as_one() -> None:
+    pytest.importorskip("ethosu", reason="needs the extra ethos-u")
+    tflite_micro = pytest.importorskip("tflite_micro", reason="needs a .tflite file: that of the extra tflite-micro")
+    file = next(Path(next(iter(tflite_micro.__path__))).rglob("*float.tflite"))
+    found = estimates(file)
+    assert [one.chip for one in found] == [chip for chip, _, _ in CHIPS]
+    assert {(one.ms, one.on_chip) for one in found} == {(None, 0)}  # real numbers run beside the accelerator
+    assert all(one.beside > 0 for one in found)
+    assert "**estimates**" in described(file)[0]
+    assert sum(line.startswith("| ethos-u") for line in described(file)) == len(CHIPS)
+
+
+def test_a_file_that_vela_cannot_read_has_no_estimate(tmp_path: Path) -> None:
+    pytest.importorskip("ethosu", reason="needs the extra ethos-u")
+    (tmp_path / "model.tflite").write_bytes(b"nonsense")
+    assert described(tmp_path / "model.tflite")[0].startswith("Arm's Ethos-U: no estimate. Vela can't compile it: ")
+
+
+def test_without_vela_the_bundle_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ethosu" else find(name))
+    assert "pip install 'thimble-fit[ethos-u]'" in described(tmp_path)[0]

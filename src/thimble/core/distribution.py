@@ -13,7 +13,7 @@ NAME = "thimble-fit"
 REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+).*;.*extra == ['"](?P<extra>[\w-]+)['"]""")
 """A line of the metadata that is of an extra."""
 
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "vl_convert": "vl-convert-python", "mlflow": "mlflow-skinny"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "vl_convert": "vl-convert-python", "mlflow": "mlflow-skinny", "ethosu": "ethos-u-vela"}
 """Names of distributions by their modules, where one doesn't follow from the other."""
 
 LIBRARIES = (

@@ -9,6 +9,7 @@ from thimble.core.boards import APPLICATION_FLASH_KIB, APPLICATION_RAM_KIB, BOAR
 from thimble.core.errors import BadInput, RuntimeFailed
 from thimble.core.values import KIB
 from thimble.deploy import _c_array as c
+from thimble.deploy._ethos_u import described
 from thimble.deploy.contents import Contents
 from thimble.deploy.manifest import MODEL, Manifest
 
@@ -36,7 +37,8 @@ class Micro:
         (folder / DATA).write_text(c.source(NAME, file))
         (folder / HEADER).write_text(c.header(NAME, len(file), contents.arena_bytes))
         (folder / OPERATORS).write_text(c.operators(NAME, kinds))
-        (folder / "README.md").write_text(_readme(manifest, len(file), contents.arena_bytes, kinds))
+        told = [_readme(manifest, len(file), contents.arena_bytes, kinds), *described(path)]
+        (folder / "README.md").write_text("\n".join(told) + "\n")
         return manifest
 
     def prove(self, folder: Path) -> None:
