@@ -53,3 +53,10 @@ def test_the_shortest_way_through_exporters() -> None:
 def test_a_runtime_that_is_not_asked_for_is_not_tried(format: str) -> None:
     found = routes(format, "onnxruntime" if format == "onnx" else "pytorch", lambda module: True, ("openvino",), EVERY)
     assert {route.recipe.runtime for route in found[1:]} == {"openvino"}
+
+
+def test_a_runtime_of_another_system_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RUNTIMES.get("ncnn"), "systems", ("Plan 9",), raising=False)
+    found = {route.recipe.name: route.missing for route in routes("onnx", "onnxruntime", lambda module: True, ("ncnn", "openvino"))}
+    assert found["ncnn"].startswith("ncnn runs on Plan 9, and this is ")
+    assert found["openvino"] == ""

@@ -45,5 +45,5 @@ class CompareRuntimesPolicy:
                 seen = Observe(candidate=name, subject=jobs.subject_of(study, name), likened=jobs.subject_of(study, first))
                 yield jobs.trying(seen, OBSERVING / count / 3)
         if study.joint_run is None:
-            yield jobs.trying(jobs.timing(study, jobs.ready(study), self.sampling, joint=True), TIMING)
+            yield jobs.trying(jobs.timing(study, jobs.timed(study), self.sampling, joint=True), TIMING)
         yield (Finish(),)

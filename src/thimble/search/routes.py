@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from thimble.core.distribution import extra_of, install_command
 from thimble.core.recipe import Recipe
-from thimble.core.registry import RUNTIMES, STEPS
+from thimble.core.registry import RUNTIMES, STEPS, runs_here
 from thimble.core.step import Step, step_name
+from thimble.core.values import listed
 
 SMALLER = ("quantize", "store")
 """Effects of the steps that write another precision."""
@@ -47,8 +49,15 @@ def routes(
             if not steps and name == own:
                 continue
             recipe = Recipe(_name(name, steps), steps, name, (), _title(steps))
-            found.append(Route(recipe, missing(recipe, installed, splits)))
+            found.append(Route(recipe, _not_here(cls) or missing(recipe, installed, splits)))
     return tuple(_named_apart(found))
+
+
+def _not_here(runtime: Any) -> str:
+    """Return why a runtime can't run on this operating system; empty where it can."""
+    if runs_here(runtime):
+        return ""
+    return f"{runtime.title} runs on {listed(runtime.systems)}, and this is {platform.system()}"
 
 
 def reaches(format: str, wanted: str) -> tuple[Any, ...] | None:
