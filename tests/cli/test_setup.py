@@ -52,7 +52,7 @@ def test_the_list_names_sizes_and_states() -> None:
     assert {one["state"] for one in found} == {"absent"}
     litert = next(one for one in found if one["name"] == "litert")["requirements"]
     assert litert[:3] == ["ai-edge-litert==2.3.0", "ai-edge-quantizer==0.10.0", "litert-torch==0.10.0"]
-    assert {"torch", "numpy", "msgspec"} <= {one.partition("==")[0] for one in litert}
+    assert {"torch", "numpy", "msgspec", "scikit-learn"} <= {one.partition("==")[0] for one in litert}
     assert all("==" in one for one in litert)
 
 

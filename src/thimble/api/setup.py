@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thimble.core.aside import new_file, writing
-from thimble.core.distribution import NAME
+from thimble.core.distribution import NAME, distribution_of
 from thimble.core.errors import BadInput, Busy, CannotWrite, ThimbleError
 from thimble.core.pythons import MARK, environments, interpreter, look, set_up
-from thimble.core.registry import RUNTIMES
+from thimble.core.registry import MODELS, RUNTIMES, TASKS
 from thimble.core.values import MB
 from thimble.devices.lockfile import held_by_another, opened
 
-NETWORKS = ("torchvision", "torch-pruning")
-"""What stored networks may be made of, beside PyTorch itself."""
+NETWORKS = ("torch", "torchvision", "torch-pruning")
+"""What stored networks may be made of."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,15 @@ def _described(name: str) -> Environment:
 
 
 def _requirements(pinned: Sequence[str]) -> tuple[str, ...]:
-    """The runtime's own versions, then what steps need beside it, as it is installed here: stored networks are read there, too."""
+    """The runtime's own versions, then this environment's of what steps need beside it: they read stored networks and the data."""
     try:
         lines = importlib.metadata.requires(NAME) or []
     except importlib.metadata.PackageNotFoundError:
         lines = []
     core = [re.split(r"[<>=!~ \[;]", line, maxsplit=1)[0] for line in lines if ";" not in line]
-    networks = ["torch", *NETWORKS] if "torch" in pinned else []
-    names = [name for name in (*core, *networks) if name not in {one.partition("==")[0] for one in pinned if "==" in one}]
+    sources = sorted({distribution_of(module) for kind in (MODELS, TASKS) for cls in kind.all().values() for module in cls.needs})
+    wanted = dict.fromkeys((*core, *(NETWORKS if "torch" in pinned else ()), *(name for name in sources if name not in NETWORKS)))
+    names = [name for name in wanted if name not in {one.partition("==")[0] for one in pinned if "==" in one}]
     return (*(one for one in pinned if "==" in one), *(f"{name}=={version}" for name in names if (version := _version(name))))
 
 
