@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,25 @@ def yolo(folder: Path) -> str:
     return f"yolo:{folder / 'data.yaml'}"
 
 
+def voc(folder: Path, lists: tuple[str, ...] = ("train", "val")) -> str:
+    boxes, names = drawn(folder / "JPEGImages"), ("red", "green")
+    (folder / "Annotations").mkdir()
+    (folder / "ImageSets" / "Main").mkdir(parents=True)
+    for i, some in enumerate(boxes):
+        objects = [
+            f"<object><name>{names[kind]}</name><difficult>{int(kind == 1 and i == 5)}</difficult><bndbox>"
+            f"<xmin>{8 * column + 1}</xmin><ymin>{8 * row + 1}</ymin><xmax>{8 * column + 8}</xmax><ymax>{8 * row + 8}</ymax></bndbox>"
+            "<part><name>edge</name></part></object>"
+            for kind, column, row in some
+        ]
+        size = "<size><width>64</width><height>48</height></size>" if i % 2 else ""
+        (folder / "Annotations" / f"{i:03}.xml").write_text(f"<annotation>{size}{''.join(objects)}</annotation>")
+    for n, name in enumerate(lists):
+        rows = range(len(boxes) * n // len(lists), len(boxes) * (n + 1) // len(lists))
+        (folder / "ImageSets" / "Main" / f"{name}.txt").write_text("".join(f"{i:03} 1\n" for i in rows))
+    return f"voc:{folder}"
+
+
 def squares(task: Any) -> int:
     """How many boxes lie on squares of their colour, and none on anything else."""
     count = 0
@@ -64,18 +84,41 @@ def squares(task: Any) -> int:
             assert rows[0].tolist() == [64, 64, 2, 0, 0, 0]
             for kind, x1, y1, x2, y2, _ in rows[1:][rows[1:, 0] >= 0]:
                 inside = picture[:, int(y1) + 2 : int(y2) - 2, int(x1) + 1 : int(x2) - 1].mean((1, 2))
-                assert inside.argmax() == int(kind)
+                assert ("red", "green", "blue")[inside.argmax()] == task.labels[int(kind)]
                 assert inside.max() > 0.9
                 count += 1
     return count
 
 
-@pytest.mark.parametrize(("source", "boxes"), [(coco, 79), (yolo, 158)])
-def test_boxes_lie_where_they_were_drawn(source: Any, boxes: int, tmp_path: Path) -> None:
-    task = open_task(TaskSpec(source(tmp_path), 64))
-    assert (task.metric, task.labels) == ("mean_ap", ("red", "green"))
+@pytest.mark.parametrize("resizing", [None, "letterbox"])
+@pytest.mark.parametrize(("source", "boxes"), [(coco, 79), (yolo, 158), (voc, 79)])
+def test_boxes_lie_where_they_were_drawn(source: Any, boxes: int, resizing: str | None, tmp_path: Path) -> None:
+    task = open_task(TaskSpec(source(tmp_path), 64, resizing=resizing))
+    assert task.metric == "mean_ap"
+    assert sorted(task.labels) == ["green", "red"]
     check_task(task)
     assert squares(task) == boxes
+
+
+def test_a_yolo_detectors_pictures_keep_their_proportions(tmp_path: Path) -> None:
+    spec = TaskSpec(coco(tmp_path), 64, gives={"output0": (1, 84, 8400)})
+    task = open_task(spec)
+    picture = next(iter(task.split("test").batches(1))).inputs["input"][0]
+    assert np.allclose(picture[:, :8], 114 / 255)
+    assert np.allclose(picture[:, 56:], 114 / 255)
+    assert picture[:, 8:56].max() < 114 / 255 or picture[:, 8:56].max() > 0.9
+    assert any("bars of grey 114" in note for note in task.notes)
+    for other in (replace(spec, resizing="stretch"), replace(spec, gives={"boxes": (1, 100, 4), "scores": (1, 100), "labels": (1, 100)})):
+        assert not np.isclose(next(iter(open_task(other).split("test").batches(1))).inputs["input"][0, :, :8], 114 / 255).all()
+
+
+def test_difficult_objects_of_voc_do_not_count_and_lists_divide(tmp_path: Path) -> None:
+    whole = open_task(TaskSpec(voc(tmp_path / "a", ()), 64))
+    listed = open_task(TaskSpec(voc(tmp_path / "b", ("trainval", "test")), 64, weights_given=True))
+    assert [len(split) for split in present_splits(whole).values()] == [18, 4, 6, 12]
+    assert sum(len(present_splits(listed)[name]) for name in ("train", "calibration")) == 20
+    rows = np.concatenate([split.targets[:, 1:].reshape(-1, 6) for split in present_splits(whole).values()])
+    assert (rows[rows[:, 0] >= 0][:, 5] == 1).sum() == (rows[:, 5] == 1).sum() <= 3
 
 
 def test_masks_are_classes(tmp_path: Path) -> None:
@@ -102,9 +145,15 @@ def test_black_and_white_masks_have_two_classes(tmp_path: Path) -> None:
     assert any("255 is taken as class 1" in note for note in task.notes)
 
 
-@pytest.mark.parametrize("spec", ["coco:nothing.json", "coco:{0}/a.json,{0}", "yolo:nothing", "masks:{0}", "masks:nowhere"])
+@pytest.mark.parametrize(
+    "spec",
+    ["coco:nothing.json", "coco:{0}/a.json,{0}", "yolo:nothing", "voc:nowhere", "voc:{0}", "voc:{0}/bad", "masks:{0}", "masks:nowhere"],
+)
 def test_what_is_none_is_refused_in_one_line(spec: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("[1]")
+    (tmp_path / "bad").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "bad" / "a.png")
+    (tmp_path / "bad" / "a.xml").write_text("<annotation><object><name>cat</name><bndbox><xmin>1</xmin></bndbox></object></annotation>")
     with pytest.raises(BadInput) as error:
         open_task(TaskSpec(spec.format(tmp_path)))
     assert "\n" not in str(error.value)

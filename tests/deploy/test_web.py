@@ -218,6 +218,8 @@ def test_preprocessing_is_the_same_to_the_last_bit(web: Path, browser: Browser, 
         Preprocess(size=7, channels="bgr", scale=255.0, mean=(1.0, 2.0, 3.0)),
         Preprocess(size=5, dtype="uint8"),
         Preprocess(size=40, resize=20),
+        Preprocess(size=25, resize=None, width=33, pad=114),
+        Preprocess(size=12, resize=None, channels="grey", mean=(0.0,), std=(1.0,), pad=0),
     ]
     with Served(web) as served:
         browser.open(served.server.address, 390)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from thimble.core.study import Candidate, Limits, Origin, Study
+from thimble.core.study import Candidate, Limits, Origin, StepRecord, Study
 from thimble.decide.choose import fits
 from thimble.decide.limits import hopeless, nearest
 from thimble.decide.rows import row_of
@@ -97,6 +97,15 @@ def test_refined_int8_is_tried_before_layers_stay_in_float(make) -> None:
     without = following(refused(make, study, status="not applicable"), Budget())
     assert isinstance(without, Add)
     assert without.candidate.origin == Origin("static", "mixed", 4), "no channels of this network can be equalized"
+
+
+@pytest.mark.parametrize(("layers", "kept"), [(1, None), (3, 1), (5, 2), (20, 4)])
+def test_no_more_than_half_of_a_small_networks_layers_stay_in_float_at_first(make, layers: int, kept: int | None) -> None:
+    study = refused(make, make(make.baseline, make.onnx, replace(make.static, lost=100), limits=LIMITS))
+    made = StepRecord("onnx_quantize_static", "", {}, 1, 1.0, False, "onnx", "", {"quantized_operators": layers})
+    study = replace(study, candidates=tuple(replace(c, steps=(made,)) if c.name == "static" else c for c in study.candidates))
+    added = following(study, Budget())
+    assert (added.candidate.origin.amount if isinstance(added, Add) and added.candidate.origin else None) == kept
 
 
 def test_truer_forms_are_to_prove_as_much_as_float_does(make) -> None:

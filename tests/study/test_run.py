@@ -134,6 +134,8 @@ def test_large_splits_are_shortened_for_all_alike_and_it_is_said() -> None:
             assert quality.fingerprint == study.task.splits[split].fingerprint
             assert len(quality.scores) == samples[split]
     assert sum("to stay within the time budget" in note for note in study.task.notes) >= 2
+    assert any(note.endswith("with a larger --budget goes on and scores more") for note in study.task.notes)
+    assert any("256 can't prove a drop below 1.48 points, all " in note for note in study.task.notes)
     assert engine.now <= 1.05 * 200
 
 

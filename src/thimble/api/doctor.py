@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from thimble.api.measure import UNLABELLED
 from thimble.api.options import check
 from thimble.api.request import Doctor
-from thimble.api.resolve import reopened, task_spec
+from thimble.api.resolve import reopened, task_spec, told_by
 from thimble.api.subjects import Opening, as_given, known_suffixes, look_through, open_subjects, placed
 from thimble.core.distribution import version
 from thimble.core.errors import BadInput, ThimbleError
@@ -119,7 +119,7 @@ def _task(options: Doctor, subject: Subject) -> Task | None:
 
     if options.data is None:
         return None
-    return open_task(task_spec(options, options.data, preprocess=subject.artifact.preprocess, takes=subject.artifact.inputs))
+    return open_task(task_spec(options, options.data, preprocess=subject.artifact.preprocess, **told_by(subject.folder, subject.artifact)))
 
 
 def _study(study: Study, folder: Path, options: Doctor, progress: Progress) -> Study:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from thimble.api.options import check
 from thimble.api.request import Compare, Measure
-from thimble.api.resolve import task_spec
+from thimble.api.resolve import task_spec, told_by
 from thimble.api.subjects import Opening, as_given, open_subjects, split_runtime
-from thimble.core.artifact import Artifact
 from thimble.core.distribution import version
 from thimble.core.errors import BadInput, CannotWrite, NotWritten, RuntimeFailed
 from thimble.core.paths import check_writable, user_path
@@ -156,7 +155,7 @@ def _measured(artifacts: Sequence[str], options: Measure, folder: Path, progress
     opening = Opening(options.runtime, threads, options.weights, options.seed, options, remarks.append, _sample(artifacts, options))
     progress(0.0, "opening")
     subjects = [replace(subject, device=options.on) for subject in open_subjects(artifacts, opening, folder)]
-    task = _task(artifacts, subjects[0].artifact, options)
+    task = _task(artifacts, subjects[0], options)
     where = environment_of({RUNTIMES.get(subject.runtime).distribution for subject in subjects}, options.on)
     feeds = Feeds(task, options.data or "", subjects[0].artifact, "test", options.batch, options.shapes, options.seed)
     feeds.timed()  # what can't be fed is refused before anything is started
@@ -183,7 +182,7 @@ def _sample(specs: Sequence[str], options: Measure) -> tuple[dict[str, tuple[int
     return {name: array.shape for name, array in sample.items()}, {name: str(array.dtype) for name, array in sample.items()}
 
 
-def _task(specs: Sequence[str], artifact: Artifact, options: Measure) -> Task | None:
+def _task(specs: Sequence[str], first: Subject, options: Measure) -> Task | None:
     """The data as the first artifact wants them: by its own preprocessing, else at its input's size."""
     from thimble.data import check_finite, fit_to, open_task
     from thimble.measure.quality import check_not_learned, check_unseen
@@ -191,10 +190,11 @@ def _task(specs: Sequence[str], artifact: Artifact, options: Measure) -> Task | 
 
     if options.data is None:
         return None
+    artifact = first.artifact
     given = artifact.preprocess
     if given is None and ":" in specs[0]:
         given = preprocess_of(ModelSpec(specs[0], options.weights))
-    own = {"preprocess": given, "takes": artifact.inputs}
+    own = {"preprocess": given, **told_by(first.folder, artifact)}
     task = open_task(task_spec(options, options.data, seed=options.seed, weights_given=True, **own))
     check_unseen(task, "test")
     for spec in specs:

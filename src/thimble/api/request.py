@@ -30,6 +30,7 @@ from thimble.api.shared_options import (
     Points,
     Pythons,
     Rate,
+    Resizing,
     Runtime,
     Runtimes,
     Scale,
@@ -53,9 +54,9 @@ from thimble.core.study import Limits
 class Reading:
     """How data are read, and how a model is fed with them: options that every command with a model and data has.
 
-    ``size``, ``mean``, ``std``, ``channels`` and ``scale`` are of images, ``rate`` and ``features`` of sounds. ``shapes`` are input shapes
-    by name where a file leaves them dynamic, ``values`` numbers for inputs that the data don't give, ``states`` outputs by the input
-    that they feed at the next step, ``batch_axes`` places of the inputs' batches.
+    ``size``, ``mean``, ``std``, ``channels``, ``scale`` and ``resizing`` are of images, ``rate`` and ``features`` of sounds.
+    ``shapes`` are input shapes by name where a file leaves them dynamic, ``values`` numbers for inputs that the data don't give, ``states``
+    outputs by the input that they feed at the next step, ``batch_axes`` places of the inputs' batches.
     """
 
     size: Size | None = None
@@ -63,6 +64,7 @@ class Reading:
     std: Std | None = None
     channels: Channels | None = None
     scale: Scale | None = None
+    resizing: Resizing | None = None
     rate: Rate | None = None
     features: Features | None = None
     metric: Metric | None = None

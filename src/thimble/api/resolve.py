@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from thimble.api.request import Apply, CompareRuntimes, Fit, Reading
+from thimble.core.artifact import Artifact
 from thimble.core.errors import BadInput
 from thimble.core.study import Study
 from thimble.core.task import Arrays, ModelSpec, Task, TaskSpec, one_sample
@@ -28,6 +30,14 @@ def model_spec(asked: Reading, model: str, **more: Any) -> ModelSpec:
     return ModelSpec(model, **{name: getattr(asked, name) for name in FEEDING}, **more)
 
 
+def told_by(folder: Path, artifact: Artifact) -> dict[str, Any]:
+    """Return what an artifact that was looked through tells of its inputs and outputs, as fields of a task's specification."""
+    from thimble.models import declared_outputs
+
+    gives = declared_outputs(ModelSpec(str(folder / artifact.main))) if artifact.format == "onnx" else {}
+    return {"takes": artifact.inputs, "gives": gives}
+
+
 @dataclass(frozen=True)
 class Matched:
     """A model's and a task's specification that fit each other, and the task, open."""
@@ -44,10 +54,10 @@ def matched(asked: Fit | Apply | CompareRuntimes, data: str) -> Matched:
     used, and for shapes that contradict it.
     """
     from thimble.data import open_task
-    from thimble.models import declared_inputs, preprocess_of, source_name
+    from thimble.models import declared_inputs, declared_outputs, preprocess_of, source_name
 
     model = model_spec(asked, asked.model, weights=asked.weights, seed=asked.seed)
-    own = {"preprocess": preprocess_of(model), "takes": declared_inputs(model)}
+    own = {"preprocess": preprocess_of(model), "takes": declared_inputs(model), "gives": declared_outputs(model)}
     spec = task_spec(asked, data, seed=asked.seed, weights_given=True, **own)
     task = open_task(spec)
     sample = one_sample(task)

@@ -14,7 +14,7 @@ from thimble.core.sampling import Time
 from thimble.core.values import share_of
 
 MODELS = "torchvision:NAME, timm:NAME, file.py:function, a .onnx file or a .pt2 archive"
-IMAGES = "digits, imagefolder:DIR, masks:DIR, coco:FILE,DIR, yolo:DATA.yaml"
+IMAGES = "digits, imagefolder:DIR, masks:DIR, coco:FILE,DIR, voc:DIR, yolo:DATA.yaml"
 DATA = f"{IMAGES}, audiofolder:DIR, npz:FILE, npy:FILE,FILE, csv:FILE, hf:DIR or file.py:function"
 CORES = "all available cores"
 
@@ -54,6 +54,14 @@ Scale = Annotated[
         "255.0",
         metavar="NUMBER",
         default="1, or 8-bit pixels where the model takes those",
+    ),
+]
+Resizing = Annotated[
+    Literal["stretch", "letterbox"],
+    Option(
+        "How pictures with boxes get the input's size: stretch, or letterbox (bars of grey 114).",
+        '"letterbox"',
+        default="letterbox for YOLO's detectors, else stretch",
     ),
 ]
 Rate = Annotated[

@@ -103,6 +103,8 @@ def _of_images(preprocess: Preprocess | None) -> Iterator[str]:
     for name, side in (("size", preprocess.size), ("resize", preprocess.resize), ("width", preprocess.width)):
         if side is not None and not 1 <= side <= LARGEST:
             yield f"preprocess.{name} is {side}; image height and width must be 1 to {LARGEST} pixels"
+    if preprocess.pad is not None and not 0 <= preprocess.pad <= 255:
+        yield f"preprocess.pad is {preprocess.pad}; the bars' grey value must be 0 to 255"
     if preprocess.resample not in RESAMPLING or preprocess.layout not in ("chw", "hwc"):
         yield f"preprocess has resample {preprocess.resample!r} and layout {preprocess.layout!r}, which are unknown"
     if preprocess.channels not in CHANNELS or preprocess.dtype not in ("float32", "uint8") or not preprocess.scale > 0:

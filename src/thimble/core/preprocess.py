@@ -32,7 +32,8 @@ class Preprocess:
     """Resize the shorter side to ``resize``, crop the centre to ``size`` x ``size``, scale to [0, ``scale``], normalise.
 
     ``resize=None`` resizes both sides straight to ``size`` (no crop); ``width`` is the width where that is another than the
-    height. ``resample`` is a Pillow filter's name (``nearest``, ``bilinear``, ``bicubic``, ``lanczos``). ``channels`` is one of
+    height. With ``pad`` the whole image is scaled to fit instead, in the middle of bars of this grey value, 0 to 255 (letterboxing).
+    ``resample`` is a Pillow filter's name (``nearest``, ``bilinear``, ``bicubic``, ``lanczos``). ``channels`` is one of
     `CHANNELS`. ``mean`` and ``std`` are per channel, of values in [0, ``scale``]; a single number is that of every channel. The
     result is ``float32``, or ``uint8`` as the pixels are, where the network normalises itself; ``layout`` is ``chw`` or ``hwc``.
     """
@@ -47,6 +48,7 @@ class Preprocess:
     scale: float = 1.0
     dtype: str = "float32"
     width: int | None = None
+    pad: int | None = None
 
     def __call__(self, image: Any) -> NDArray[Any]:
         """A Pillow image of any mode to one array of shape (channels, height, width) or (height, width, channels)."""
@@ -64,7 +66,7 @@ class Preprocess:
         filter_ = Image.Resampling[self.resample.upper()]
         width = self.width or self.size
         if self.resize is None:
-            image = image.resize((width, self.size), filter_)
+            image = self._fitted(image, filter_)
         else:
             image = self._shorter_side_to(image, self.resize, filter_)
             left, top = (image.size[0] - width) // 2, (image.size[1] - self.size) // 2
@@ -81,6 +83,27 @@ class Preprocess:
             scaled = pixels.astype(np.float32) * np.float32(self.scale) / np.float32(255)
             scaled = (scaled - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
         return np.ascontiguousarray(np.moveaxis(scaled, -1, -3) if self.layout == "chw" else scaled)
+
+    def placed(self, width: float, height: float) -> tuple[int, int, int, int]:
+        """Return where the whole of an image of this size lies in the input without a crop: width, height, left and top in pixels."""
+        across, down = self.width or self.size, self.size
+        if self.pad is None:
+            return across, down, 0, 0
+        share = min(across / width, down / height)
+        wide, high = max(1, round(width * share)), max(1, round(height * share))
+        return wide, high, (across - wide) // 2, (down - high) // 2
+
+    def _fitted(self, image: Any, filter_: Any) -> Any:
+        """The whole image at the input's size, with bars around it where there is a ``pad``."""
+        from PIL import Image
+
+        wide, high, left, top = self.placed(*image.size)
+        made = image.resize((wide, high), filter_)
+        if self.pad is None:
+            return made
+        whole = Image.new(made.mode, (self.width or self.size, self.size), self.pad if made.mode == "L" else (self.pad,) * 3)
+        whole.paste(made, (left, top))
+        return whole
 
     @staticmethod
     def _shorter_side_to(image: Any, length: int, filter_: Any) -> Any:

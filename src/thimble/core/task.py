@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from thimble.core.preprocess import Preprocess
@@ -114,7 +114,9 @@ class TaskSpec:
     """How a task was asked for; enough to open the same one again in another process.
 
     ``spec`` is ``NAME`` or ``NAME:ARGUMENT``. ``size``, ``mean``, ``std``, ``channels`` and ``scale`` override the model's own
-    preprocessing; ``takes`` are its inputs, as far as they are known before it runs. ``rate`` and ``features`` say how sounds are read.
+    preprocessing; ``takes`` are its inputs and ``gives`` the shapes of its outputs, as far as they are known before it runs.
+    ``resizing`` says how pictures with boxes are brought to the input's size, ``stretch`` or ``letterbox``. ``rate`` and ``features``
+    say how sounds are read.
     ``metric`` scores in place of the data's own: a registered name, or ``file.py:function``.
     ``classes_of_head`` is known where given weights fix the number of outputs; ``weights_given`` says that the
     weights may have seen the task's training data.
@@ -133,6 +135,8 @@ class TaskSpec:
     rate: int | None = None
     features: str | None = None
     takes: tuple[TensorSpec, ...] = ()
+    gives: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
+    resizing: str | None = None
     metric: str | None = None
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thimble.core.errors import BadInput
+from thimble.core.head import KEPT, RAW_FIRST, RAW_LAST, detector
 from thimble.core.preprocess import Preprocess
 from thimble.core.task import TaskSpec
 from thimble.data._folder import ImageFile
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE = 640
-"""Pixels each way of a detector's input where nothing else tells."""
+"""Image height and width in pixels where nothing else tells."""
+GREY = 114
+"""The bars' grey value in YOLO's letterboxing, 0 to 255: Ultralytics' `LetterBox`, and YOLO v5 to v7 before it."""
+YOLO = (RAW_FIRST, RAW_LAST, KEPT)
+"""Forms of outputs that YOLO's exports have; SSD's and DETR's inputs are stretched."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Pictures:
 
 
 def detection_task(name: str, pictures: Sequence[Boxed], labels: tuple[str, ...], spec: TaskSpec) -> SplitTask:
-    """The task, scored by mAP. Pictures are resized straight to the input, without bars, and their boxes with them.
+    """The task, scored by mAP. Pictures are brought to the input as the detector's family does it, and their boxes with them.
 
     Raises `BadInput` for no pictures, and for boxes of unknown classes.
     """
@@ -60,11 +65,30 @@ def detection_task(name: str, pictures: Sequence[Boxed], labels: tuple[str, ...]
     kinds = {int(box[0]) for one in pictures for box in one.boxes}
     if kinds and (min(kinds) < 0 or max(kinds) >= len(labels)):
         raise BadInput(f"{spec.spec} has a box of class {max(kinds)}, and there are {len(labels)} classes: 0 to {len(labels) - 1}")
-    preprocess = straight(spec, Preprocess(SIDE, None, mean=(0.0,), std=(1.0,)))
-    width, height = preprocess.width or preprocess.size, preprocess.size
-    targets = _targets(pictures, len(labels), width, height)
+    preprocess = boxed(spec, straight(spec, Preprocess(SIDE, None, mean=(0.0,), std=(1.0,))))
+    targets = _targets(pictures, len(labels), preprocess)
     found = Pictures(name, [(one.path, one.part) for one in pictures], targets, labels, "mean_ap")
-    return pictures_task(found, spec, preprocess)
+    made = pictures_task(found, spec, preprocess)
+    made.notes = (_resizing_note(spec, preprocess), *made.notes)
+    return made
+
+
+def boxed(spec: TaskSpec, made: Preprocess) -> Preprocess:
+    """The transform with bars or without, as the specification asks; else as the model's own, or as its family is evaluated."""
+    if spec.resizing is not None:
+        return replace(made, pad=GREY if spec.resizing == "letterbox" else None)
+    if spec.preprocess is not None:
+        return made
+    return replace(made, pad=GREY if spec.gives and detector(spec.gives) in YOLO else None)
+
+
+def _resizing_note(spec: TaskSpec, made: Preprocess) -> str:
+    """How pictures get the input's size, for the study."""
+    size = f"{made.width or made.size} x {made.size}"
+    if made.pad is None:
+        return f"pictures are stretched to {size}; --resizing letterbox keeps their proportions, as YOLO's detectors are evaluated"
+    said = "" if spec.resizing or spec.preprocess else ", as YOLO's detectors are evaluated (--resizing stretch leaves the bars out)"
+    return f"pictures are scaled to fit {size}, with bars of grey {made.pad} around them{said}"
 
 
 def straight(spec: TaskSpec, default: Preprocess) -> Preprocess:
@@ -72,17 +96,19 @@ def straight(spec: TaskSpec, default: Preprocess) -> Preprocess:
     return replace(preprocess_for(spec, default), resize=None)
 
 
-def _targets(pictures: Sequence[Boxed], classes: int, width: int, height: int) -> NDArray[Any]:
+def _targets(pictures: Sequence[Boxed], classes: int, preprocess: Preprocess) -> NDArray[Any]:
     """Targets as `thimble.measure.metrics.mean_ap` has them."""
     import numpy as np
 
     most = max((len(one.boxes) for one in pictures), default=0)
     targets = np.full((len(pictures), 1 + most, 6), -1.0, np.float32)
-    targets[:, 0] = (width, height, classes, 0, 0, 0)
+    targets[:, 0] = (preprocess.width or preprocess.size, preprocess.size, classes, 0, 0, 0)
     for i, one in enumerate(pictures):
         if one.boxes:
-            scale = np.array([1, width / one.width, height / one.height, width / one.width, height / one.height, 1])
-            targets[i, 1 : 1 + len(one.boxes)] = np.array(one.boxes) * scale
+            wide, high, left, top = preprocess.placed(one.width, one.height)
+            across, down = wide / one.width, high / one.height
+            boxes = np.array(one.boxes) * np.array([1, across, down, across, down, 1])
+            targets[i, 1 : 1 + len(one.boxes)] = boxes + np.array([0, left, top, left, top, 0])
     return targets
 
 

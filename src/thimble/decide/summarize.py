@@ -17,9 +17,9 @@ from thimble.decide.frontier import frontier
 from thimble.decide.limits import limits_of
 from thimble.decide.recommendation import recommendation
 from thimble.decide.rows import row_of, unmeasured
+from thimble.decide.samples import few_samples
 from thimble.decide.spent import spent
 from thimble.decide.verdicts import unconfirmed, verdict_of
-from thimble.stats import tango
 
 CHANGED = 1.3
 """How many times as long the baseline may take in one run as in another before that is told."""
@@ -105,35 +105,6 @@ def _changed_machine(study: Study) -> list[Advice]:
 
 def _timed(run: Run, name: str) -> bool:
     return bool(run.rounds) and all(turn.samples_ms.get(name) for turn in run.rounds)
-
-
-def few_samples(study: Study) -> list[Advice]:
-    """Warn where a split is so small that even a candidate without a differing sample could not be proven."""
-    limit, task = study.limits.max_drop, study.task
-    if limit is None or not task.binary or task.unit != "%":
-        return []
-    found = []
-    for name in ("validation", "test"):
-        samples = task.splits[name].samples if name in task.splits else 0
-        if samples and (possible := 100 * tango(0, 0, samples).high) > limit:
-            instead = f"{_enough(limit):,} samples or more" if limit else "another metric"
-            text = (
-                f"{samples:,} {name} samples can't prove a drop of at most {words.allowed(limit, task)}: even if no sample differs, a drop "
-                f"of {possible:.2f} points remains possible. Use {instead}, or raise --max-drop."
-            )
-            found.append(Advice("few-samples", text))
-    return found
-
-
-def _enough(limit: float) -> int:
-    """Return how many samples prove a drop of at most ``limit`` points where none of them differs."""
-    few, enough = 0, 1
-    while 100 * tango(0, 0, enough).high > limit:
-        few, enough = enough, 2 * enough
-    while enough - few > 1:
-        middle = (few + enough) // 2
-        few, enough = (few, middle) if 100 * tango(0, 0, middle).high <= limit else (middle, enough)
-    return enough
 
 
 def no_better_than_guessing(study: Study) -> list[Advice]:

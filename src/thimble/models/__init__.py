@@ -104,6 +104,15 @@ def declared_inputs(spec: ModelSpec) -> tuple[TensorSpec, ...]:
         return ()
 
 
+def declared_outputs(spec: ModelSpec) -> dict[str, tuple[int | None, ...]]:
+    """Return the shapes of the outputs that a model tells of without running, ``None`` for free sizes; nothing where it tells nothing."""
+    declared = getattr(_source_of(spec), "outputs", None)
+    try:
+        return dict(declared(spec)) if declared else {}
+    except BadInput:  # said when it is opened
+        return {}
+
+
 def traits_of(spec: ModelSpec) -> frozenset[str]:
     """What of a network decides which techniques come first: ``recurrent`` layers, ``attention``; nothing where it isn't known."""
     traits = getattr(_source_of(spec), "traits", None)

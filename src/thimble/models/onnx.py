@@ -54,6 +54,12 @@ class Onnx:
         values = spec.values or {}
         return tuple(replace(one, value=values.get(one.name)) for one in declared_inputs(proto, path))
 
+    def outputs(self, spec: ModelSpec) -> dict[str, tuple[int | None, ...]]:
+        """The outputs' shapes as the file has them; an output without one is left out."""
+        proto, _ = read_onnx(_path(spec))
+        kinds = {one.name: one.type.tensor_type for one in proto.graph.output if one.type.tensor_type.HasField("shape")}
+        return {name: tuple(size.dim_value or None for size in kind.shape.dim) for name, kind in kinds.items()}
+
     def look_through(self, path: Path) -> None:
         """Raise `BadInput` where it reads other files than those of its folder, or is damaged."""
         read_onnx(path)

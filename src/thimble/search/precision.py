@@ -24,7 +24,7 @@ REFINED = (
 """Refinements by the word of their `Origin`, in the order in which they are tried: what costs no time at inference comes first."""
 WORDS = tuple(name for name, *_ in REFINED)
 FIRST_KEPT = 4
-"""How many layers stay in float at the first try of mixed precision."""
+"""How many layers stay in float at the first try of mixed precision, and no more than half of them."""
 MOST_MIXED = 6
 """Tries of mixed precision, at most."""
 MIXED = "mixed"
@@ -63,7 +63,8 @@ def _mixture(study: Study, base: Candidate, enough: Sequence[Candidate]) -> Add 
     """Return ``base`` with some layers in float: bisection (of the logarithm) over how many of the ranked layers stay there."""
     tried = {int(c.origin.amount or 0): c for c in study.candidates if c.origin and _made_of(base, c, MIXED)}
     if not tried:
-        return _mix(study, base, FIRST_KEPT)
+        keep = min(FIRST_KEPT, _layers(base) // 2)
+        return _mix(study, base, keep) if keep else None
     if len(tried) >= MOST_MIXED or any(c.status not in (Status.OK, Status.DROPPED) for c in tried.values()):
         return None
     layers = max(len(c.sensitivity_db) for c in tried.values())
@@ -78,6 +79,12 @@ def _mixture(study: Study, base: Candidate, enough: Sequence[Candidate]) -> Add 
 def _made_of(base: Candidate, candidate: Candidate, how: str) -> bool:
     """Return whether a candidate is another one, changed so."""
     return candidate.origin is not None and (candidate.origin.base, candidate.origin.changed) == (base.name, how)
+
+
+def _layers(base: Candidate) -> int:
+    """Return how many convolutions, matrix products and the like are in INT8; many where the steps don't tell."""
+    told = [step.notes["quantized_operators"] for step in base.steps if isinstance(step.notes.get("quantized_operators"), int)]
+    return int(told[-1]) if told else 2 * FIRST_KEPT
 
 
 def _mix(study: Study, base: Candidate, keep: int) -> Add:

@@ -11,6 +11,7 @@ from thimble.core.job import Built, Examine, Job, Observed, Opened, Outcome, Sco
 from thimble.core.study import Candidate, Cold, Quality, Run, Size, SplitInfo, Study
 from thimble.core.task import beginning_fingerprint
 from thimble.core.verdict import Status
+from thimble.decide.samples import cut_short
 from thimble.search.actions import Add, Choose, Drop, End, Shorten, Test
 
 RECORDED = (StepFailed, RuntimeFailed, MissingExtra)
@@ -61,8 +62,8 @@ def _shortened(study: Study, action: Shorten) -> Study:
     info, split = study.task, study.task.splits[action.split]
     whole = split.whole or split.fingerprint
     part = SplitInfo(action.samples, beginning_fingerprint(whole, action.samples), whole)
-    note = f"only the first {action.samples:,} of {split.samples:,} {action.split} samples are scored, to stay within the time budget"
-    return replace(study, task=replace(info, splits={**info.splits, action.split: part}, notes=(*info.notes, note)))
+    notes = (*info.notes, cut_short(info, action.split, action.samples))
+    return replace(study, task=replace(info, splits={**info.splits, action.split: part}, notes=notes))
 
 
 def _opened(study: Study, job: Job, opened: Opened) -> Study:

@@ -109,6 +109,23 @@ function cropped(image, width, height) {
   return { data: out, width, height, channels: n };
 }
 
+// Python's round: halves go to the even number.
+function rounded(value) {
+  const low = Math.floor(value), rest = value - low;
+  return rest > 0.5 || (rest === 0.5 && low % 2) ? low + 1 : low;
+}
+
+// The whole image scaled to fit, in the middle of bars of one grey value.
+function letterboxed(image, width, height, spec) {
+  const share = Math.min(width / image.width, height / image.height), n = image.channels;
+  const made = resized(image, Math.max(1, rounded(image.width * share)), Math.max(1, rounded(image.height * share)), spec.resample);
+  const left = Math.floor((width - made.width) / 2), top = Math.floor((height - made.height) / 2);
+  const out = new Uint8Array(width * height * n).fill(spec.pad);
+  for (let y = 0; y < made.height; y++)
+    out.set(made.data.subarray(y * made.width * n, (y + 1) * made.width * n), ((y + top) * width + left) * n);
+  return { data: out, width, height, channels: n };
+}
+
 // RGBA on white as RGB, or as grey by Pillow's weights.
 function flat(rgba, grey) {
   const count = rgba.width * rgba.height, n = grey ? 1 : 3;
@@ -126,7 +143,8 @@ function flat(rgba, grey) {
 export function preprocessed(rgba, spec) {
   const height = spec.size, width = spec.width ?? spec.size;
   let image = flat(rgba, spec.channels === "grey");
-  if (spec.resize === null) image = resized(image, width, height, spec.resample);
+  if (spec.resize === null && (spec.pad ?? null) !== null) image = letterboxed(image, width, height, spec);
+  else if (spec.resize === null) image = resized(image, width, height, spec.resample);
   else {
     const short = Math.min(image.width, image.height);
     const side = (length) => Math.trunc((spec.resize * length) / short);

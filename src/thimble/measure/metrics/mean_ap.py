@@ -42,7 +42,7 @@ class MeanAp:
         from thimble.measure.metrics._boxes import boxes_of, scaled
 
         if targets.ndim != 3 or targets.shape[2] != 6:
-            raise BadInput(f"mAP needs targets of shape (n, 1 + boxes, 6), not {targets.shape}: give the data as coco: or yolo:")
+            raise BadInput(f"mAP needs targets of shape (n, 1 + boxes, 6), not {targets.shape}: give the data as coco:, voc: or yolo:")
         width, height, classes = (float(one) for one in targets[0, 0, :3])
         found = scaled(boxes_of(outputs, classes=int(classes)), width, height)
         rows = _matched(found, [image[1:][image[1:, 0] >= 0] for image in targets], int(classes))
