@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from thimble.api.fit import Fit, fit
+from thimble.api.resolve import reopened
 from thimble.core.study import Limits
+from thimble.decide.rows import only_split, row_of
 from thimble.decide.summarize import summarize
 
 PICTURES = Path(__file__).parents[1] / "data" / "test_pictures.py"
@@ -126,11 +129,13 @@ def test_values_without_labels_are_judged_by_their_relative_error(rows: Any, tmp
     assert summary.met
 
 
-def test_a_detector_is_judged_by_its_boxes(tmp_path: Path) -> None:
+def test_a_detectors_pictures_are_letterboxed_and_its_boxes_judged(tmp_path: Path) -> None:
+    """Stretched, squares of 64 x 48 pixels would lie across the network's cells; between bars each fills one."""
     pytest.importorskip("pycocotools")
     detector(tmp_path / "net.onnx")
-    study, summary = fitted(str(tmp_path / "net.onnx"), pictures().coco(tmp_path / "data", rows=8), tmp_path, 10, 64)
+    study, summary = fitted(str(tmp_path / "net.onnx"), pictures().voc(tmp_path / "data", ()), tmp_path, 10, 64)
     assert study.task.metric == "mean_ap"
+    assert any("bars of grey 114" in note for note in study.task.notes)
     assert summary.rows[0].quality.value == pytest.approx(100, abs=0.1)
     assert any(row.drop for row in summary.rows[1:])
 
@@ -142,3 +147,107 @@ def test_a_detector_without_labels_is_judged_by_the_baselines_boxes(tmp_path: Pa
     study, summary = fitted(str(tmp_path / "net.onnx"), f"npz:{tmp_path / 'x.npz'}", tmp_path, 20)
     assert study.task.metric == "box_agreement"
     assert summary.rows[0].quality.value == 100
+
+
+def one_layer(path: Path, weights: np.ndarray, bias: np.ndarray, stride: int, ends: list[Any], shapes: tuple[Any, Any]) -> None:
+    """An ONNX file of one convolution, ``x`` to ``h``, and what ``ends`` makes of ``h``."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    held = {"w": weights.astype(np.float32), "b": bias.astype(np.float32), "axis": np.array([2], np.int64)}
+    conv = helper.make_node("Conv", ["x", "w", "b"], ["h"], kernel_shape=list(weights.shape[2:]), strides=[stride, stride])
+    inputs, outputs = ([helper.make_tensor_value_info(n, TensorProto.FLOAT, s)] for n, s in zip(("x", "y"), shapes, strict=True))
+    graph = helper.make_graph([conv, *ends], "g", inputs, outputs, [numpy_helper.from_array(v, k) for k, v in held.items()])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+
+
+def judged(study: Any, folder: Path, name: str) -> tuple[Any, np.ndarray, np.ndarray]:
+    """A candidate's row, and what its file answers to the validation split, run here in ONNX Runtime; the targets."""
+    import onnxruntime
+
+    blind, candidate = only_split(study, "validation"), study.candidate(name)
+    task = reopened(study, "validation")
+    assert task is not None
+    batch = next(iter(task.split("validation").batches(10_000)))
+    session = onnxruntime.InferenceSession(str(folder / candidate.folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    answers = session.run(None, {session.get_inputs()[0].name: next(iter(batch.inputs.values()))})[0]
+    return row_of(blind, blind.candidate(name)), answers, batch.targets
+
+
+def test_a_segmenter_loses_what_scikit_learn_says(tmp_path: Path) -> None:
+    """Red, green, or neither where both are below 0.15: the noise of the pictures goes up to 0.153."""
+    from onnx import helper
+    from PIL import Image
+    from sklearn.metrics import jaccard_score
+
+    pictures().drawn(tmp_path / "data" / "images", 60, rows=8)
+    (tmp_path / "data" / "masks").mkdir()
+    for path in (tmp_path / "data" / "images").iterdir():
+        pixels = np.asarray(Image.open(path))
+        mask = np.where(pixels[..., 0] > 200, 1, np.where(pixels[..., 1] > 200, 2, 0)).astype(np.uint8)
+        Image.fromarray(mask).save(tmp_path / "data" / "masks" / path.name)
+    weights = np.zeros((3, 3, 1, 1))
+    weights[1, 0] = weights[2, 1] = 1
+    ends, side = [helper.make_node("Relu", ["h"], ["y"])], ["n", 3, 64, 64]
+    one_layer(tmp_path / "net.onnx", weights, np.array([0.15, 0, 0]), 1, ends, (side, side))
+    options = Fit(str(tmp_path / "net.onnx"), f"masks:{tmp_path / 'data'}", Limits(max_drop=60), budget=60, threads=1, size=64)
+    study = fit(replace(options, mean=(0.0,), std=(1.0,)), tmp_path / "out")
+    assert study.task.metric == "mean_iou"
+
+    def iou(answers: np.ndarray, targets: np.ndarray) -> float:
+        return 100 * float(jaccard_score(targets.ravel(), answers.argmax(1).ravel(), average="macro"))
+
+    first, whole, targets = judged(study, tmp_path / "out", "baseline")
+    row, answers, _ = judged(study, tmp_path / "out", "onnx-int8")
+    assert 90 < first.quality.value < 100
+    assert first.quality.value == pytest.approx(iou(whole, targets))
+    assert row.drop.value == pytest.approx(iou(whole, targets) - iou(answers, targets), abs=1e-6)
+
+
+def test_a_text_recogniser_is_judged_by_the_characters_it_reads(tmp_path: Path) -> None:
+    """Drawn digits, each a pattern of 8 x 8 pixels, with gaps; a filter for each, and a bias for the blank."""
+    from functools import cache
+
+    from onnx import helper
+
+    rng = np.random.default_rng(0)
+    patterns = rng.integers(0, 2, (10, 8, 8)).astype(np.float32)
+    digits = rng.integers(-10, 10, (400, 12)).clip(-1)
+    drawn = np.where(digits[:, :, None, None] < 0, 0.5, patterns[digits.clip(0)])
+    x = drawn.transpose(0, 2, 1, 3).reshape(400, 1, 8, 96) + rng.normal(0, 0.7, (400, 1, 8, 96))
+    words = [[d for d in row if d >= 0] for row in digits.tolist()]
+    y = np.full((400, 13), -1)
+    for row, word in zip(y, words, strict=True):
+        row[0], row[1 : 1 + len(word)] = 10, word
+    np.savez(tmp_path / "text.npz", x=x.astype(np.float32), y=y, metric="cer")
+    weights = np.concatenate([patterns[:, None] - 0.5, np.zeros((1, 1, 8, 8))])
+    bias = np.append(-(weights[:10] * 0.5).sum((1, 2, 3)), 8.0)
+    ends = [
+        helper.make_node("Squeeze", ["h", "axis"], ["s"]),
+        helper.make_node("Transpose", ["s"], ["t"], perm=[0, 2, 1]),
+        helper.make_node("Softmax", ["t"], ["y"], axis=-1),
+    ]
+    one_layer(tmp_path / "net.onnx", weights, bias, 8, ends, (["n", 1, 8, 96], ["n", 12, 11]))
+    study, _ = fitted(str(tmp_path / "net.onnx"), f"npz:{tmp_path / 'text.npz'}", tmp_path, 60)
+    assert study.task.metric == "cer"
+
+    def distance(ours: str, theirs: str) -> int:
+        @cache
+        def rest(i: int, j: int) -> int:
+            if i == len(ours) or j == len(theirs):
+                return max(len(ours) - i, len(theirs) - j)
+            return min(rest(i + 1, j) + 1, rest(i, j + 1) + 1, rest(i + 1, j + 1) + (ours[i] != theirs[j]))
+
+        return rest(0, 0)
+
+    def cer(answers: np.ndarray, targets: np.ndarray) -> float:
+        made = length = 0
+        for steps, row in zip(answers.argmax(2), targets, strict=True):
+            text = "".join(chr(48 + one) for one, before in zip(steps, (-1, *steps), strict=False) if one not in (10, before))
+            word = "".join(chr(48 + one) for one in row[1:] if one >= 0)
+            made, length = made + distance(text, word), length + len(word)
+        return 100 * made / length
+
+    first, whole, targets = judged(study, tmp_path / "out", "baseline")
+    row, answers, _ = judged(study, tmp_path / "out", "onnx-int8")
+    assert 0 < first.quality.value == pytest.approx(cer(whole, targets))
+    assert row.drop.value == pytest.approx(cer(answers, targets) - cer(whole, targets), abs=1e-6)

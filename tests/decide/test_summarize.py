@@ -9,7 +9,8 @@ from thimble.core.study import Limits, Run, Study
 from thimble.decide.choose import choose
 from thimble.decide.frontier import frontier
 from thimble.decide.rows import row_of
-from thimble.decide.summarize import few_samples, summarize
+from thimble.decide.samples import few_samples
+from thimble.decide.summarize import summarize
 
 
 @pytest.fixture(scope="module")

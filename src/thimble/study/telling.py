@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from thimble.core.job import Apply, Examine, Job, Observe, Open, Score, Start, Sustain, Time, Weigh
 from thimble.core.study import Study
-from thimble.decide.summarize import few_samples, no_better_than_guessing
+from thimble.decide.samples import few_samples
+from thimble.decide.summarize import no_better_than_guessing
 
 
 @dataclass(frozen=True)
