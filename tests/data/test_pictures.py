@@ -121,6 +121,15 @@ def test_difficult_objects_of_voc_do_not_count_and_lists_divide(tmp_path: Path) 
     assert (rows[rows[:, 0] >= 0][:, 5] == 1).sum() == (rows[:, 5] == 1).sum() <= 3
 
 
+def test_a_list_gives_the_classes_of_voc_their_numbers(tmp_path: Path) -> None:
+    spec = TaskSpec(voc(tmp_path), 64)
+    (tmp_path / "classes.txt").write_text("person\nred\ngreen\n")
+    assert open_task(spec).labels == ("person", "red", "green")
+    (tmp_path / "classes.txt").write_text("red\n")
+    with pytest.raises(BadInput, match="lacks the class 'green'"):
+        open_task(spec)
+
+
 def test_masks_are_classes(tmp_path: Path) -> None:
     drawn(tmp_path / "images", 30)
     (tmp_path / "masks").mkdir()

@@ -16,6 +16,8 @@ from thimble.data._pictures import Boxed, detection_task, picture_size
 _LISTS = {"train": "train", "trainval": "train", "val": "validation", "test": "test"}
 """Lists in ``ImageSets/Main`` and their parts; ``trainval`` counts only where ``train`` is not there."""
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+CLASSES = "classes.txt"
+"""The file that gives classes their numbers: a name a line, in the order of the model's outputs."""
 MOST_BYTES = 4_000_000
 """The largest file of labels that is read."""
 
@@ -27,8 +29,8 @@ class Voc:
     """``voc:DIR``: ``Annotations`` with an XML file for each picture of ``JPEGImages``, and the lists of ``ImageSets/Main``.
 
     ``images`` may stand for ``JPEGImages``, and the XML files may lie beside the pictures. Without lists the set is divided as a whole.
-    Classes are the names that occur, sorted. Objects that are marked as difficult don't count. Pixels are counted from 1, as VOC does,
-    unless a box begins at 0.
+    Classes are the lines of ``classes.txt`` where it is there, else the names that occur, sorted. Objects that are marked as difficult
+    don't count. Pixels are counted from 1, as VOC does, unless a box begins at 0.
     """
 
     title: ClassVar[str] = "pictures with boxes in Pascal VOC's XML"
@@ -53,9 +55,7 @@ class Voc:
                     missing, place = (f"{stem}.xml", labels) if stem not in files else (f"no picture called {stem}", pictures)
                     raise BadInput(f"{place} holds {missing}" if stem in files else f"{place} has no {missing}, which a list names")
                 read.append((by_name[stem], part, *_read(files[stem], by_name[stem])))
-        kinds = sorted({name for *_, boxes in read for name, _, _ in boxes})
-        if not kinds:
-            raise BadInput(f"{labels} holds no object with a bndbox")
+        kinds = _classes(folder, {name for *_, boxes in read for name, _, _ in boxes})
         first = 0 if any(min(corners) < 1 for *_, boxes in read for _, corners, _ in boxes) else 1
         numbers = {name: i for i, name in enumerate(kinds)}
         found = [
@@ -72,6 +72,19 @@ class Voc:
         if len(parts) == 1:
             found = [replace(one, part="") for one in found]
         return detection_task(f"voc:{folder.resolve().name}", found, tuple(kinds), spec)
+
+
+def _classes(folder: Path, names: set[str]) -> list[str]:
+    """The classes in the order of their numbers. Raises `BadInput` where there are none, or an object is of none of them."""
+    path = folder / CLASSES
+    if not names:
+        raise BadInput(f"{folder} holds no object with a bndbox")
+    if not path.is_file():
+        return sorted(names)
+    listed = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    if unknown := sorted(names - set(listed)):
+        raise BadInput(f"{path} lacks the class {unknown[0]!r}, which an object has; add it at the place of its number in the model")
+    return listed
 
 
 def _inside(folder: Path, *names: str) -> Path:
