@@ -52,12 +52,12 @@ def test_the_budget_is_kept(fitted: tuple[Study, float, Path]) -> None:
     assert fitted[1] < 1.15 * BUDGET
 
 
-def test_what_is_too_large_is_dropped_before_it_is_measured(fitted: tuple[Study, float, Path]) -> None:
+def test_what_is_too_large_is_given_up_before_it_is_measured(fitted: tuple[Study, float, Path]) -> None:
     study, _, _ = fitted
     large = study.candidate("onnx")
     assert large.size
     assert large.size.bytes > 40_000
-    assert (large.status, large.cold, large.quality) == ("dropped", None, {})
+    assert (large.status, large.cold, large.quality) == ("given up", None, {})
     assert "the limit is 0.04 MB" in large.reason
     assert not any("onnx" in run.members for run in study.runs)
 
@@ -69,7 +69,7 @@ def test_the_best_is_at_hand_and_a_second_start_does_nothing_twice(fitted: tuple
     made = results(store)
     again = fit(options, place / "out", store=Store(store))
     assert made.items() <= results(store).items(), "no step is carried out a second time"
-    for known in (candidate for candidate in study.candidates if candidate.status in ("ok", "dropped")):
+    for known in (candidate for candidate in study.candidates if candidate.status in ("ok", "given up")):
         after = again.candidate(known.name)
         assert (after.status, after.size, after.cold) == (known.status, known.size, known.cold)
         assert after.quality.get("validation") == known.quality.get("validation")

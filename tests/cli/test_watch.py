@@ -28,6 +28,14 @@ def leave():
 def wait():
     print("waiting", flush=True)
     time.sleep(60)
+
+
+def stubborn():
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
 """
 COMMAND = [sys.executable, "-m", "thimble"]
 
@@ -50,6 +58,22 @@ def test_a_model_that_ends_the_process_is_told_as_that(
     lines = [line for line in done.stderr.splitlines() if "%" not in line]
     assert (done.returncode, len(lines)) == (code, 1)
     assert said in lines[0]
+
+
+def test_a_model_that_catches_everything_is_ended(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = run(
+        "fit",
+        f"{tmp_path / 'net.py'}:stubborn",
+        "--data",
+        "digits",
+        "--budget",
+        "1s",
+        "--out",
+        str(tmp_path / "s"),
+        environment=environment,
+    )
+    assert done.returncode == 128 + signal.SIGALRM
+    assert "caught every attempt to end it" in done.stderr.splitlines()[-1]
 
 
 def test_exit_codes_come_through(environment: dict[str, str]) -> None:

@@ -79,3 +79,19 @@ def test_a_process_that_is_stuck_in_foreign_code_is_killed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, timeout=20)
     assert done.returncode == -signal.SIGALRM
+
+
+def test_code_that_catches_everything_ends_its_process_where_that_may_die() -> None:
+    code = """
+from thimble.core import patience
+patience.REPEAT_S = 0.02
+patience.let_die()
+with patience.returning("it", 0.02):
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException:
+            pass
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=30).returncode == -signal.SIGALRM

@@ -42,6 +42,10 @@ def twice(name: str) -> Callable[[Any], None]:
 
 BROKEN = {
     "negative size": (put("candidates/0/size/bytes", -1), "candidates[0].size.bytes must be `int` >= 1, not -1"),
+    "negative file": (put("candidates/0/artifact/files/0/bytes", -5), "the artifact of 'baseline' can't be: model.pt2 has -5 bytes"),
+    "huge file": (put("candidates/0/artifact/files/0/bytes", 2**60), "has 1152921504606846976 bytes"),
+    "negative shape": (put("candidates/0/artifact/inputs/0/shape", [None, -3]), "sizes are 1 or more"),
+    "unknown type": (put("candidates/0/artifact/inputs/0/dtype", "text"), "'text', which is not a numeric type"),
     "no size at all": (put("candidates/0/size/bytes", 0), "must be `int` >= 1, not 0"),
     "huge count": (put("candidates/0/size/parameters", 10**30), "parameters"),
     "float count": (put("candidates/0/size/bytes", 1e23), "must be `int`, not 1e+23"),

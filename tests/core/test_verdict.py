@@ -19,7 +19,7 @@ WORDS = "|".join(word for kind in (Status, Proof, Speed, Changed) for word in ki
 
 
 def test_the_words_in_files_are_what_they_were() -> None:
-    assert [*Status] == ["ok", "not applicable", "failed", "not tried", "dropped"]
+    assert [*Status] == ["ok", "not applicable", "failed", "not tried", "given up"]
     assert [*Proof] == ["met", "broken", "not proven"]
     assert [*Speed] == ["faster", "slower", "no proven difference"]
     assert [*Changed] == ["better", "worse", "no proven change", "not comparable", ""]
@@ -27,6 +27,13 @@ def test_the_words_in_files_are_what_they_were() -> None:
         written = msgspec.json.encode(Candidate("a", "", "pytorch", status=status))
         assert f'"status":"{status}"'.encode() in written
         assert msgspec.json.decode(written, type=Candidate).status is status
+
+
+def test_the_older_word_for_given_up_is_read() -> None:
+    assert (
+        msgspec.json.decode(b'{"name": "a", "recipe": "", "runtime": "pytorch", "status": "dropped"}', type=Candidate).status
+        is Status.GIVEN_UP
+    )
 
 
 @pytest.mark.parametrize("path", sorted(STORED.glob("*.json")), ids=lambda path: path.stem)

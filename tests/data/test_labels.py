@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from thimble.core.errors import BadInput
 from thimble.data._labels import understood
 
 RNG = np.random.default_rng(0)
@@ -56,3 +57,8 @@ def test_a_wish_decides() -> None:
     assert understood(np.eye(3)[CLASSES], "relative_mse")[0].shape == (60, 3)
     assert understood(np.eye(3)[CLASSES], "f1")[0].shape == (60, 3)
     assert understood(CLASSES, "f1")[:2][1] == "f1"
+
+
+def test_a_number_beyond_int64_is_told_and_not_wrapped() -> None:
+    with pytest.raises(BadInput, match="y holds 9223372036854775809"):
+        understood(np.array([0, 2**63 + 1], np.uint64))

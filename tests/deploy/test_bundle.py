@@ -333,6 +333,27 @@ def test_a_folder_of_others_is_not_replaced(handmade: Path, tmp_path: Path) -> N
         bundle(handmade, tmp_path / "mine")
 
 
+def test_files_of_others_are_not_replaced(handmade: Path, made: Path, folder: Path, tmp_path: Path) -> None:
+    shutil.copy(made, tmp_path / "again.zip")
+    mixed = shutil.copytree(folder, tmp_path / "mixed")
+    (mixed / "notes.txt").write_text("mine")
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "manifest.json").write_text('{"name": "a web app"}')
+    (tmp_path / "b.zip").write_text("mine")
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+        archive.writestr("thesis.tex", "mine")
+    for name, said in (
+        ("mixed", "it holds notes.txt"),
+        ("app", "is not a bundle"),
+        ("b.zip", "is not a bundle"),
+        ("c.zip", "is not a bundle"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            bundle(handmade, tmp_path / name)
+    assert (mixed / "notes.txt").read_text() == "mine"
+    bundle(handmade, tmp_path / "again.zip")
+
+
 def test_the_commands(made: Path, handmade: Path) -> None:
     told = CliRunner().invoke(thimble, ["bundle", str(handmade), "--list"]).output
     assert told.splitlines()[1].startswith("int8: onnxruntime, ")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thimble.core.errors import MissingExtra, RuntimeFailed
+from thimble.core.errors import MissingExtra, OutOfTime, RuntimeFailed
 from thimble.devices.process import Worker
 from thimble.devices.wire import encoded
 
@@ -144,3 +144,11 @@ def test_a_worker_ends_within_a_second_of_its_parent(scripted: Any, image: Any) 
         begun = time.monotonic()
         process.wait(10)
         assert time.monotonic() - begun < 1.5
+
+
+def test_a_process_that_does_not_answer_before_its_deadline_is_out_of_time(scripted: Any, image: Any) -> None:
+    with Worker(scripted(do="hang"), timeout_s=60.0) as worker:
+        worker.open()
+        worker.deadline = time.monotonic() + 0.5
+        with pytest.raises(OutOfTime, match="no answer to 'run' before the time budget was used up"):
+            worker.run(image)

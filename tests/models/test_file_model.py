@@ -154,3 +154,15 @@ def test_the_fingerprint_follows_code_modules_beside_it_and_weights(net_file: Pa
 def test_an_unknown_function_lists_those_that_the_file_has(net_file: Path) -> None:
     with pytest.raises(UnknownName, match="Known: Net, net"):
         opened(net_file, "missing")
+
+
+def test_a_network_that_fails_when_it_is_looked_at_is_told_in_one_line(net_file: Path) -> None:
+    code = """
+class Shy(nn.Module):
+    def __getattr__(self, name):
+        raise RuntimeError(f"no {name} here")
+"""
+    added(net_file, code)
+    for look in (lambda: opened(net_file, "Shy", shapes=SHAPES), lambda: fingerprint(ModelSpec(f"{net_file}:Shy", shapes=SHAPES))):
+        with pytest.raises(BadInput, match=r"Shy failed: RuntimeError: no .* here \(line \d+\)"):
+            look()

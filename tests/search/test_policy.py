@@ -185,7 +185,7 @@ def test_a_look_in_another_state_of_the_machine_rules_nothing_out_that_could_win
 
 def test_the_nearest_are_told_by_how_much_each_fails_given_up_ones_too(make) -> None:
     study = make(make.baseline, make.onnx, make.static, limits=Limits(max_size=10))
-    given_up = tuple(replace(c, status="dropped", reason="too large") if c.name == "static" else c for c in study.candidates)
+    given_up = tuple(replace(c, status="given up", reason="too large") if c.name == "static" else c for c in study.candidates)
     (first, why), *rest = nearest(replace(study, candidates=given_up))
     assert first == "static"
     assert "size 11.4 MB, 1.40 over the limit of 10 MB" in why

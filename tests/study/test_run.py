@@ -69,13 +69,13 @@ def test_what_can_not_win_is_given_up_before_it_costs_more() -> None:
     made = {**GOOD, "int8": Made(4.0, 30.0), "pruned": Made(2.0, 0.2, wrong=50)}
     study, told = carried_out(FitPolicy(), engine := Fake(made), blank(Limits(max_drop=2.0, max_size=5.0)))
     large, bad = study.candidate("int8"), study.candidate("pruned")
-    assert (large.status, large.cold, large.quality) == ("dropped", None, {})
+    assert (large.status, large.cold, large.quality) == ("given up", None, {})
     assert "30" in large.reason
     assert "5" in large.reason
     assert len(bad.quality["validation"].scores) == 128, "scored only until the drop was proven"
     assert not [job for job in engine.done if isinstance(job, Time) and job.candidate == "pruned"]
     assert {"int8", "pruned"} <= engine.cancelled
-    assert any(event.finished == "dropped: int8" for event in told)
+    assert any(event.finished == "given up: int8" for event in told)
 
 
 @pytest.mark.parametrize(
@@ -185,3 +185,10 @@ def test_a_policy_that_asks_for_nothing_is_a_bug() -> None:
 
     with pytest.raises(AssertionError, match="asks for nothing"):
         carried_out(Idle(), Fake({}), blank())
+
+
+def test_starting_counts_in_the_budget() -> None:
+    _, _ = carried_out(FitPolicy(), engine := Fake(GOOD), blank(), seconds=600.0)
+    starts = [job for job in engine.done if isinstance(job, Start)]
+    assert starts
+    assert all(job.seconds is not None and 0 < job.seconds < 600 for job in starts)

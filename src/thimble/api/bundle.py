@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from thimble.core.study import Candidate, Study, read_study
 from thimble.core.subject import Subject
 from thimble.core.task import TaskSpec
 from thimble.core.temporary import temporary_folder
+from thimble.deploy.archive import not_of_bundle
 from thimble.deploy.manifest import Manifest
 from thimble.formats import check_main
 
@@ -37,7 +39,7 @@ PICTURE_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Bundled:
-    """A bundle in its place, with the digest of the whole that stands beside it."""
+    """A finished bundle, with the digest of the whole that is written beside it."""
 
     place: Path
     digest: str
@@ -183,12 +185,17 @@ def _png(image: Any) -> bytes | None:
 
 
 def _check_out(out: Path) -> None:
-    """Raise `BadInput` where ``out`` holds anything but an earlier bundle."""
-    if out.suffix == ".zip":
-        if out.is_dir():
-            raise BadInput(f"--out {out} is a folder; name a .zip file that does not exist yet")
-    elif out.exists() and not (out.is_dir() and ((out / "manifest.json").is_file() or not any(out.iterdir()))):
-        raise BadInput(f"--out {out} exists and is not a bundle; name a folder that does not exist yet, or a .zip file")
+    """Raise `BadInput` where ``out`` holds anything but an earlier bundle: it would be lost."""
+    if not os.path.lexists(out):
+        return
+    wanted = "a .zip file that does not exist yet" if out.suffix == ".zip" else "a folder that does not exist yet, or a .zip file"
+    if out.is_dir() == (out.suffix == ".zip"):
+        raise BadInput(f"--out {out} is a {'folder' if out.is_dir() else 'file'}; name {wanted}")
+    if out.is_dir() and not any(out.iterdir()):
+        return
+    foreign = not_of_bundle(out)
+    if foreign is not None:
+        raise BadInput(f"--out {out} exists and is not a bundle{f': it holds {foreign}' if foreign else ''}; name {wanted}")
 
 
 def _put(made: Path, out: Path) -> None:

@@ -21,6 +21,7 @@ from thimble.cli._say import say, say_aside
 from thimble.cli._watch import watched
 from thimble.core.distribution import versions
 from thimble.core.errors import BadInput, CannotWrite, ThimbleError, missing_extra
+from thimble.core.patience import let_die
 from thimble.core.text import brief, is_text
 
 LONGEST = 500
@@ -84,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     done = watched() if arguments is None else None
     if done:
         heed()
+        let_die()
     if debug and done:
         faulthandler.enable()
     code = 1

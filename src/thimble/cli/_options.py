@@ -83,7 +83,8 @@ def option(one: Asked, required: bool = True) -> Callable[[Command], Command]:
         metavar = said.metavar if required else f"[{said.metavar}]"
         return click.argument(one.name, required=required, metavar=metavar, type=Reading(one, str))
     words = (*(said.words or (one.word,)), one.name)
-    more: dict[str, Any] = {"help": help_of(one), "default": None, "required": required and one.default is MISSING}
+    must = required and one.default is MISSING
+    more: dict[str, Any] = {"help": help_of(one), **({"required": True} if must else {"default": None})}  # a default of None would do
     if one.kind is bool or said.flag is not None:
         return click.option(*words, is_flag=True, flag_value=True if said.flag is None else said.flag, type=click.UNPROCESSED, **more)
     if kind is Literal:

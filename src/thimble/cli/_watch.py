@@ -65,6 +65,9 @@ def _said(status: int) -> int:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         name = signal.Signals(number).name
+        if number == signal.SIGALRM:
+            say_aside("thimble: the model's own code did not return in time and caught every attempt to end it; this process was ended")
+            return 128 + number
         why = " (out of memory?)" if number == signal.SIGKILL else ""
         say_aside(f"thimble: this process was ended by {name}{why}: the model's own code or a library crashed; --debug shows where")
         return 128 + number

@@ -25,6 +25,8 @@ LARGEST = 8192
 """Pixels each way of an image that a network takes."""
 RESAMPLING = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 """Pillow's filters."""
+LARGEST_FILE = 2**53
+"""Bytes of a file: every number up to it is exact in JSON."""
 _TYPE = re.compile(r"bool|bfloat16|u?int(4|8|16|32|64)|float(16|32|64|8_\w+)|complex(64|128)")
 
 
@@ -64,12 +66,17 @@ def read_manifest(folder: Path) -> Artifact:
     except OSError as error:
         raise BadInput(f"{path} can't be read: {error.strerror}") from error
     artifact = converted(decoded(data, path, "artifact description"), Artifact, path, "artifact description")
-    for problem in chain(_of_tensors(artifact), _of_files(artifact), _of_images(artifact.preprocess)):
+    for problem in problems(artifact):
         raise BadInput(f"{path} can't be used: {brief(problem, LONGEST)}")
     for name in (artifact.main, *(file.path for file in artifact.files)):
         if "\0" in name or not (folder / name).resolve().is_relative_to(folder.resolve()):
             raise BadInput(f"{path} names {brief(repr(name))}, which lies outside its folder")
     return artifact
+
+
+def problems(artifact: Artifact) -> Iterator[str]:
+    """What can't be in a description of an artifact: sizes below 1, unknown types, names that are there twice."""
+    return chain(_of_tensors(artifact), _of_files(artifact), _of_images(artifact.preprocess))
 
 
 def _of_tensors(artifact: Artifact) -> Iterator[str]:
@@ -93,7 +100,7 @@ def _of_files(artifact: Artifact) -> Iterator[str]:
     if artifact.main not in {file.path for file in artifact.files}:
         yield f"its main file {artifact.main!r} is not among its files"
     for file in artifact.files:
-        if file.bytes < 0:
+        if not 0 <= file.bytes <= LARGEST_FILE:
             yield f"{file.path} has {file.bytes} bytes"
 
 

@@ -19,7 +19,10 @@ SAMPLE_S = 120.0
 """How long a file may compute on one sample while it is opened."""
 REPEAT_S = 1.0
 """How often code that catches every exception is ended again."""
+ENDINGS = 5
+"""How often at most, before the process is ended where `let_die` allows it."""
 
+_may_die = False
 _until: ContextVar[float | None] = ContextVar("_until", default=None)
 
 
@@ -31,6 +34,12 @@ def within(seconds: float | None) -> Iterator[None]:
         yield
     finally:
         _until.reset(token)
+
+
+def let_die() -> None:
+    """Allow `returning` to end this process by SIGALRM where code catches every exception. For processes that others wait for."""
+    global _may_die
+    _may_die = True
 
 
 @contextmanager
@@ -49,7 +58,13 @@ def returning(what: str, most_s: float | None = None) -> Iterator[None]:
     error: type[BadInput | OutOfTime] = OutOfTime if left is not None and left <= min(limits) else BadInput
     words = "the time budget was used up" if error is OutOfTime else f"it did not return within {min(limits):g} s"
 
+    ended = 0
+
     def end(*_: object) -> None:
+        nonlocal ended
+        ended += 1
+        if _may_die and ended >= ENDINGS:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the next alarm ends the process
         raise error(f"{what} was ended: {words}")
 
     with _alarm(max(0.01, min(limits)), end):

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from thimble.core.artifact import LONGEST, problems
 from thimble.core.errors import BadInput
 from thimble.core.evidence import check_notes, check_probe
 from thimble.core.paths import contents
 from thimble.core.reading import converted, decoded
+from thimble.core.text import brief
 from thimble.core.values import first_line, listed
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def read(file: Path) -> Study:
 
 def checked(study: Study, file: Path) -> Study:
     """The study, its parts fitting each other. Raises `BadInput` with the first thing that doesn't."""
-    for problem in chain(_names(study), _runs(study), _scores(study), _evidence(study)):
+    for problem in chain(_names(study), _artifacts(study), _runs(study), _scores(study), _evidence(study)):
         raise BadInput(f"{file} is not a study: {problem}")
     return study
 
@@ -52,6 +54,12 @@ def _names(study: Study) -> Iterator[str]:
         yield f"joint_run is {study.joint_run!r}, but there is no such run"
     if study.chosen is not None and study.chosen not in {c.name for c in study.candidates}:
         yield f"chosen is {study.chosen!r}, but there is no such candidate"
+
+
+def _artifacts(study: Study) -> Iterator[str]:
+    for candidate in study.candidates:
+        for problem in problems(candidate.artifact) if candidate.artifact else ():
+            yield f"the artifact of {candidate.name!r} can't be: {brief(problem, LONGEST)}"
 
 
 def _runs(study: Study) -> Iterator[str]:

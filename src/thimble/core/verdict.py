@@ -1,4 +1,4 @@
-"""The words of statuses and verdicts. Each is the text that stands in files and on the screen: ``Status.OK == "ok"``."""
+"""The words of statuses and verdicts. Each is the text in files and on the screen: ``Status.OK == "ok"``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,13 @@ class Status(StrEnum):
     FAILED = "failed"
     NOT_TRIED = "not tried"
     """Its turn did not come, or what was found says that it can't be chosen."""
-    DROPPED = "dropped"
-    """Given up before everything was measured, since it can't meet the limits any more."""
+    GIVEN_UP = "given up"
+    """Not measured to the end, since it can't meet the limits any more."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Status | None:
+        """Read the word that studies used before, which is kept for losses of quality."""
+        return cls.GIVEN_UP if value == "dropped" else None
 
 
 class Proof(StrEnum):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from thimble.core.errors import BadInput
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -23,6 +25,8 @@ def understood(targets: NDArray[Any], metric: str | None = None) -> tuple[NDArra
     import numpy as np
 
     notes: list[str] = []
+    if targets.dtype == np.uint64 and targets.size and targets.max() > np.iinfo(np.int64).max:
+        raise BadInput(f"y holds {int(targets.max())}, which is no class and too large for int64")
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
     wants_classes = metric in (None, "accuracy")

@@ -1,4 +1,4 @@
-"""Judge figures by the limits that were set, and say it: everything about one limit stands in `thimble.core.limit`."""
+"""Judge figures by the limits that were set, and describe the result; `thimble.core.limit` defines each limit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def figure_of(limit: Limit, row: Row) -> Interval | None:
 
 
 def beyond(limit: Limit, value: Interval, asked: float) -> Interval:
-    """Return how far a figure lies on the wrong side of a limit; nowhere above 0 where it keeps it."""
+    """Return how far a figure is beyond a limit; 0 or less if the figure keeps the limit."""
     if limit.least:
         return Interval(asked - value.value, asked - value.high, asked - value.low)
     return Interval(value.value - asked, value.low - asked, value.high - asked)
@@ -110,7 +110,7 @@ def nearest(study: Study, most: int = 3) -> list[tuple[str, str]]:
     """Return the candidates that come nearest to the limits where none meets them, each with its excess; stopped ones too."""
     found = []
     for candidate in study.candidates:
-        if candidate.status in (Status.OK, Status.DROPPED):
+        if candidate.status in (Status.OK, Status.GIVEN_UP):
             worst, why = max(_beyond(study, candidate), default=(0.0, ""))
             if why:
                 found.append((worst, candidate.name, why))
@@ -140,7 +140,7 @@ def _sequential(theirs: Scores, mine: Scores, metric: str) -> Interval:
 
 
 def _beyond(study: Study, candidate: Candidate) -> list[tuple[float, str]]:
-    """Return how far each figure lies beyond its limit: as a share of the limit, and in words."""
+    """Return how far each figure is beyond its limit: as a share of the limit, and in words."""
     row, found = row_of(study, candidate), []
     for name, limit, most in set_limits(study.limits):
         value = figure_of(limit, row)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from thimble.core.aside import new_file, writing
 from thimble.core.errors import BadInput, CannotWrite
+from thimble.core.temporary import temporary_folder
 from thimble.core.values import sha256_of
-from thimble.deploy.manifest import MANIFEST
+from thimble.deploy.manifest import MANIFEST, read_manifest
 from thimble.deploy.payload.verify import escapes
 from thimble.fetch.archive import check_archive
 
@@ -54,8 +55,25 @@ def unpack(path: Path, folder: Path) -> None:
         raise CannotWrite(f"can't unpack {path}: {error.strerror or error}") from error
 
 
+def not_of_bundle(place: Path) -> str | None:
+    """The first file in a folder or a .zip file that no bundle of Thimble's has; ``None`` where all are a bundle's.
+
+    It is empty where there is no bundle at all.
+    """
+    with temporary_folder() as scratch:
+        try:
+            if not place.is_dir():
+                unpack(place, scratch)
+            folder = place if place.is_dir() else scratch
+            own = {MANIFEST, *(file.path for file in read_manifest(folder).files)}
+        except BadInput:
+            return ""
+        there = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
+        return next((path.as_posix() for path in there if path.as_posix() not in own and "__pycache__" not in path.parts), None)
+
+
 def digest_of_whole(place: Path) -> tuple[str, str]:
-    """The SHA-256 that stands for a whole bundle, and the name of the file that it is of, as ``sha256sum`` writes both.
+    """Return the SHA-256 of a whole bundle and the name of the hashed file, as ``sha256sum`` writes both.
 
     That is the zip file itself, or a folder's ``manifest.json``, which holds every other file's.
     """

@@ -27,23 +27,27 @@ class Pool:
         """About what starting a process and opening an artifact in it takes, by those that were; 0 before the first."""
         return median(self._opened_s) if self._opened_s else 0.0
 
-    def worker(self, subject: Subject) -> Worker:
-        """The subject's open worker; started where there is none."""
+    def worker(self, subject: Subject, deadline: float | None = None) -> Worker:
+        """The subject's open worker; started where there is none.
+
+        Raises `OutOfTime` where a new one has not answered at the ``deadline`` of `time.monotonic`, which the worker keeps.
+        """
         if subject.name in self.alive():
             return self._workers[subject.name]
         memory = available_memory_mb()
         if memory is not None and memory < KEPT_FREE * self._memory_mb:
             self.close()
         worker, began = start(subject), time.monotonic()
+        worker.deadline = deadline
         worker.open()
         self._opened_s.append(time.monotonic() - began)
         self._workers[subject.name] = worker
         return worker
 
-    def fresh(self, subject: Subject) -> Worker:
-        """The subject's worker, just started."""
+    def fresh(self, subject: Subject, deadline: float | None = None) -> Worker:
+        """The subject's worker, just started; ``deadline`` as for `worker`."""
         self.forget(subject.name)
-        return self.worker(subject)
+        return self.worker(subject, deadline)
 
     def alive(self) -> dict[str, Worker]:
         """The open workers, without those that died or failed."""

@@ -9,11 +9,12 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from thimble.core.artifact import Artifact
-from thimble.core.errors import MissingExtra, RuntimeFailed
+from thimble.core.errors import MissingExtra, OutOfTime, RuntimeFailed
 from thimble.core.model import renamed
 from thimble.core.pythons import Python, python_of
 from thimble.core.registry import RUNTIMES
@@ -67,6 +68,7 @@ class Worker:
 
     def __init__(self, subject: Subject, timeout_s: float = TIMEOUT_S) -> None:
         self.subject, self.timeout_s = subject, timeout_s
+        self.deadline: float | None = None
         self.opened: Opened | None = None
         self.machine: Machine = THIS
         self.remote_pid = 0
@@ -171,7 +173,7 @@ class Worker:
         return str((self.subject.folder / self.subject.artifact.main).resolve())
 
     def _setup(self, runtime: str) -> str:
-        """What the worker is told at its start; ``runtime`` is the runtime's file where the worker finds it."""
+        """Return the worker's start message; ``runtime`` is the path of the runtime's file for the worker."""
         name = RUNTIMES.get(self.subject.runtime).__name__
         return json.dumps({"runtime": runtime, "class": name, "threads": self.subject.threads})
 
@@ -203,7 +205,8 @@ class Worker:
             late.set()
             process.kill()
 
-        timer = threading.Timer(self.timeout_s, end)
+        left = self.timeout_s if self.deadline is None else min(self.timeout_s, max(0.0, self.deadline - time.monotonic()))
+        timer = threading.Timer(left, end)
         timer.daemon = True
         timer.start()
         try:
@@ -235,16 +238,23 @@ class Worker:
             return MissingExtra(missing, runtime.extra)
         return RuntimeFailed(f"{self.subject.name}: {runtime.title} can't {do} {self.subject.artifact.main}: {first_line(answer['error'])}")
 
-    def _failure(self, do: str, late: bool) -> RuntimeFailed:
+    def _failure(self, do: str, late: bool) -> RuntimeFailed | OutOfTime:
         """What a dead process leaves: its signal or exit status, and the last line it wrote."""
         status = self._running.wait()
         words = last_line(self._words)
         self.close()
         if late:
-            return RuntimeFailed(f"{self.subject.name}: no answer to {do!r} within {self.timeout_s:g} s; its process was ended")
+            return self._too_late(do)
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         hint = " (out of memory, or ended from outside)" if status == -signal.SIGKILL else ""
         return RuntimeFailed(f"{self.subject.name}: its process {how}{hint} at {do!r}" + (f": {words}" if words else ""))
+
+    def _too_late(self, do: str, where: str = "") -> RuntimeFailed | OutOfTime:
+        """What a process leaves that was ended since it took too long."""
+        said = f"{self.subject.name}: no answer to {do!r}{where}"
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            return OutOfTime(f"{said} before the time budget was used up; its process was ended")
+        return RuntimeFailed(f"{said} within {self.timeout_s:g} s; its process was ended")
 
 
 def named_inputs(inputs: Arrays, artifact: Artifact) -> Arrays:

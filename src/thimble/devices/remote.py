@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thimble.core import processor as features
-from thimble.core.errors import BadInput, Busy, CannotWrite, RuntimeFailed
+from thimble.core.errors import BadInput, Busy, CannotWrite, OutOfTime, RuntimeFailed
 from thimble.core.registry import RUNTIMES
 from thimble.core.study import Environment
 from thimble.core.subject import Subject
@@ -224,11 +224,11 @@ class RemoteWorker(Worker):
             return BadInput(f"{answer['module']} is not installed on {self.connection.name}; install it there with: {hint}")
         return super()._error(do, answer)
 
-    def _failure(self, do: str, late: bool) -> RuntimeFailed:
+    def _failure(self, do: str, late: bool) -> RuntimeFailed | OutOfTime:
         status, words = self._running.wait(), last_line(self._words)
         self.close()
         if late:
-            return RuntimeFailed(f"{self.subject.name}: no answer to {do!r} from {self.connection.name} within {self.timeout_s:g} s")
+            return self._too_late(do, f" from {self.connection.name}")
         return RuntimeFailed(f"{self.subject.name}: {self.connection.explain(status, words)} (at {do!r})")
 
 

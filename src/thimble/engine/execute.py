@@ -108,7 +108,13 @@ def _start(job: Start, bench: Bench, progress: Progress, deadline: float | None)
     """Its process stays open for the scores."""
     subject = bench.here(job.subject)
     key = keys.cold_key(subject, bench.environment)
-    return _once(bench, key, Cold, lambda: cold_of(bench.pool.fresh(subject), bench.feeds.timed()))
+
+    def start() -> Cold:
+        worker = bench.pool.fresh(subject, deadline)
+        cold, worker.deadline = cold_of(worker, bench.feeds.timed()), None
+        return cold
+
+    return _once(bench, key, Cold, start)
 
 
 def _score(job: Score, bench: Bench, progress: Progress, deadline: float | None) -> Quality:

@@ -8,7 +8,8 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -98,11 +99,32 @@ def called(function: Callable[..., Any], text: str, path: Path, most_s: float | 
         raise BadInput(f"{text} failed: {foreign(error, path)}") from error
 
 
+@contextmanager
+def blamed(text: str, path: Path | None) -> Iterator[None]:
+    """Turn an error that the user's code raises inside the block into `BadInput`: a network may fail whenever it is looked at.
+
+    Errors that pass through no line of ``path`` are Thimble's own, and stay as they are.
+    """
+    try:
+        yield
+    except ThimbleError:
+        raise
+    except Exception as error:
+        if path is None or not _lines(error, path):
+            raise
+        raise BadInput(f"{text} failed: {foreign(error, path)}") from error
+
+
 def foreign(error: BaseException, path: Path | None = None) -> str:
     """``TypeError: its first line``, with the last line of ``path`` that it came through."""
     text = f"{type(error).__name__}: {first_line(error)}" if str(error).strip() else type(error).__name__
-    numbers = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if path and Path(frame.filename) == path.resolve()]
+    numbers = _lines(error, path) if path else []
     return f"{text} (line {numbers[-1]})" if numbers else text
+
+
+def _lines(error: BaseException, path: Path) -> list[int | None]:
+    """The lines of the user's file that an error came through."""
+    return [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path.resolve()]
 
 
 def code_files(path: Path) -> list[Path]:

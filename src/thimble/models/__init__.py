@@ -13,7 +13,7 @@ from thimble.core.registry import MODELS
 from thimble.core.task import ModelSpec
 from thimble.core.values import TensorSpec, digest_of
 from thimble.fetch.torchvision_import import import_torchvision
-from thimble.fetch.user_file import import_user_file
+from thimble.fetch.user_file import blamed, import_user_file
 from thimble.formats import format_of
 from thimble.models._artifact import ArtifactFile
 from thimble.models._inputs import check_single, head_of, remarks
@@ -87,7 +87,8 @@ def open_model(spec: ModelSpec, folder: Path) -> Model:
     into ``folder`` (format ``onnx``). Raises `UnknownName` for an unknown source and `BadInput` for one that can't
     be used, each in one line.
     """
-    return _source_of(spec).open(spec, folder)
+    with blamed(spec.spec, _code_of(spec)):
+        return _source_of(spec).open(spec, folder)
 
 
 def preprocess_of(spec: ModelSpec) -> Preprocess | None:
@@ -99,7 +100,8 @@ def declared_inputs(spec: ModelSpec) -> tuple[TensorSpec, ...]:
     """The inputs that a model tells of without running; none where it tells nothing."""
     declared = getattr(_source_of(spec), "declared", None)
     try:
-        return tuple(declared(spec)) if declared else ()
+        with blamed(spec.spec, _code_of(spec)):
+            return tuple(declared(spec)) if declared else ()
     except BadInput:  # said when it is opened
         return ()
 
@@ -117,7 +119,8 @@ def traits_of(spec: ModelSpec) -> frozenset[str]:
     """What of a network decides which techniques come first: ``recurrent`` layers, ``attention``; nothing where it isn't known."""
     traits = getattr(_source_of(spec), "traits", None)
     try:
-        return frozenset(traits(spec)) if traits else frozenset()
+        with blamed(spec.spec, _code_of(spec)):
+            return frozenset(traits(spec)) if traits else frozenset()
     except BadInput:  # said when it is opened
         return frozenset()
 
@@ -132,7 +135,8 @@ def fingerprint(spec: ModelSpec) -> str:
     fields: tuple[object, ...] = (spec.classes, dict(spec.shapes or {}), dict(spec.dtypes or {}), spec.size, spec.seed)
     more = tuple(dict(each) for each in (spec.values, spec.states, spec.batch_axes) if each)
     fields = (*fields, *more)
-    return digest_of(name, OPENING, fields, source.identity(spec))
+    with blamed(spec.spec, _code_of(spec)):
+        return digest_of(name, OPENING, fields, source.identity(spec))
 
 
 def check_name(text: str) -> None:
@@ -201,3 +205,8 @@ def look_through(path: Path, format: str) -> None:
 def _source_of(spec: ModelSpec) -> ModelSource:
     source: ModelSource = MODELS.get(source_name(spec.spec))()
     return source
+
+
+def _code_of(spec: ModelSpec) -> Path | None:
+    """The user's Python file that a specification names."""
+    return user_path(spec.spec.rpartition(":")[0]) if source_name(spec.spec) == "file" else None

@@ -62,7 +62,7 @@ class FitPolicy:
             yield jobs.trying(Open(candidate=first.name, student=self.student, seconds=within))
         if waits(first):
             yield jobs.trying(jobs.apply(study, first.name, within), share / 2)
-        if job := jobs.first_look(study, first.name):
+        if job := jobs.first_look(study, first.name, within):
             yield jobs.trying(job, share / 8)
         if "validation" not in first.quality:
             stop = None if total is None else Within(shares.SCORING * total / 3, total)  # scored once more, on a beginning, where it stops
@@ -124,9 +124,9 @@ def _looked_at(study: Study, candidate: Candidate, budget: Budget) -> Iterator[t
     timed = any(name in run.members for run in study.runs) or not speed_counts(candidate.runtime)
     first = candidate.origin is not None and trains(candidate) and study.limits.minimize == "latency"
     if (timed or not first) and (reason := hopeless(study, name)):
-        yield (Drop((name,), Status.DROPPED, reason),)
-    if job := jobs.first_look(study, name):
-        left = shares.until_closing(study, budget)
+        yield (Drop((name,), Status.GIVEN_UP, reason),)
+    left = shares.until_closing(study, budget)
+    if job := jobs.first_look(study, name, left):
         if isinstance(job, Start) and left is not None and left < budget.opening_s:
             yield (Drop((name,), Status.NOT_TRIED, "the time budget was used up before its process could be started"),)
         yield jobs.trying(job, share / 8)

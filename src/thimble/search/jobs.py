@@ -46,13 +46,13 @@ def apply(study: Study, name: str, seconds: float | None = None) -> Apply:
     return Apply(candidate=name, steps=recipe.steps, runtime=recipe.runtime, seconds=seconds)
 
 
-def first_look(study: Study, name: str) -> Weigh | Start | None:
-    """Return the job that weighs a candidate, then the one that starts it; ``None`` where both are done."""
+def first_look(study: Study, name: str, seconds: float | None = None) -> Weigh | Start | None:
+    """Return the job that weighs a candidate, then the one that starts it within so many seconds; ``None`` where both are done."""
     candidate = study.candidate(name)
     if candidate.size is None:
         return Weigh(candidate=name, subject=subject_of(study, name))
     if candidate.cold is None:
-        return Start(candidate=name, subject=subject_of(study, name))
+        return Start(candidate=name, subject=subject_of(study, name), seconds=seconds)
     return None
 
 

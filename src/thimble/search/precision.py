@@ -38,7 +38,7 @@ def truer(study: Study) -> Add | None:
     some layers in float. ``None`` where none of that is needed, or can help, or is left to try.
     """
     able = [c for c in study.candidates if study.allows(c)]
-    static = [c for c in able if _plain_static(c) and c.status in (Status.OK, Status.DROPPED) and c.quality.get("validation")]
+    static = [c for c in able if _plain_static(c) and c.status in (Status.OK, Status.GIVEN_UP) and c.quality.get("validation")]
     base = min(static, key=lambda c: drop_so_far(study, c), default=None)
     runtime_alone = float_sibling(study, base) if base else None
     if base is None or runtime_alone is None or not _keeps_quality(study, runtime_alone):
@@ -65,7 +65,7 @@ def _mixture(study: Study, base: Candidate, enough: Sequence[Candidate]) -> Add 
     if not tried:
         keep = min(FIRST_KEPT, _layers(base) // 2)
         return _mix(study, base, keep) if keep else None
-    if len(tried) >= MOST_MIXED or any(c.status not in (Status.OK, Status.DROPPED) for c in tried.values()):
+    if len(tried) >= MOST_MIXED or any(c.status not in (Status.OK, Status.GIVEN_UP) for c in tried.values()):
         return None
     layers = max(len(c.sensitivity_db) for c in tried.values())
     kept_enough = [kept for kept, c in tried.items() if c in enough]

@@ -137,7 +137,9 @@ def _enough(time: Time, samples: int) -> int:
 
 
 def _law(study: Study, way: Way, form: Candidate, what: str) -> Law:
-    trials = [_trial(study, c, what) for c in _tried(study, way) if c.status in (Status.OK, Status.DROPPED) and c.quality.get("validation")]
+    trials = [
+        _trial(study, c, what) for c in _tried(study, way) if c.status in (Status.OK, Status.GIVEN_UP) and c.quality.get("validation")
+    ]
     most = study.limits.max_drop
     return Law(tuple(trials), _cost(study, form, what), 0.05 * most if most else 0.05)
 
@@ -158,7 +160,7 @@ def _tried(study: Study, way: Way) -> list[Candidate]:
 
 def _failed(study: Study, way: Way) -> set[float]:
     """Return the levels that can't be built, or not in time."""
-    return {c.origin.amount or 0.0 for c in _tried(study, way) if c.origin and c.status not in (Status.OK, Status.DROPPED)}
+    return {c.origin.amount or 0.0 for c in _tried(study, way) if c.origin and c.status not in (Status.OK, Status.GIVEN_UP)}
 
 
 def _samples(candidate: Candidate) -> int:
