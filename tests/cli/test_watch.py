@@ -67,7 +67,7 @@ def test_a_model_that_catches_everything_is_ended(tmp_path: Path, environment: d
         "--data",
         "digits",
         "--budget",
-        "1s",
+        "4s",
         "--out",
         str(tmp_path / "s"),
         environment=environment,

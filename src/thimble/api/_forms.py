@@ -1,4 +1,4 @@
-"""The forms of options' values that a type can't say: channels, shapes, times as text, and where a path stands in a text."""
+"""Forms of option values that a type can't express: channels, shapes, durations, and the path inside a text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_CHANNEL = 1e6
 """Means and deviations of channels lie far below this."""
 
 Parts = tuple[str, str, str]
-"""A text as what stands before a path in it, the path, and what stands behind; the path is empty where there is none."""
+"""Split a text into the part before a path, the path, and the part after it; the path is empty if there is none."""
 
 
 def duration_text(seconds: float) -> str:

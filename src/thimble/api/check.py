@@ -23,7 +23,7 @@ from thimble.core.verdict import Proof
 from thimble.decide.check import judge
 
 GIT = "git:"
-"""What stands before the name of a commit in ``--against``."""
+"""Prefix of a commit's name in ``--against``."""
 GIT_S = 60
 """Seconds within which git has to give a file."""
 

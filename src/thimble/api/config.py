@@ -103,7 +103,7 @@ def help_text(one: Asked) -> str:
 
 
 def _keys() -> dict[str, Asked]:
-    """Every key of the file, in the order in which it stands there."""
+    """Return every key of the file, in the file's order."""
     return {one.name: one for one in (*options_of(Fit), OUT)}
 
 

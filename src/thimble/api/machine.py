@@ -121,7 +121,7 @@ def _load() -> float | None:
 
 
 def _advice(conditions: Environment, load: float | None) -> list[str]:
-    """What stands in the way of measuring well."""
+    """Return the conditions of this machine that make measurements worse."""
     found = []
     if load is not None and load > 0.1:
         found.append(f"other programs use {100 * load:.0f} % of the processor: close them before measuring")

@@ -13,7 +13,7 @@ from thimble.core.verdict import Status
 
 
 def show_results(study: Study, folder: Path, as_json: Form | None, reasons: bool = False) -> None:
-    """The table and the recommendation, or the figures as JSON; then where everything lies (on standard error).
+    """The table and the recommendation, or the figures as JSON; then the folder of the results (on standard error).
 
     ``reasons`` adds the frontier, and why each other candidate was not chosen.
     """

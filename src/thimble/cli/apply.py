@@ -128,7 +128,7 @@ def _figure(name: str, now: int | None, before: int | None, text: Any) -> str:
 
 
 def _said(name: str, value: Any) -> str:
-    """A note in words: ``agreement 127.4 dB``; a sentence stands for itself."""
+    """Return a note in words: ``agreement 127.4 dB``; a sentence stays as it is."""
     if name.endswith("_db"):
         return f"{name.removesuffix('_db').replace('_', ' ')} {_note(value)} dB"
     return _note(value) if name in SENTENCES else f"{name.replace('_', ' ')} {_note(value)}"

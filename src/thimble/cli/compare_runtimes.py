@@ -47,7 +47,7 @@ def command(as_json: Form | None, **given: Any) -> None:
 
 
 def _show(studies: tuple[Study, ...], asked: CompareRuntimes, as_json: Form | None) -> None:
-    """The table and what stands below it, or all of it as JSON."""
+    """Print the table and the lines below it, or all of it as JSON."""
     from rich.console import Console
 
     from thimble.cli._json import say_answer

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole_or_nothing() -> Iterator[None]:
-    """Say of a measurement that is interrupted what is true of it: unlike a study it doesn't go on from there."""
+    """Say of an interrupted measurement that nothing is saved: unlike a study, it starts again."""
     try:
         yield
     except KeyboardInterrupt:

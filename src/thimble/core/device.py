@@ -24,7 +24,7 @@ class Device(Protocol):
         ...
 
     def place(self, folder: Path) -> Path:
-        """Bring an artifact's folder to the device; gives where it lies there."""
+        """Bring an artifact's folder to the device; return its path there."""
         ...
 
     def machine(self) -> Any:

@@ -119,11 +119,11 @@ class NotWritten(CannotWrite):
 
 
 class StepFailed(ThimbleError):
-    """A step could not do its work on this model; recorded, and the study goes on."""
+    """A step failed on this model; the study records it and continues."""
 
 
 class NotApplicable(StepFailed):
-    """A step makes no sense for this model; recorded with its reason, and the study goes on."""
+    """A step makes no sense for this model; the study records the reason and continues."""
 
 
 class OutOfTime(StepFailed):
@@ -131,4 +131,4 @@ class OutOfTime(StepFailed):
 
 
 class RuntimeFailed(ThimbleError):
-    """An artifact could not be opened or run; recorded, and the study goes on."""
+    """An artifact could not be opened or run; the study records it and continues."""

@@ -62,7 +62,7 @@ class Processors(_Processors, Original):
 
 
 class Range(TypedDict):
-    """The range that a tensor was calibrated for, and what of the data lies beyond it."""
+    """The range that a tensor was calibrated for, and the share of the data beyond it."""
 
     low: Number
     high: Number

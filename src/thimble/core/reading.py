@@ -1,4 +1,4 @@
-"""JSON of strangers into values: whatever stands in a file, it is read whole or refused in one line."""
+"""Read JSON of strangers as values: a file is read whole or refused in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a measuring run goes on."""
+"""The length of a measuring run."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class TaskSpec:
 
     @property
     def argument(self) -> str:
-        """What stands behind the colon, or nothing."""
+        """Return the part after the colon, or nothing."""
         return self.spec.partition(":")[2]
 
 

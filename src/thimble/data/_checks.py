@@ -66,7 +66,7 @@ def check_task(
 
 
 def check_disjoint(task: Task) -> None:
-    """Raise `BadInput` where a sample stands in two splits: its score would say nothing."""
+    """Raise `BadInput` if two splits share a sample: its score would be worthless."""
     seen: dict[str, str] = {}
     for name, split in present_splits(task).items():
         ids = set(split.sample_ids())

@@ -1,4 +1,4 @@
-"""What lies in a folder of images: each file's digest, and whether it can be decoded, remembered between runs."""
+"""The contents of a folder of images: each file's digest, and whether it can be decoded, kept between runs."""
 
 from __future__ import annotations
 

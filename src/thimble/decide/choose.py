@@ -15,7 +15,7 @@ from thimble.decide.rows import only_split, row_of
 from thimble.stats import speedup_in
 
 ALIKE = 0.05
-"""Candidates whose latency is within this of the best one's, and not proven worse, are told apart by their size."""
+"""Size decides between candidates whose latency is within this share of the best one's and not proven worse."""
 
 GAIN = 0.03
 """The share that a candidate which is only likely to keep the limits must save to be tested before one that is proven to."""
@@ -24,7 +24,7 @@ PACKING = 0.01
 """A relative difference in size below this is none."""
 
 PROVEN, LIKELY, OPEN, BASELINE, LOSING, WORTHLESS, BROKEN = range(7)
-"""What may be chosen, best first; the baseline stands in its place only where it breaks no limit."""
+"""Return the candidates that may be chosen, best first; the baseline is among them only if it breaks no limit."""
 
 
 def choose(study: Study, split: str = "validation") -> str | None:
@@ -108,7 +108,7 @@ def _timed_alike(study: Study) -> Study:
 
 
 def kind_of(study: Study, row: Row) -> float:
-    """Return how a row of the validation split stands to the limits: 0 proven, 1 likely, 2 open, more: broken."""
+    """Return how well a row of the validation split meets the limits: 0 proven, 1 likely, 2 open, more: broken."""
     return _kind(row, study.limits, samples_more(study))
 
 

@@ -22,7 +22,7 @@ from thimble.decide.spent import spent
 from thimble.decide.verdicts import unconfirmed, verdict_of
 
 CHANGED = 1.3
-"""How many times as long the baseline may take in one run as in another before that is told."""
+"""Ratio of the baseline's latencies in two runs above which a warning says so."""
 
 
 def summarize(study: Study) -> Summary:

@@ -1,4 +1,4 @@
-"""The text that lies in a bundle: its README, by target."""
+"""The README of a bundle, for each target."""
 
 from __future__ import annotations
 

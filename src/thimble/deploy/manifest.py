@@ -79,7 +79,7 @@ class RuntimeInfo:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A bundle. ``files`` are all files but the manifest; ``artifact`` lies in the folder ``model``.
+    """A bundle. ``files`` are all files but the manifest; ``artifact`` is in the folder ``model``.
 
     ``operators`` are the types that ran where it was made, ``int8`` says that quantized ones are among them. ``answer`` says
     which output answers and what it holds. ``figures`` are the study's, with intervals and conditions. ``forced`` is why the

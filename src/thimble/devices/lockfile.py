@@ -1,4 +1,4 @@
-"""The file whose lock stands for a machine. It imports the standard library only, since it also travels to devices."""
+"""The file whose lock reserves a machine. It imports the standard library only, since it also travels to devices."""
 
 from __future__ import annotations
 

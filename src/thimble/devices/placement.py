@@ -23,7 +23,7 @@ MOST = 0.125
 
 @contextlib.contextmanager
 def small_pieces_held() -> Iterator[None]:
-    """Hold the free memory that lies in small pieces, while processes are opened inside: none of them gets those then.
+    """Hold the free memory in small pieces while processes are opened inside the block, so that none of them gets these pieces.
 
     Does nothing where the system doesn't tell (`/proc/buddyinfo` is Linux's) or doesn't give that much.
     """

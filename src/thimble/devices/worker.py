@@ -279,7 +279,7 @@ def memory_mb() -> tuple[float | None, float | None]:
 
 
 def reset_peak() -> None:
-    """Start the peak of resident memory anew from here, so that what importing the runtime took doesn't hide the artifact's."""
+    """Reset the peak of resident memory, so that the memory for importing the runtime doesn't hide the artifact's."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

@@ -192,7 +192,7 @@ def _counts(model: Model) -> dict[str, Any]:
 
 
 def _absent(error: ModuleNotFoundError) -> dict[str, Any]:
-    """What is told of a failed import: the command that installs the module."""
+    """Return the answer to a failed import: the command that installs the module."""
     absent = missing_extra(error)
     if absent is None and version() == "unknown" and (error.name or "thimble").partition(".")[0] != "thimble":
         return {"error": "MissingExtra", "text": f"{error.name} is not installed"}  # in an environment that Thimble isn't installed in

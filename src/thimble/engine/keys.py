@@ -139,5 +139,5 @@ def _conditions(subject: Subject, where: Environment) -> list[object]:
 
 
 def _identity(artifact: Artifact) -> list[object]:
-    """What an artifact is, wherever its folder lies."""
+    """Return what identifies an artifact, independent of its folder."""
     return [artifact.format, [(file.path, file.sha256) for file in artifact.files], artifact.inputs, artifact.outputs]

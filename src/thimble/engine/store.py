@@ -57,7 +57,7 @@ class Amount:
 
 @dataclass(frozen=True)
 class Contents:
-    """Where the store lies and what it holds, in all and by kind.
+    """The store's folder and its contents, in all and by kind.
 
     ``limit`` is the most bytes that it keeps, ``removed`` what was removed just now.
     """

@@ -1,4 +1,4 @@
-"""What lies in an artifact's files: one format per file, with its suffixes, stored tensors, MACs and the numbers inside it.
+"""The contents of artifacts' files: one format per file, with its suffixes, stored tensors, MACs and numbers.
 
 A format is found by its module's name, or by a file's suffix; one without a module has neither.
 """

@@ -46,7 +46,7 @@ def _matmul(node: Any, shapes: Shapes) -> int:
 
 
 def _matmul_nbits(node: Any, shapes: Shapes) -> int:
-    """Weights of few bits, packed: their size stands in the attributes."""
+    """Packed weights of few bits: the attributes hold their size."""
     return int(math.prod(shapes[node.input[0]][:-1]) * _attribute(node, "K", 0) * _attribute(node, "N", 0))
 
 

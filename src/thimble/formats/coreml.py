@@ -11,7 +11,7 @@ BESIDE: tuple[str, ...] = ()
 
 PACKAGE = "model.mlpackage"
 MAIN = f"{PACKAGE}/Data/com.apple.CoreML/model.mlmodel"
-"""Where the program lies in an artifact's folder."""
+"""Path of the program in an artifact's folder."""
 MOST_DEEP = 40
 """Messages inside each other that are looked into; a network's are a dozen deep."""
 
@@ -51,7 +51,7 @@ def _number(data: bytes, place: int) -> tuple[int, int]:
 
 
 def texts(data: bytes, depth: int = 0) -> Iterator[str]:
-    """Every text in a protocol buffer, whatever message it stands in: what may be a text counts as one."""
+    """Yield every text in a protocol buffer, of any message; bytes that may be a text count as one."""
     try:
         parts = [value for _, value in fields(data) if isinstance(value, bytes)]
     except ValueError:

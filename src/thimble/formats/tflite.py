@@ -56,7 +56,7 @@ def _quantized(tensor: Any) -> bool:
 
 
 def _zero_point(tensor: Any, values: Any) -> int:
-    """What stands for zero; weights of several channels have 0."""
+    """Return the integer that means zero; weights of several channels have 0."""
     points = tensor.quantization.zeroPoint if tensor.quantization is not None else None
     return int(points[0]) if points is not None and len(points) == 1 and values.dtype.kind in "iu" else 0
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def cold_of(worker: Worker, inputs: Arrays) -> Cold:
-    """What starting cost a worker that has just been opened and has run nothing yet; it can go on to other work.
+    """Return the cost of starting a worker that was just opened and has run nothing yet; it stays usable.
 
     ``load_ms`` is opening the artifact in a runtime that is imported already (its file may be in the system's
     cache). ``empty_mb`` is resident memory before opening it, ``peak_mb`` the most until after the first

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DEFAULT_ROUNDS = 25
 MIN_ROUNDS = 5
 REOPEN_ROUNDS = 8
-"""Rounds after which processes that may be opened anew are: that is worth more than further rounds of the same ones."""
+"""Rounds after which processes are opened anew where that is allowed: it is worth more than further rounds of the same processes."""
 MIN_WARMUP = 10
 """Fewer inferences than these show no steadiness."""
 
@@ -178,7 +178,7 @@ class _Running:
 
     @property
     def may_reopen(self) -> bool:
-        """Return whether processes may be opened anew on the way."""
+        """Return whether processes may be opened anew during the run."""
         return self.sampling.reopen and not self.workers  # those that were handed in stay as they are
 
     def _share(self, group: list[Member]) -> float:

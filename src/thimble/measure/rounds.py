@@ -72,7 +72,7 @@ class Record:
             self.warnings.append(advice)
 
     def fail(self, name: str, error: ThimbleError) -> None:
-        """A member drops out, and the run goes on."""
+        """Remove a failed member; the run continues."""
         self.failed[name] = error
         self.warnings.append(Advice("member-failed", str(error), name))
 

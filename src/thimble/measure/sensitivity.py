@@ -104,7 +104,7 @@ class _Quantized:
         return node if node is not None and node.op_type == "DequantizeLinear" else None
 
     def _before(self, node: Any, made: Any) -> Any:
-        """What stands for a quantization in float: nothing, or the ReLU or ReLU6 that the quantizer left to its range."""
+        """Return the float form of a quantization: nothing, or the ReLU or ReLU6 that the quantizer replaced by its range."""
         import onnx
 
         known = set(node.input[1:3]) <= self.tensors.keys()

@@ -96,7 +96,7 @@ class Tally:
         return tuple(map(float, rows)) if rows.ndim == 1 else tuple(tuple(map(float, row)) for row in rows)
 
     def sqnr_db(self) -> float | None:
-        """Of the first output; ``None`` without a reference; 200 dB stands for outputs that are equal to the last bit."""
+        """Return the SQNR of the first output; ``None`` without a reference; 200 dB means outputs equal to the last bit."""
         return None if self._others is None else next((sqnr_db(*sums) for sums in self._sums.values()), 200.0)
 
     def sqnr_by_output(self) -> dict[str, float]:

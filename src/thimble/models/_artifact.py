@@ -69,7 +69,7 @@ class ArtifactFile:
         return None
 
     def prepare(self, spec: ModelSpec) -> None:
-        """Nothing: the model lies on disk."""
+        """Do nothing: the model is a file."""
 
     def identity(self, spec: ModelSpec) -> tuple[object, ...]:
         """The contents of the file and of those beside it."""

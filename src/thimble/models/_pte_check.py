@@ -40,7 +40,7 @@ def check_pte(path: Path) -> None:
 
 
 def _field(data: bytes, table: int, index: int) -> int | None:
-    """Where a table's field lies; ``None`` for one that it hasn't."""
+    """Return the position of a table's field; ``None`` for a missing field."""
     (back,) = struct.unpack_from("<i", data, table)
     vtable = table - back
     if vtable < 0:

@@ -179,7 +179,7 @@ _CONSTANTS = ("position_ids", "inv_freq", "attn.bias", "attn.masked_bias", "toke
 
 
 def _of_part(network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state without the prefix that stands before every parameter of the network, where one does."""
+    """Return the state without a prefix that all parameters of the network share."""
     learned = [name for name, _ in network.named_parameters()]
     if not learned or all(name in state for name in learned):
         return state

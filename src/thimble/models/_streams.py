@@ -133,7 +133,7 @@ def of_one_step(spec: ModelSpec, inputs: Sequence[TensorSpec]) -> ModelSpec:
 
 
 def with_lengths(inputs: tuple[TensorSpec, ...], spec: ModelSpec) -> tuple[TensorSpec, ...]:
-    """The first sizes of inputs whose batch stands elsewhere, which matching by the batch first leaves open."""
+    """Return the first sizes of inputs whose batch is not the first dimension; matching by the batch leaves these open."""
     given = dict(spec.shapes or {})
     single_name = next(iter(given)) if len(given) == 1 else None
     made = []

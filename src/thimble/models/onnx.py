@@ -74,7 +74,7 @@ class Onnx:
         return None
 
     def prepare(self, spec: ModelSpec) -> None:
-        """Nothing: the model lies on disk."""
+        """Do nothing: the model is a file."""
 
     def identity(self, spec: ModelSpec) -> tuple[object, ...]:
         """The contents of the file and of its data files."""

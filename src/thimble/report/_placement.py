@@ -30,7 +30,7 @@ class Box:
         return self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
 
     def holds(self, other: Box) -> bool:
-        """Return whether ``other`` lies wholly inside."""
+        """Return whether ``other`` is completely inside."""
         return self.left <= other.left and other.right <= self.right and self.bottom <= other.bottom and other.top <= self.top
 
     def nearest(self, point: Point) -> Point:

@@ -20,7 +20,7 @@ PHONE_DROP = 1.0
 PHONE_ALIKE = 0.05
 """Sizes that differ by no more than this are alike to a phone: the speed measured here then decides."""
 ALIKE = 2
-"""Warnings of one kind above this number are told once, with the names of all they concern."""
+"""More warnings of one kind than this become one warning, with the names of all candidates."""
 
 
 class Prose(Claims):

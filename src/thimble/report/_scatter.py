@@ -145,7 +145,7 @@ def _quality(row: Row) -> float:
 
 
 def floor_of(values: list[float]) -> float:
-    """The highest value below which a minority lies, set apart by twice the spread of all above it."""
+    """Return the lowest value above a minority that a gap of more than twice the spread of the other values separates."""
     ordered = sorted(values)
     for i in range(len(ordered) // 2, 0, -1):
         above = ordered[-1] - ordered[i]

@@ -160,12 +160,12 @@ def metric_title(task: TaskInfo) -> str:
 
 
 def metric_unit(task: TaskInfo, safe: Callable[[str], str] = plain) -> str:
-    """What stands behind a value of the metric: `` %``, another unit made ``safe`` for the medium, or nothing."""
+    """Return the suffix of a value of the metric: `` %``, another unit made ``safe`` for the medium, or nothing."""
     return f" {safe(task.unit)}" if task.unit else ""
 
 
 def drop_unit(task: TaskInfo, safe: Callable[[str], str] = plain) -> str:
-    """What stands behind a difference of two values: points for percentages, else the metric's own unit."""
+    """Return the suffix of a difference of two values: points for percentages, else the metric's own unit."""
     return " points" if task.unit == "%" else metric_unit(task, safe)
 
 

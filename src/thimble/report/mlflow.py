@@ -20,7 +20,7 @@ FIGURES = (
 
 
 class Mlflow:
-    """Logs a study where MLflow's tracking lies: a folder's address, a database's, or a server's."""
+    """Logs a study to MLflow at the address of a folder, a database or a server."""
 
     needs: ClassVar[tuple[str, ...]] = ("mlflow",)
     extra: ClassVar[str | None] = "mlflow"

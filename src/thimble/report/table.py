@@ -26,7 +26,7 @@ SHORTEST_NAME = 12
 
 @dataclass(frozen=True)
 class Column:
-    """A heading, what stands below it, and which of ``best`` it is the measure of."""
+    """A heading, its cells, and the entry of ``best`` that it measures."""
 
     heading: str
     cell: Callable[[Row], str]
@@ -65,7 +65,7 @@ EXTRA = (
 )
 """Shown one after the other while the window has room."""
 LINE = 100
-"""Columns that a candidate which was not measured has for its one line; its whole reason stands in the reports."""
+"""Columns for the one line of a candidate that was not measured; the reports have its whole reason."""
 UNLIMITED = 100_000
 """The width of a pipe."""
 

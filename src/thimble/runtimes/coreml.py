@@ -31,7 +31,7 @@ class Coreml:
         import coremltools  # noqa: F401
 
     def open(self, path: str, inputs: list[str], outputs: list[str], threads: int, options: dict[str, str]) -> CoremlSession:
-        """A session of the package that ``path`` lies in; raises ``ValueError`` on other systems than macOS, and for other options."""
+        """Return a session of the package of ``path``; raises ``ValueError`` on systems other than macOS, and for unknown options."""
         units = options.get("compute_units", "cpu_only")
         if set(options) - {"compute_units"} or units not in ("cpu_only", "cpu_and_gpu", "cpu_and_ne", "all"):
             raise ValueError(f"Core ML's option is compute_units (cpu_only, cpu_and_gpu, cpu_and_ne, all), not {options}")

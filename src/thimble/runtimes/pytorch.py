@@ -70,7 +70,7 @@ class PytorchSession:
         self.mixed: Any = None
 
     def use_gpu(self, kind: str) -> None:
-        """Take the GPU, where the module lies already, and compute there in ``kind``."""
+        """Use the GPU, which holds the module already, and compute there in ``kind``."""
         import torch
 
         self.device = "cuda"

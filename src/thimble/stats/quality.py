@@ -80,14 +80,14 @@ def _no_narrower(found: Interval, baseline: NDArray[Any], other: NDArray[Any], m
 
 
 def draws_of(metric: Metric) -> int:
-    """How often samples are drawn anew: fewer times for metrics that take long."""
+    """Number of bootstrap draws; fewer for slow metrics."""
     return int(getattr(metric, "draws", DRAWS))
 
 
 def paired_bootstrap(
     scores_a: Any, scores_b: Any, aggregate: Aggregate, seed: int = 0, draws: int = DRAWS, confidence: float = 0.95
 ) -> Interval:
-    """``aggregate(a) - aggregate(b)`` with its interval: samples are drawn anew, both models' rows together.
+    """Return ``aggregate(a) - aggregate(b)`` with its paired bootstrap interval: each draw takes the same samples of both models.
 
     The percentile interval with its levels widened for the number of samples (Hesterberg, "What teachers should know about
     the bootstrap", The American Statistician 69, 2015). It knows only what the samples show: where hardly one

@@ -76,7 +76,7 @@ def ratio_interval(reference_rounds: Rounds, other_rounds: Rounds, seed: int = 0
 
 
 def speedup_interval(reference_rounds: Rounds, other_rounds: Rounds, seed: int = 0, openings: Sequence[int] | None = None) -> Interval:
-    """Return how many times faster ``other`` is than the reference: `ratio_interval`, and what opening them anew would change.
+    """Return the speedup of ``other`` over the reference: `ratio_interval`, widened by the difference between two openings.
 
     Rounds show what happens while two processes run, and nothing of what was settled when they started: where their
     memory fell, and how it shares caches. So many rounds would prove an artifact different from itself. What that is

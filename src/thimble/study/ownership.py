@@ -36,14 +36,14 @@ RECORD, LOCK, STUDY, ARTIFACTS = ".thimble.json", ".thimble.lock", "study.json",
 
 @dataclass
 class _Record:
-    """What stands in a folder's own file."""
+    """The content of a folder's own file."""
 
     question: Question
     files: list[str]
 
 
 class Claim:
-    """A folder that is this command's as long as the block goes on; a context manager. `claim` makes one.
+    """A folder that belongs to this command inside the block; a context manager. `claim` makes one.
 
     ``before`` is the study of an earlier start that asked the same.
     """

@@ -48,7 +48,7 @@ class Question:
         )
 
     def differences(self, before: Question) -> list[str]:
-        """What another question's answers would be lost for, in words; nothing where this one goes on with ``before``."""
+        """Return the differences from the question ``before``, in words; empty if this question can continue it."""
         found = [
             f"{name} {brief(self.asked.get(name, 'none'), 40)}, not {brief(before.asked.get(name, 'none'), 40)}"
             for name in dict.fromkeys((*self.asked, *before.asked))

@@ -72,7 +72,7 @@ def _opened(study: Study, job: Job, opened: Opened) -> Study:
 
 
 def _built(study: Study, job: Job, built: Built) -> Study:
-    """What ranking a mixed form's layers told is told of the plain form, too."""
+    """Record a built artifact; the ranking of a mixed form's layers holds for the plain form, too."""
     candidate, ranking = study.candidate(job.candidate), built.sensitivity_db
     changed = changing(
         study,

@@ -80,7 +80,7 @@ class Bundle:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Verify the bundle that this script lies in; gives the exit code."""
+    """Verify the bundle that contains this script; return the exit code."""
     parser = argparse.ArgumentParser(description="Check this bundle's files and golden outputs, then measure latency and memory here.")
     parser.add_argument("--threads", type=int, metavar="N", help="threads to measure with (default: the study's)")
     parser.add_argument("--any-version", action="store_true", help="accept another version of the runtime")

@@ -49,7 +49,7 @@ class Micro:
 
 
 def _readme(manifest: Manifest, length: int, arena: int | None, kinds: tuple[str, ...]) -> str:
-    """What lies here, what it takes, and which boards hold it."""
+    """Return the README: the files, the flash and RAM they need, and the boards that have both."""
     lines = [
         f"# {manifest.name}",
         "",

@@ -63,7 +63,7 @@ class Ssh:
         return self.connection.reserved()
 
     def place(self, folder: Path) -> Path:
-        """Copy an artifact's folder to the board, once; gives where it lies there."""
+        """Copy an artifact's folder to the board, once; return its path there."""
         return Path(self.connection.place(folder, read_manifest(folder)))
 
     def start(self, subject: Subject) -> Worker:

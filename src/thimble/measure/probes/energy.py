@@ -58,7 +58,7 @@ class Package:
     wraps_uj: int
 
     def read_uj(self) -> int:
-        """What it stands at."""
+        """Return the counter's value."""
         return int(self.path.read_text())
 
     def since_j(self, before_uj: int) -> float:

@@ -27,7 +27,7 @@ VECTORS = (8, 16)
 
 
 class Graph:
-    """How many convolutions and matrix products of the file really run in INT8, and what stands between them.
+    """Count the convolutions and matrix products that really run in INT8, and the operators between them.
 
     Of the optimised graph: ``integer``, ``float`` and ``float_layers``; ``quantize`` and ``dequantize`` that are left;
     ``conv_integer``; ``dynamic`` operators that find ranges while they run; ``batch_norms`` that no convolution took in;

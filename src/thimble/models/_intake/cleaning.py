@@ -1,4 +1,4 @@
-"""The order of the transforms, the check of their result, and what is told of both."""
+"""The order of the transforms, the check of their result, and the notes on both."""
 
 from __future__ import annotations
 

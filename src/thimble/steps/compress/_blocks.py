@@ -90,7 +90,7 @@ def without(graph: fx.GraphModule, removed: list[Block]) -> fx.GraphModule:
 
 
 def _source(removed: list[Block], block: Block, named: dict[str, fx.Node]) -> fx.Node:
-    """The value that now stands for the block's input."""
+    """Return the value that replaces the block's input."""
     by_end = {one.end: one for one in removed}
     name = block.begin
     while name not in named:

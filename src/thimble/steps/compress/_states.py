@@ -1,4 +1,4 @@
-"""States of a training on disk, from which it goes on.
+"""States of a training on disk, from which a later training continues.
 
 Only heavy work imports this module.
 """

@@ -1,4 +1,4 @@
-"""What stands around a layer that stays in float, and has to stay in float with it for that to help."""
+"""The operators around a float layer that must stay in float, too, for it to help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one training loop: AdamW, a schedule that may end at any point, and a state from which a longer training goes on.
+"""The one training loop: AdamW, a schedule that may end at any point, and a state from which a longer training continues.
 
 Only heavy work imports this module. The rate warms up, holds, and falls over the last part of the steps, so that two trainings of
 different lengths are the same until the shorter one's rate falls: Hägele et al. 2024, "Scaling Laws and Compute-Optimal Training
@@ -31,7 +31,7 @@ Loss = Callable[[dict[str, Tensor], Tensor | None, dict[str, Tensor]], Tensor]
 """From outputs, targets and inputs (all batched) to one number."""
 
 SETTLING = 30
-"""Batches, at most, from which batch normalisations take their statistics anew: two thousand samples, where 64 are a batch."""
+"""Most batches that estimate the statistics of batch normalisations again: two thousand samples in batches of 64."""
 WARM = 20
 """Steps in which the rate rises."""
 FALLS = 0.4
