@@ -163,12 +163,14 @@ class _Child:
 
 
 def _python_for(request: Request) -> Python:
-    """The Python that can do what is asked: a step's; for a file that only its own runtime opens, that runtime's."""
+    """The Python that can do what is asked: a step's; for a file, the one of its own runtime, whose library reads it."""
     if request.step in STEPS.names():
         return python_of(STEPS.get(str(request.step)))
-    format = format_of(Path(request.model.spec)) if request.step is None and request.artifact is None else None
-    own = [python_of(cls) for cls in RUNTIMES.all().values() if cls.formats[0] == format]
-    return THIS if THIS in own or not own else own[0]
+    told = request.artifact.format if request.artifact else request.look_through[1] if request.look_through else None
+    format = None if request.step else told or format_of(Path(request.model.spec))
+    able = [cls for cls in RUNTIMES.all().values() if cls.formats[0] == format]
+    found = [one for cls in able if (one := python_of(cls)).holds(cls.needs)]
+    return THIS if THIS in found or not found else found[0]
 
 
 def _command(python: Python) -> list[str]:
