@@ -265,3 +265,18 @@ class TestFrontier:
 
     def test_failed_ones_are_not_on_it(self, make) -> None:
         assert self.names(make(make.baseline, replace(make.static, status="failed"))) == {"baseline"}
+
+
+def test_milliseconds_of_another_run_stand_beside_nothing(make) -> None:
+    left_out = replace(make.static, name="left-out", ms=4.0)
+    study = make(make.baseline, make.static, left_out)
+    look = make.joint_run((make.baseline, left_out), 8, 1, study.environment, "look")
+    apart = replace(study, runs=(look, make.joint_run((make.baseline, make.static), 30, 0, study.environment)))
+    row = summarize(apart).row("left-out")
+    assert row.latency_p50_ms is None
+    assert row.speedup
+    assert summarize(apart).row("static").latency_p50_ms
+    alone = summarize(replace(apart, runs=(look,), joint_run=None)).row("left-out")
+    assert alone.latency_p50_ms, "where there is no final run, the quick check is what is known"
+    limited = summarize(replace(apart, limits=Limits(max_latency=50), chosen="static"))
+    assert limited.row("left-out").verdict == "was left out of the final run, so the limit on latency is not proven"

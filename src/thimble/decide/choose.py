@@ -6,13 +6,12 @@ import math
 from dataclasses import replace
 
 from thimble.core.limit import Limit, Limits, set_limits
-from thimble.core.study import Run, Study
+from thimble.core.study import Study
 from thimble.core.summary import Interval, Row
 from thimble.core.verdict import Proof
 from thimble.decide.limits import beyond, figure_of, figures_of, limits_of
 from thimble.decide.pairs import speedup_over
-from thimble.decide.rows import only_split, row_of
-from thimble.stats import speedup_in
+from thimble.decide.rows import only_split, row_of, told
 
 ALIKE = 0.05
 """Size decides between candidates whose latency is within this share of the best one's and not proven worse."""
@@ -91,11 +90,7 @@ def to_test(study: Study) -> tuple[str, ...]:
 
 def closing_told(study: Study) -> bool:
     """Return whether the closing run told a speed: on a busy machine it may have told none."""
-    return any(run.id == study.joint_run and _told(run) for run in study.runs)
-
-
-def _told(run: Run) -> bool:
-    return any(speedup_in(run, name) for name in run.members[1:])
+    return any(run.id == study.joint_run and told(run) for run in study.runs)
 
 
 def _timed_alike(study: Study) -> Study:
@@ -104,7 +99,7 @@ def _timed_alike(study: Study) -> Study:
         return study
     if closing_told(study):
         return replace(study, runs=tuple(run for run in study.runs if run.id == study.joint_run))
-    return replace(study, runs=tuple(filter(_told, study.runs)), joint_run=None)
+    return replace(study, runs=tuple(filter(told, study.runs)), joint_run=None)
 
 
 def kind_of(study: Study, row: Row) -> float:

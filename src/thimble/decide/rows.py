@@ -26,7 +26,8 @@ def row_of(study: Study, candidate: Candidate) -> Row:
     """Return every figure that the raw values allow.
 
     Latency is read from the joint run where the candidate is in it, else from the last run that measured it; a single
-    round tells nothing of its own uncertainty, and gives none. Where the machine changed its speed during a run, the ratio of each round
+    round tells nothing of its own uncertainty, and gives none. Milliseconds of two runs can't be compared, so where the joint run told a
+    speed, a candidate outside it has its speedup only. Where the machine changed its speed during a run, the ratio of each round
     may be known although milliseconds aren't. Quality is that of the test split where it was scored
     there, else of validation; the drop is against the baseline on the same samples.
     """
@@ -83,6 +84,11 @@ def runs_of(study: Study) -> list[Run]:
     return [run for run in sorted(newest_first, key=lambda run: run.id != study.joint_run) if run.rounds]
 
 
+def told(run: Run) -> bool:
+    """Return whether a run told the speedup of any of its members: on a busy machine it may have told none."""
+    return any(speedup_in(run, name) for name in run.members[1:])
+
+
 def unmeasured(study: Study, name: str) -> bool:
     """Return whether a run tried to measure a candidate's speed and could not, since the machine was busy."""
     return any(advice.code == "not-measured" and advice.member == name for run in study.runs for advice in run.warnings)
@@ -126,7 +132,8 @@ def _latency(study: Study, candidate: Candidate) -> dict[str, Any]:
     run = next((run for run in runs_of(study) if len(run.times(candidate.name)) > 1), None)
     if run is None:
         return {}
-    found = latency_once(tuple(turn.samples_ms[candidate.name] for turn in run.times(candidate.name)), run.seed)
+    apart = run.id != study.joint_run and any(told(one) for one in study.runs if one.id == study.joint_run)
+    found = {} if apart else latency_once(tuple(turn.samples_ms[candidate.name] for turn in run.times(candidate.name)), run.seed)
     if run.reference == study.candidates[0].name and (speedup := speedup_in(run, candidate.name)):
         found["speedup"] = speedup
     return found

@@ -52,7 +52,8 @@ def doubt(study: Study, row: Row, name: str) -> str:
     limit, task = table(type(study.limits))[name], study.task
     value = figure_of(limit, row)
     if value is None:
-        return f"has no measured {limit.lacks or name}, so the limit on {name} is not proven"
+        lacks = "was left out of the final run" if name == "latency" and row.speedup else f"has no measured {limit.lacks or name}"
+        return f"{lacks}, so the limit on {name} is not proven"
     samples, needed = _sample_words(study, row) if limit.samples else ("", f"; {limit.decides}" if limit.decides else "")
     most = bound(limit, asked_for(study.limits, name) or 0.0, task)
     return f"{said(limit, value, task)}{samples}, which does not prove the limit of {most}{needed}"
