@@ -8,7 +8,7 @@ import pytest
 from thimble.core.study import Limits, Run, Study
 from thimble.decide.choose import choose
 from thimble.decide.frontier import frontier
-from thimble.decide.rows import row_of
+from thimble.decide.rows import only_split, row_of
 from thimble.decide.samples import few_samples
 from thimble.decide.summarize import summarize
 
@@ -280,3 +280,19 @@ def test_milliseconds_of_another_run_stand_beside_nothing(make) -> None:
     assert alone.latency_p50_ms, "where there is no final run, the quick check is what is known"
     limited = summarize(replace(apart, limits=Limits(max_latency=50), chosen="static"))
     assert limited.row("left-out").verdict == "was left out of the final run, so the limit on latency is not proven"
+
+
+def test_a_table_has_qualities_of_one_split(make) -> None:
+    untested = replace(make.static, name="untested", tested=False)
+    summary = summarize(make(make.baseline, make.static, untested, limits=Limits(max_drop=4), chosen="static"))
+    shown = {row.name: row for row in summary.compared}
+    assert summary.split == "validation"
+    study = make(make.baseline, make.static, untested)
+    assert len(study.candidate("static").quality["test"].scores) == 600
+    blind = only_split(study, "validation")
+    for name in shown:
+        assert shown[name].quality == row_of(blind, blind.candidate(name)).quality
+        assert shown[name].size_mb == summary.row(name).size_mb
+    assert summary.row("static").quality == row_of(study, study.candidate("static")).quality, "the choice is judged on the test split"
+    everywhere = summarize(make(make.baseline, make.static))
+    assert (everywhere.split, everywhere.compared) == ("test", everywhere.rows)

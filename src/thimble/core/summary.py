@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from thimble.core.shown import Shown
 from thimble.core.study import Advice, Finding
@@ -116,7 +117,8 @@ class Summary(Shown):
     ``recommendation`` is one sentence with its figures and intervals; ``met`` whether the chosen candidate is
     proven to meet the limits. ``best`` maps ``smallest``, ``fastest``, ``most accurate`` and ``most efficient``
     to a row's name. ``findings`` are surprises with their causes, each opening with the candidate's name.
-    ``spent`` is what the time went to, candidate by candidate.
+    ``spent`` is what the time went to, candidate by candidate. ``validation`` holds each candidate's figures on
+    the validation split by their names in a row, where only a few candidates were scored on test.
     """
 
     rows: tuple[Row, ...]
@@ -127,6 +129,17 @@ class Summary(Shown):
     findings: tuple[tuple[str, Finding], ...] = ()
     warnings: tuple[Advice, ...] = ()
     spent: tuple[Spent, ...] = ()
+    validation: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def split(self) -> str:
+        """The split that `compared` has its qualities of."""
+        return "validation" if self.validation else "test"
+
+    @property
+    def compared(self) -> tuple[Row, ...]:
+        """The rows as tables and pictures show them: with qualities of one split."""
+        return tuple(replace(row, **self.validation.get(row.name, {})) for row in self.rows)
 
     def row(self, name: str) -> Row:
         """The row of that name; raises ``KeyError``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from statistics import median
+from typing import Any
 
 from thimble.core.study import Advice, Run, Study
 from thimble.core.summary import Row, Summary
@@ -16,11 +17,13 @@ from thimble.decide.findings import findings_of
 from thimble.decide.frontier import frontier
 from thimble.decide.limits import limits_of
 from thimble.decide.recommendation import recommendation
-from thimble.decide.rows import row_of, unmeasured
+from thimble.decide.rows import only_split, row_of, unmeasured
 from thimble.decide.samples import few_samples
 from thimble.decide.spent import spent
 from thimble.decide.verdicts import unconfirmed, verdict_of
 
+OF_QUALITY = ("quality", "relative", "drop", "p_value", "agreement", "sqnr_db", "efficiency")
+"""Figures of a row that are of one split."""
 CHANGED = 1.3
 """Ratio of the baseline's latencies in two runs above which a warning says so."""
 
@@ -48,7 +51,18 @@ def summarize(study: Study) -> Summary:
         findings=tuple((row.name, finding) for row in told for finding in row.findings),
         warnings=(*_run_warnings(study), *_changed_machine(study), *few_samples(study), *no_better_than_guessing(study)),
         spent=spent(study),
+        validation=_on_validation(study),
     )
+
+
+def _on_validation(study: Study) -> dict[str, dict[str, Any]]:
+    """Return figures on validation by name, where not all that was scored was scored on test too: a table is of the same samples."""
+    scored = [candidate for candidate in study.candidates if candidate.ok and candidate.quality]
+    if all("test" in candidate.quality for candidate in scored) or not all("validation" in candidate.quality for candidate in scored):
+        return {}
+    blind = only_split(study, "validation")
+    rows = [row_of(blind, candidate) for candidate in blind.candidates]
+    return {row.name: {name: getattr(row, name) for name in OF_QUALITY} for row in rows}
 
 
 def _best(rows: list[Row]) -> dict[str, str]:

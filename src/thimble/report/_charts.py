@@ -20,14 +20,14 @@ MOST_SAMPLES = 40_000
 
 def chart_data(study: Study, summary: Summary) -> dict[str, Any]:
     """Rows in the study's order with their looks, the axes' ends, the limits, the rounds, and the table as text to copy."""
-    measured = [row for row in summary.rows if row.status == Status.OK and row.size_mb is not None]
+    measured = [row for row in summary.compared if row.status == Status.OK and row.size_mb is not None]
     style = looks(row.runtime for row in measured)
     sign = 1 if study.task.higher_is_better else -1
     metric = words.metric_title(study.task)
     lines = csv_text(summary).splitlines()
-    table = table_text(study, summary, list(summary.rows)).splitlines()
+    table = table_text(study, summary, list(summary.compared)).splitlines()
     return {
-        "rows": [_row(i, row, study, summary, style) for i, row in enumerate(summary.rows)],
+        "rows": [_row(i, row, study, summary, style) for i, row in enumerate(summary.compared)],
         "runtimes": [
             {"name": words.runtime_title(name), "colour": look.colour, "shape": look.shape} for name, look in style.items()
         ],

@@ -54,7 +54,7 @@ def _sentence(summary: Summary) -> str:
 def _table(summary: Summary, metric: str) -> str:
     heads = ("candidate", "runtime", "MB", "smaller", "ms", "faster", metric, "drop")
     head = "".join(f"<th>{html(text)}</th>" for text in heads)
-    rows = "".join(_row(row, row.name == summary.chosen) for row in summary.rows)
+    rows = "".join(_row(row, row.name == summary.chosen) for row in summary.compared)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 

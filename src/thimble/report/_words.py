@@ -15,10 +15,18 @@ from thimble.core.text import plain
 if TYPE_CHECKING:
     from thimble.core.limit import Limit
     from thimble.core.study import Study, TaskInfo
-    from thimble.core.summary import Interval, Row
+    from thimble.core.summary import Interval, Row, Summary
 
 WIDE = 2.0
 """An interval whose ends differ by more than this factor."""
+
+
+def split_note(study: Study, summary: Summary) -> str:
+    """Return of which split a table's qualities are, where that is not the one that confirms the choice; else nothing."""
+    if summary.split == "test" or summary.split not in study.task.splits:
+        return ""
+    samples = f"{study.task.splits[summary.split].samples:,} {summary.split} samples"
+    return f"{metric_title(study.task).capitalize()} and drop are of the {samples}, which all candidates were scored on."
 
 
 def decimals(value: float, digits: int = 3) -> int:

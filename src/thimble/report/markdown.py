@@ -40,7 +40,7 @@ class _Voice:
 def markdown_text(study: Study, summary: Summary) -> str:
     """The whole page."""
     prose = Prose(study, summary, _Voice())
-    measured = [row for row in summary.rows if row.size_mb is not None]
+    measured = [row for row in summary.compared if row.size_mb is not None]
     parts = [f"# {escaped(study.name)}: {escaped(study.model)} on {escaped(study.task.name)}", f"**{escaped(summary.recommendation)}**"]
     if not study.complete:
         parts.append("This study is not complete: it was interrupted, and candidates may be missing.")
@@ -50,7 +50,7 @@ def markdown_text(study: Study, summary: Summary) -> str:
             "## Which worked best", _list(prose.best()),
             "## The candidates", table_text(study, summary, measured),
             "Size is every file that ships, MB is 10^6 bytes. Latency is the median of one inference; speedups are paired with the baseline"
-            " round by round. Brackets hold 95 % intervals.",
+            f" round by round. Brackets hold 95 % intervals. {words.split_note(study, summary)}".rstrip(),
             "![Size, latency, and accuracy against size](optimization_comparison.png)",
             "## Trade-offs", _list(tradeoffs(prose)) or "None is proven by the intervals.",
             "## Surprises and their causes", _list(prose.surprises()) or "No surprise with a known cause.",

@@ -66,7 +66,7 @@ def draw(study: Study, summary: Summary) -> Figure:
     """The figure, laid out and labelled; its height follows from the number of candidates."""
     from matplotlib.figure import Figure
 
-    rows = [row for row in summary.rows if row.status == Status.OK and row.size_mb is not None]
+    rows = [row for row in summary.compared if row.status == Status.OK and row.size_mb is not None]
     style = looks(row.runtime for row in rows)
     figure = Figure(figsize=(16, max(4.6, 1.9 + 0.27 * len(rows))), layout="constrained")
     figure.suptitle(_title(study), fontsize=11.5, x=0.008, ha="left")

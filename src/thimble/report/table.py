@@ -81,8 +81,10 @@ class Table:
         from rich.console import Group
         from rich.text import Text
 
-        measured = [row for row in summary.rows if row.status == Status.OK]
+        measured = [row for row in summary.compared if row.status == Status.OK]
         parts: list[RenderableType] = [_grid(study, summary, measured, width)] if measured else []
+        if measured and (note := words.split_note(study, summary)):
+            parts.append(Text(note, style="dim"))
         for row in summary.rows:
             if row.status != Status.OK:
                 name, most = plain(row.name), min(LINE, width or LINE)
