@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,22 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_the_store_is_private(tmp_path: Path) -> None:
     Store(tmp_path / "store")
     assert (tmp_path / "store").stat().st_mode & 0o077 == 0
+
+
+def test_of_two_that_make_the_same_the_second_takes_the_first_ones(tmp_path: Path) -> None:
+    begun, go, worked = threading.Event(), threading.Event(), []
+
+    def work(output: Path, scratch: Path) -> Model:
+        worked.append(1)
+        begun.set()
+        assert go.wait(20)
+        (output / "m").write_text(f"made {len(worked)}")
+        return Model("onnx", output, (), ())
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(lambda: Store(tmp_path / "s").make("k", work))
+        assert begun.wait(20)
+        second = pool.submit(lambda: Store(tmp_path / "s").make("k", work))
+        go.set()
+        assert (first.result(20).folder / "m").read_text() == (second.result(20).folder / "m").read_text() == "made 1"
+    assert worked == [1]

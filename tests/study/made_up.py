@@ -120,6 +120,12 @@ class Fake:
     def running(self) -> int:
         return len(self.jobs)
 
+    def room(self) -> int:
+        return 0 if self.jobs else 1
+
+    def doing(self) -> frozenset[str]:
+        return frozenset(job.candidate for job in self.jobs)
+
     def cancel(self, candidate: str) -> None:
         self.cancelled.add(candidate)
 
@@ -145,7 +151,7 @@ class FakeClock:
 
     def budget(self, engine: Engine) -> Budget:
         left = None if self.seconds is None else self.seconds - self.engine.now
-        return Budget(self.seconds, left, engine.running(), 1.0, engine.opening_s(), engine.known)
+        return Budget(self.seconds, left, engine.running(), 1.0, engine.opening_s(), engine.known, engine.doing())
 
 
 RECIPES = {

@@ -13,7 +13,7 @@ from thimble.core.errors import LimitsNotMet, OutOfTime
 from thimble.core.patience import within
 from thimble.core.pythons import naming
 from thimble.core.verdict import Proof
-from thimble.devices import LOCAL, environment_of, machine_of
+from thimble.devices import LOCAL
 
 if TYPE_CHECKING:
     from thimble.core.study import Study
@@ -56,6 +56,7 @@ def plan(options: Fit) -> Plan:
     from thimble.api.subjects import checked_runtime
     from thimble.core.model import TORCH
     from thimble.data import present_splits
+    from thimble.engine import site
     from thimble.models import entry_format, traits_of
     from thimble.search.allowed import trials
     from thimble.search.candidates import Situation
@@ -71,7 +72,7 @@ def plan(options: Fit) -> Plan:
     samples = len(found.task.split("train")) if trainable(found.task) else 0
     situation = Situation(format, samples, found.task.metric, options.student, own, traits_of(found.model), options.limits.minimize)
     if options.on != LOCAL:
-        situation = _there(situation, options.on)
+        situation = _there(situation, options)
     runtimes = _may_be(options)
     tried = trials(replace(situation, only=frozenset(runtimes)), tuple(present_splits(found.task)))
     return Plan(
@@ -84,8 +85,9 @@ def plan(options: Fit) -> Plan:
         policy=FitPolicy(options.student),
         limits=options.limits,
         seed=options.seed,
-        threads=options.threads or machine_of(options.on).cores(),
+        threads=options.threads or site(options.engine).cores(options.on),
         device=options.on,
+        engine=options.engine,
         settings={"budget_s": options.budget, "student": options.student, "weights": options.weights}
         | ({"runtimes": sorted(runtimes)} if runtimes else {}),
     )
@@ -98,11 +100,12 @@ def _may_be(options: Fit) -> tuple[str, ...]:
     return tuple(dict.fromkeys(options.runtimes)) or micro
 
 
-def _there(situation: Situation, device: str) -> Situation:
+def _there(situation: Situation, options: Fit) -> Situation:
     """What decides on another device: its runtimes and its processor. Raises `BadInput` where nothing there could run the model."""
     from thimble.core.registry import RUNTIMES
+    from thimble.engine import site
 
-    where = environment_of({cls.distribution for cls in RUNTIMES.all().values()}, device)
+    where = site(options.engine).describe({cls.distribution for cls in RUNTIMES.all().values()}, options.on)
     runtimes = frozenset(name for name, cls in RUNTIMES.all().items() if cls.distribution in where.versions)
     return replace(situation, runtimes=runtimes, bfloat16=bool({"avx512_bf16", "amx_bf16"} & set(where.features)))
 

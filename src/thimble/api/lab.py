@@ -12,7 +12,7 @@ from thimble.core.errors import BadInput
 from thimble.core.pythons import installed
 from thimble.core.study import Limits
 from thimble.core.task import ModelSpec, TaskSpec, one_sample
-from thimble.devices.processor import available_cores
+from thimble.devices import LOCAL
 
 if TYPE_CHECKING:
     from thimble.core.recipe import Recipe
@@ -35,6 +35,7 @@ def plan(options: Lab) -> Plan:
     from thimble.core.recipe import recipe
     from thimble.core.sampling import Sampling
     from thimble.data import open_task
+    from thimble.engine import site
     from thimble.models import preprocess_of, source_name
     from thimble.search.lab import LabPolicy
     from thimble.search.named import lab_recipes
@@ -44,7 +45,7 @@ def plan(options: Lab) -> Plan:
     check(options)
     if source_name(options.model) == "onnx":
         raise BadInput(f"--model {options.model} is an ONNX file, which can't be trained or pruned: give the network, or use thimble fit")
-    threads = options.threads or len(available_cores())
+    threads = options.threads or site(options.engine).cores(LOCAL)
     size = options.image_size or (None if options.weights == "imagenet" else 64)
     recipes = lab_recipes(options.only or (["baseline"] if options.recipes else ()), options.quick, options.opset)
     recipes += tuple(recipe(name, text) for name, text in options.recipes.items())
@@ -72,6 +73,7 @@ def plan(options: Lab) -> Plan:
         limits=Limits(max_drop=options.max_drop),
         seed=options.seed,
         threads=threads,
+        engine=options.engine,
         settings={"quick": options.quick, "image_size": size, "opset": options.opset, "weights": options.weights},
     )
 

@@ -21,6 +21,7 @@ from thimble.api.shared_options import (
     Budget,
     Channels,
     Data,
+    Engine,
     Features,
     Folder,
     Mean,
@@ -81,6 +82,8 @@ class Fit(Reading):
     ``budget`` is in seconds, ``None`` is no limit. Networks are changed and trained here; what they take and how well they answer is
     that of the device ``on``, whose processor decides the types of quantization. ``runtimes`` are those that may be chosen, ``python`` the
     interpreters of runtimes by name, where they and their exporters can't share this environment.
+    that of the device ``on``, whose processor decides the types of quantization. ``runtimes`` are those that may be chosen.
+    ``engine`` is where the work is done; no result depends on it.
     """
 
     model: Model
@@ -94,6 +97,7 @@ class Fit(Reading):
     seed: Seed = 0
     on: Annotated[On, Option("Device whose figures decide: local, ssh://user@host:port, or a name in devices.toml.", '"pi4"')] = "local"
     python: Pythons | None = None
+    engine: Engine = "local"
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ class Lab:
     ``model`` and ``data`` are specifications, ``weights`` is ``None`` (train on the train split), ``imagenet`` or a
     state dict's file. ``only`` picks named candidates; ``recipes`` are candidates of one's own, each a name and a
     recipe's text, and take the place of the named ones where ``only`` is empty. ``mean`` and ``std`` default to the
-    weights' own, else ImageNet's. ``threads`` defaults to the available cores.
+    weights' own, else ImageNet's. ``threads`` defaults to the available cores. ``engine`` is where the work is done.
     """
 
     model: Annotated[Model, Option("Network: torchvision:NAME, timm:NAME or file.py:function.", metavar="SPEC")] = "torchvision:resnet18"
@@ -123,6 +127,7 @@ class Lab:
     quick: Annotated[bool, Option("Five candidates and less training, for a first try.")] = False
     all_runtimes: Annotated[bool, Option("Also try every runtime in every precision; missing runtimes are listed.")] = False
     max_drop: Annotated[float, Meta(ge=0, le=1e9), Option("Largest drop in quality, in points of the metric.", metavar="POINTS")] = 2.0
+    engine: Engine = "local"
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,7 @@ Pythons = Annotated[
         path=in_file,
     ),
 ]
+Engine = Annotated[str, Option("Where the work is done: local, or an engine that a package adds.", '"local"', metavar="ENGINE")]
 Folder = Annotated[str | Path, Option("Folder of the results.", '"runs/fit"', metavar="DIR", path=in_file)]
 Share = Annotated[
     float, Meta(ge=0, le=10_000), Option(metavar="SHARE", form="a share such as 5%", read=share_of, write=lambda share: f"{100 * share:g}%")

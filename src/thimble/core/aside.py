@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import hashlib
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -70,5 +73,11 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _beside(path: Path, kind: str = "") -> Path:
-    """A hidden name beside a path, of this process alone."""
-    return path.with_name(f".{path.stem}.{kind}{os.getpid()}{path.suffix}")
+    """A hidden name beside a path, of this process alone, on this machine alone."""
+    return path.with_name(f".{path.stem}.{machine_id()}.{kind}{os.getpid()}{path.suffix}")
+
+
+@functools.cache
+def machine_id() -> str:
+    """A short word for this machine: processes of two machines that share a folder may have the same number."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:6]

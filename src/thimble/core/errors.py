@@ -14,6 +14,7 @@
     ├── StepFailed               1   a step could not do its work on this model (recorded, the study goes on)
     │   ├── NotApplicable        1   the step makes no sense for this model (recorded with its reason)
     │   └── OutOfTime            1   the time budget ended it, or would have (recorded, and gone on with at the next start)
+    ├── EngineLost               1   the machines that did the work are gone (what was finished is kept)
     └── RuntimeFailed            1   an artifact could not be opened or run (recorded, the study goes on)
 
 Ctrl-C ends with 130, another signal that asks for an end with 128 and its number. Anything else that escapes is a bug,
@@ -132,3 +133,16 @@ class OutOfTime(StepFailed):
 
 class RuntimeFailed(ThimbleError):
     """An artifact could not be opened or run; the study records it and continues."""
+
+
+class EngineLost(ThimbleError):
+    """The machines that did the work are gone; what was finished is kept, and a later start goes on, here or there."""
+
+
+def error_of(name: str, text: str) -> ThimbleError:
+    """The error of that class with a text, as another process told it; `StepFailed` for a class that isn't here."""
+    cls = globals().get(name)
+    kind: type[ThimbleError] = cls if isinstance(cls, type) and issubclass(cls, ThimbleError) else StepFailed
+    made = kind.__new__(kind)
+    Exception.__init__(made, text)
+    return made

@@ -182,12 +182,16 @@ Result = Opened | Built | Size | Cold | Quality | Run | Observed
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: its result, or the error that ended it with the ``steps`` that were done by then."""
+    """What became of a job: its result, or the error that ended it with the ``steps`` that were done by then.
+
+    ``notes`` are lines for the user about how the work went, such as a machine that was lost meanwhile.
+    """
 
     job: Job
     result: Result | None = None
     error: ThimbleError | None = None
     steps: tuple[StepRecord, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -204,6 +208,14 @@ class Engine(Protocol):
 
     def running(self) -> int:
         """Jobs that were submitted and have not ended."""
+        ...
+
+    def room(self) -> int:
+        """How many more jobs it would take now; 0 where the next one must wait."""
+        ...
+
+    def doing(self) -> frozenset[str]:
+        """The candidates whose jobs have not ended: of these nothing more is to be asked for yet."""
         ...
 
     def cancel(self, candidate: str) -> None:

@@ -89,8 +89,9 @@ TASKS = Registry("tasks", "task", ("thimble.data",))
 METRICS = Registry("metrics", "metric", ("thimble.measure.metrics",), "thimble.measure.metrics._own")
 REPORTS = Registry("reports", "report", ("thimble.report",))
 DEVICES = Registry("devices", "device", ("thimble.devices.kinds",))
+ENGINES = Registry("engines", "engine", ("thimble.engine.kinds",))
 TARGETS = Registry("targets", "target", ("thimble.deploy.targets",))
-REGISTRIES = {r.kind: r for r in (STEPS, RUNTIMES, PROBES, MODELS, TASKS, METRICS, REPORTS, DEVICES, TARGETS)}
+REGISTRIES = {r.kind: r for r in (STEPS, RUNTIMES, PROBES, MODELS, TASKS, METRICS, REPORTS, DEVICES, ENGINES, TARGETS)}
 
 
 def runtime_title(name: str) -> str:

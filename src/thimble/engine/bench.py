@@ -76,13 +76,17 @@ class Feeds:
 
 @dataclass
 class Bench:
-    """Where a study's jobs are done. Artifacts lie below ``root``; without a ``source`` nothing can be built."""
+    """Where a study's jobs are done. Artifacts lie below ``root``; without a ``source`` nothing can be built.
+
+    ``device`` is where they are measured.
+    """
 
     root: Path
     store: Store
     environment: Environment
     feeds: Feeds
     source: Source | None = None
+    device: str = "local"
     process: StepsProcess = field(default_factory=StepsProcess)
 
     def __post_init__(self) -> None:

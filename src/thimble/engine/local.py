@@ -13,7 +13,7 @@ from thimble.engine.build import Failed
 from thimble.engine.execute import execute, known
 
 
-class Local:
+class LocalEngine:
     """Does jobs at the bench; steps and artifacts run in processes of their own, so that none of them can end this one."""
 
     def __init__(self, bench: Bench) -> None:
@@ -39,6 +39,14 @@ class Local:
     def running(self) -> int:
         """Jobs whose turn has not come."""
         return len(self._jobs)
+
+    def room(self) -> int:
+        """One job at a time."""
+        return 0 if self._jobs else 1
+
+    def doing(self) -> frozenset[str]:
+        """The candidates whose jobs wait for their turn."""
+        return frozenset(job.candidate for job in self._jobs)
 
     def cancel(self, candidate: str) -> None:
         """Take its jobs out of the queue, and end its process."""

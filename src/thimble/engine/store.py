@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from thimble.core.aside import new_file, writing
+from thimble.core.aside import machine_id, new_file, writing
 from thimble.core.errors import BadInput, Busy, CannotWrite
 from thimble.core.model import TORCH, Model
 from thimble.core.values import MB, TensorSpec
@@ -105,12 +105,16 @@ class Store:
     def make(self, key: str, work: Callable[[Path, Path], Model]) -> Model:
         """Do the work and keep its result. ``work(output, scratch)`` writes files into ``output`` where its format has any.
 
-        ``scratch`` is kept while the work is unfinished, and removed with its end. Two processes that make the same result do so one
-        after the other, since they share it; the first one's result stays, which may be in use by then.
+        ``scratch`` is kept while the work is unfinished, and removed with its end. Of two processes that make the same result, on one
+        machine or on two that share this folder, the second one waits and takes the first one's.
         """
         self._need(key)
+        with making(self.root, key):
+            return self.load(key) if self.has(key) else self._made(key, work)
+
+    def _made(self, key: str, work: Callable[[Path, Path], Model]) -> Model:
         scratch = self.root / "scratch" / key
-        with making(self.root, key), self._aside("steps", key) as aside:
+        with self._aside("steps", key) as aside:
             output = aside / "files"
             with writing(scratch):
                 output.mkdir()
@@ -223,7 +227,7 @@ class Store:
     def _aside(self, kind: str, key: str) -> Iterator[Path]:
         """A folder that becomes the entry when the block ends well, and vanishes when it doesn't."""
         final = self.root / kind / key
-        aside = self.root / kind / f".{key}.{os.getpid()}"
+        aside = self.root / kind / f".{key}.{machine_id()}.{os.getpid()}"
         with writing(final):
             shutil.rmtree(aside, ignore_errors=True)
             aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -233,7 +237,11 @@ class Store:
             with writing(final):
                 if not (final / "model.json").exists():
                     shutil.rmtree(final, ignore_errors=True)
-                    aside.rename(final)
+                    try:
+                        aside.rename(final)
+                    except OSError:  # where a file system has no locks, another machine may have been first in this moment
+                        if not (final / "model.json").exists():
+                            raise
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 

@@ -75,9 +75,10 @@ Action = Try | Drop | Add | Choose | Test | Shorten | End | Finish
 class Budget:
     """The time budget as a policy sees it: ``seconds`` in all and ``left``, both ``None`` without a limit.
 
-    ``running`` counts jobs that are not done yet. ``stretch`` is how many times as long as its processor time something takes
-    now: more than 1 where others use the machine. ``opening_s`` is what starting a process and opening an artifact takes.
-    ``known`` says whether a job's result is there from an earlier start.
+    ``running`` counts jobs that are not done yet, ``doing`` names their candidates: what these jobs will tell is unknown, and nothing that
+    depends on it can be decided. A policy is asked while jobs run only where there is room for another one. ``stretch`` is how many
+    times as long as its processor time something takes now: more than 1 where others use the machine. ``opening_s`` is what starting a
+    process and opening an artifact takes. ``known`` says whether a job's result is there from an earlier start.
     """
 
     seconds: float | None = None
@@ -86,6 +87,7 @@ class Budget:
     stretch: float = 1.0
     opening_s: float = 0.0
     known: Callable[[Job], bool] = lambda job: False
+    doing: frozenset[str] = frozenset()
 
 
 class Policy(Protocol):

@@ -42,11 +42,13 @@ class FitPolicy:
 
     def _steps(self, study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
         """Yield what is still to do, in order: only the first of it is asked for."""
-        if budget.running:
-            yield ()
+        if study.candidates[0].name in budget.doing:
+            yield ()  # all others are built and compared with it
         yield from self._baseline(study, budget)
         if study.joint_run is None and "test" not in study.candidates[0].quality:
             yield from _searching(study, budget)
+        if budget.running:
+            yield ()
         yield from _closing_again(study, budget)
         yield from _confirming(study, budget)
         here = study.device == "local"  # graphs and operators would be looked into on this machine
@@ -98,14 +100,16 @@ def _samples(quality: Quality) -> int:
 
 
 def _searching(study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
-    """One candidate after the other, each as long as it may still meet the limits; the closing run when nothing is left, or no time."""
+    """Candidates in their order, each as long as it may still meet the limits; the closing run when nothing is left, or no time."""
     for candidate in study.candidates[1:]:
-        if candidate.ok:
+        if candidate.ok and candidate.name not in budget.doing:
             yield from _looked_at(study, candidate, budget)
     if (best := choose(study)) != study.chosen:
         yield (Choose(best),)
     after, left = following(study, budget), shares.until_closing(study, budget)
     if after is None or (left is not None and left < 0):
+        if budget.running:
+            yield ()
         if not study.ended:
             yield (End(why_ended(study, budget)),)
         yield from _closing(study, budget)

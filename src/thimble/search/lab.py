@@ -40,14 +40,18 @@ class LabPolicy:
     def _steps(self, study: Study, budget: Budget) -> Iterator[tuple[Action, ...]]:
         """Yield what is still to do, in order: only the first of it is asked for."""
         first, names = study.candidates[0].name, jobs.ready(study)
-        if budget.running:
-            yield ()
+        if first in budget.doing:
+            yield ()  # all others are built and compared with it
         if not study.opened:
             yield jobs.trying(Open(candidate=first))
+        if budget.running:
+            yield from self._observing(study, budget, names)  # a device that measures one at a time begins as early as it can
         for candidate in filter(waits, study.candidates):
-            yield jobs.trying(jobs.apply(study, candidate.name), BUILDING * self._share(study, candidate))
-        for name in names:
-            yield from self._observed(study, name, OBSERVING / len(names))
+            if candidate.name not in budget.doing:
+                yield jobs.trying(jobs.apply(study, candidate.name), BUILDING * self._share(study, candidate))
+        yield from self._observing(study, budget, names)
+        if budget.running:
+            yield ()
         if study.joint_run is None:
             yield jobs.trying(jobs.timing(study, jobs.timed(study), self.sampling, joint=True), TIMING)
         if (best := choose(study)) != study.chosen:
@@ -59,6 +63,12 @@ class LabPolicy:
         if examination := jobs.examination(study, EXAMINED):
             yield jobs.trying(examination)
         yield (Finish(),)
+
+    def _observing(self, study: Study, budget: Budget, names: list[str]) -> Iterator[tuple[Action, ...]]:
+        count = sum(candidate.ok or waits(candidate) for candidate in study.candidates)
+        for name in names:
+            if name not in budget.doing:
+                yield from self._observed(study, name, OBSERVING / count)
 
     def _observed(self, study: Study, name: str, share: float) -> Iterator[tuple[Action, ...]]:
         if look := jobs.first_look(study, name):

@@ -13,15 +13,18 @@ def following(study: Study, budget: Budget) -> str | Add | None:
     """Return the name of the candidate to build next, or one to add; ``None`` where nothing is left (`why_ended` says why).
 
     Candidates stand in the study in the order of their prospects. Those that train wait until truer forms of INT8, which need no
-    training, are searched. Structure is removed at last, for as long as there is time.
+    training, are searched. Structure is removed at last, for as long as there is time. While jobs run, what they will tell is unknown:
+    only what follows whatever they tell is begun beside them.
     """
-    waiting = [c for c in study.candidates if waits(c)]
+    waiting = [c for c in study.candidates if waits(c) and c.name not in budget.doing]
     quick = next((c for c in waiting if not trains(c)), None)
     if quick is not None:
         return quick.name
+    if any(c.name in budget.doing and not trains(c) for c in study.candidates):
+        return None
     if not study.ended and (form := truer(study)) is not None:
         return form
-    if waiting or study.ended:
+    if waiting or study.ended or budget.running:
         return waiting[0].name if waiting else None
     found = removal(study, budget) if "train" in study.task.splits else None
     return found if isinstance(found, Add) else None

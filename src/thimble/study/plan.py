@@ -16,8 +16,7 @@ from thimble.core.study import Candidate, Environment, Limits, Study
 from thimble.core.task import ModelSpec, Task, TaskSpec
 from thimble.core.verdict import Status
 from thimble.data import open_task, task_info
-from thimble.devices import environment_of
-from thimble.engine import engine_at
+from thimble.engine import LOCAL, site
 from thimble.engine.bench import Bench, Feeds
 from thimble.engine.keys import Source, packages
 from thimble.engine.store import Store
@@ -36,7 +35,8 @@ from thimble.study.telling import Listen
 class Plan:
     """A study before it is carried out: a model, data, recipes, and the policy that decides what is done with them.
 
-    ``prefix`` are the steps that train the source where its weights aren't given; ``device`` is where artifacts are measured and scored.
+    ``prefix`` are the steps that train the source where its weights aren't given; ``device`` is where artifacts are measured and scored,
+    ``engine`` where the work is done.
     ``reasons`` says by a recipe's name why it is not tried; ``runtimes`` are those that may be chosen (none: any).
     """
 
@@ -50,6 +50,7 @@ class Plan:
     seed: int = 0
     threads: int = 1
     device: str = "local"
+    engine: str = LOCAL
     settings: dict[str, Any] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     runtimes: tuple[str, ...] = ()
@@ -72,14 +73,15 @@ def carry_out(
     through after the study and its reports are written: a second start goes on where this one ended.
     """
     clock = clock or Clock()
-    task, where = open_task(plan.task), environment_of(packages(), plan.device)
+    place, task = site(plan.engine), open_task(plan.task)
+    where = place.describe(packages(), plan.device)
     study = blank_study(plan, task, where)
     source = source_of(plan, study)
     with claim(folder, Question.of(study, source.fingerprint), report_files()) as mine:
         begin(mine)
         study = going_on(study, mine.before) if mine.before else study
         kept = Folder(mine)
-        engine = engine_at(Bench(mine.folder, store or Store(), where, Feeds(task, plan.task.spec), source))
+        engine = place.start(Bench(mine.folder, store or Store(), where, Feeds(task, plan.task.spec), source, plan.device))
         try:
             run(study, plan.policy, engine, kept, clock, listen)
         finally:

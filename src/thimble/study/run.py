@@ -44,7 +44,7 @@ class Clock:
     def budget(self, engine: Engine) -> Budget:
         """What a policy may know of time."""
         left = None if self.seconds is None else self.seconds - self.spent()
-        return Budget(self.seconds, left, engine.running(), self._stretched(), engine.opening_s(), engine.known)
+        return Budget(self.seconds, left, engine.running(), self._stretched(), engine.opening_s(), engine.known, engine.doing())
 
     def _stretched(self) -> float:
         if self.seconds is not None and self.spent() - self._stretch[0] > STRETCH_AGAIN_S:
@@ -83,7 +83,8 @@ def run(study: Study, policy: Policy, engine: Engine, keeping: Keeping, clock: C
         keeping.save(changed)
         return changed
 
-    while actions := policy.propose(study, clock.budget(engine)):
+    while True:
+        actions = policy.propose(study, clock.budget(engine)) if engine.room() else ()
         for action in actions:
             if isinstance(action, Finish):
                 return become(replace(study, complete=True))
@@ -91,8 +92,11 @@ def run(study: Study, policy: Policy, engine: Engine, keeping: Keeping, clock: C
                 engine.submit(action.job)
             else:
                 study = become(decided(study, action))
-        while engine.running():
-            outcome = keeping.placed(engine.wait(tell))
-            done += outcome.job.share
-            study = become(record(study, outcome))
-    raise AssertionError("the policy asks for nothing, and nothing is running")
+        if actions:
+            continue
+        assert engine.running(), "the policy asks for nothing, and nothing is running"
+        outcome = keeping.placed(engine.wait(tell))
+        for text in outcome.notes:
+            listen(Event(so_far(), "", text))
+        done += outcome.job.share
+        study = become(record(study, outcome))

@@ -1,0 +1,1 @@
+"""Engines: one kind a file, named by its file."""
