@@ -47,7 +47,9 @@ def compare_runtimes(options: CompareRuntimes, listen: Listen | None = None, sto
         check_writable(Path(options.out))
     given = _given(options)
     every = options.threads or (len(available_cores()),)
-    studies = tuple(_study(options, given, count, _part(listen, i, len(every)), store) for i, count in enumerate(every))
+    from thimble.study.telling import part_of
+
+    studies = tuple(_study(options, given, count, part_of(listen, i, len(every)), store) for i, count in enumerate(every))
     if options.out:
         try:
             write_comparison(studies, Path(options.out))
@@ -144,16 +146,3 @@ def _candidates(options: CompareRuntimes, given: _Given) -> tuple[Candidate, ...
     if len(found) < 2:
         raise BadInput(f"{options.model} can't be converted to a format that {', '.join(options.runtimes) or 'any runtime'} opens")
     return candidates_of(found)
-
-
-def _part(listen: Listen | None, place: int, count: int) -> Listen:
-    """What takes a study's events as those of one of several."""
-
-    def told(event: object) -> None:
-        from thimble.study.telling import Event
-
-        assert isinstance(event, Event)
-        if listen is not None:
-            listen(replace(event, done=(place + event.done) / count))
-
-    return told

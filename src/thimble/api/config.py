@@ -65,6 +65,11 @@ def fit_of(values: Mapping[str, Any], source: str | None = None) -> Fit:
 
 def read_values(path: Path) -> dict[str, Any]:
     """The keys that a ``study.toml`` sets, checked one by one, its relative paths seen from the current folder."""
+    return checked(parsed(path), path)
+
+
+def parsed(path: Path) -> dict[str, Any]:
+    """The file as TOML gives it; raises `BadInput` for a file that can't be read, is not TOML, or has an unknown key."""
     try:
         given = tomllib.loads(contents(path).decode("utf-8"))
     except OSError as error:
@@ -73,25 +78,31 @@ def read_values(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path} is not TOML: {first_line(error)}") from error
     except (RecursionError, ValueError) as error:  # brackets in brackets; whole numbers of thousands of digits
         raise BadInput(f"{path} can't be read: {first_line(error)}") from error
-    keys = _keys()
+    known = keys()
     for name in given:
-        if name not in keys:
-            raise BadInput(f"{path}: {UnknownName('key', name, keys)}")
-    values = {name: _converted(keys[name], value, path) for name, value in given.items()}
-    return {name: _moved(keys[name], value, lambda text: _normal(path.parent, text)) for name, value in values.items()}
+        if name not in known:
+            raise BadInput(f"{path}: {UnknownName('key', name, known)}")
+    return given
+
+
+def checked(given: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The values of a file's keys as the options' types, relative paths seen from the current folder; raises `BadInput` with the key."""
+    known = keys()
+    values = {name: _converted(known[name], value, path) for name, value in given.items()}
+    return {name: _moved(known[name], value, lambda text: _normal(path.parent, text)) for name, value in values.items()}
 
 
 def text_of(values: Mapping[str, Any], folder: Path) -> str:
     """A ``study.toml`` for ``folder`` with these values by key, and a comment for every key that is not among them."""
     lines = [_HEAD.format(name=NAME)]
-    for name, one in _keys().items():
+    for name, one in keys().items():
         value = values.get(name)
         lines.append(f"# {help_text(one)}")
         if value in (None, {}, (), []):
             lines.append(f"# {name} = {one.option.example}\n")
         else:
             moved = _moved(one, value, lambda text: _relative(text, folder))
-            lines.append(f"{name} = {_toml(one.option.write(moved) if one.option.write else moved)}\n")
+            lines.append(f"{name} = {shown_value(one.option.write(moved) if one.option.write else moved)}\n")
     return "\n".join(lines)
 
 
@@ -102,7 +113,7 @@ def help_text(one: Asked) -> str:
     return f"{one.option.help}{few}{default}"
 
 
-def _keys() -> dict[str, Asked]:
+def keys() -> dict[str, Asked]:
     """Return every key of the file, in the file's order."""
     return {one.name: one for one in (*options_of(Fit), OUT)}
 
@@ -122,8 +133,8 @@ def _converted(one: Asked, value: Any, path: Path) -> Any:
     try:
         made = one.option.read(value) if one.option.read and isinstance(value, str) else value
     except (ValueError, OverflowError) as error:
-        raise BadInput(f"{path}: {one.name} {one.refusal(_toml(value))}") from error
-    if said := one.problem(made, _toml):
+        raise BadInput(f"{path}: {one.name} {one.refusal(shown_value(value))}") from error
+    if said := one.problem(made, shown_value):
         raise BadInput(f"{path}: {one.name} {said}")
     return msgspec.convert(made, str if one is OUT else one.kind)
 
@@ -136,15 +147,15 @@ def _relative(text: str, folder: Path) -> str:
     return Path(os.path.relpath(text, folder)).as_posix()
 
 
-def _toml(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """A value as TOML writes it, lists and tables on one line."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{_toml(str(key))} = {_toml(one)}" for key, one in value.items())
+        inner = ", ".join(f"{shown_value(str(key))} = {shown_value(one)}" for key, one in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(shown_value, value))}]"
     return repr(value)

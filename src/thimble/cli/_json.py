@@ -113,6 +113,7 @@ def answers() -> dict[str, type]:
     from thimble.api.verify import Verification
     from thimble.core.comparison import Comparison
     from thimble.core.decision import Decision
+    from thimble.core.swept import Sweep
     from thimble.decide.compare import Verdict
     from thimble.decide.runtimes import RuntimesCompared
     from thimble.engine.store import Contents
@@ -123,6 +124,7 @@ def answers() -> dict[str, type]:
         "check": Checks,
         "studies": Comparison,
         "runtimes": RuntimesCompared,
+        "sweep": Sweep,
         "artifact": Applied,
         "bundle": Bundled,
         "bundle candidates": Candidates,

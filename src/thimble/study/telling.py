@@ -68,3 +68,14 @@ def news(before: Study, after: Study) -> Iterator[str]:
 
 def _scored(study: Study) -> bool:
     return bool(study.candidates) and "validation" in study.candidates[0].quality
+
+
+def part_of(listen: Listen | None, place: int, count: int, name: str = "") -> Listen:
+    """Return what takes a study's events as those of one of several, counted from 0; each begins with the ``name`` where there is one."""
+
+    def told(event: Event) -> None:
+        if listen is not None:
+            what, finished = (f"{name}: {text}" if name and text else text for text in (event.what, event.finished))
+            listen(Event((place + event.done) / count, what, finished))
+
+    return told
