@@ -174,6 +174,30 @@ def imported_bytes(content: bytes, folder: Path) -> Any:
 
 
 @browsing
+def test_a_page_feeds_pixels_where_the_graph_normalises(handmade: Path, browser: Browser, tmp_path: Path) -> None:
+    bundle(handmade, tmp_path / "b", Bundle(target="web", runtime_files=ORT_WEB, bake_preprocessing=True))
+    with Served(tmp_path / "b") as served:
+        browser.open(served.server.address, 390)
+        waited(browser, "return document.body.dataset.state === 'ready'")
+        script = """
+            const { checkGolden, checkPreprocessing, sample } = await import("./check.js"), { Member } = await import("./member.js");
+            const { npz } = await import("./npz.js"), { preprocessed, decoded } = await import("./preprocess.js");
+            const manifest = await (await fetch("manifest.json")).json(), get = async (path) => (await fetch(path)).arrayBuffer();
+            const held = await npz(await get(manifest.golden.file)), image = new Blob([await get("golden/image_0.png")]);
+            const model = new Member("int8", manifest.artifact, "model"), fp32 = new Member("fp32", manifest.reference, "reference");
+            await model.open(1);
+            await fp32.open(1);
+            const one = preprocessed(await decoded(image), manifest.artifact.preprocess);
+            const outputs = await fp32.run(sample(manifest, held, 0));
+            const checks = [await checkGolden(manifest, model, () => 0), await checkPreprocessing(manifest)];
+            return [...checks, one.type, one.dims, outputs.output.data.length];"""
+        golden, preprocessing, kind, dims, length = browser.run(f"return (async () => {{{script}}})()")
+    assert golden["samples"] == 16
+    assert preprocessing == {"images": 16, "largest_difference": 0}
+    assert (kind, dims, length) == ("uint8", [8, 8, 3], 10)
+
+
+@browsing
 def test_measuring_on_a_browser_ends_with_the_study(web: Path, browser: Browser) -> None:
     study = measure(
         [str(web)],

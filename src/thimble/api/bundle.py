@@ -25,7 +25,7 @@ from thimble.core.subject import Subject
 from thimble.core.task import TaskSpec
 from thimble.core.temporary import temporary_folder
 from thimble.deploy.archive import not_of_bundle
-from thimble.deploy.manifest import Manifest
+from thimble.deploy.manifest import Baked, Manifest
 from thimble.formats import check_main
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def bundle(place: str | Path, out: str | Path, options: Bundle | None = None, ca
     to meet the study's limits (``force`` bundles it anyway, and the manifest keeps why), `BadInput` for what can't be.
     """
     from thimble.deploy.archive import write_digest, write_zip
+    from thimble.deploy.bake import baked
     from thimble.deploy.build import assemble
 
     options, folder, out = options or Bundle(), user_path(place), user_path(out)
@@ -62,6 +63,9 @@ def bundle(place: str | Path, out: str | Path, options: Bundle | None = None, ca
     _check_out(out)
     contents, notes = _contents(folder, options, candidate)
     with temporary_folder() as scratch:
+        if options.bake_preprocessing:
+            contents = baked(contents, scratch / "baked")
+            notes += [_baked_note(contents.baked)] if contents.baked else []
         made = scratch / "bundle"
         made.mkdir()
         manifest = assemble(contents, made)
@@ -70,6 +74,15 @@ def bundle(place: str | Path, out: str | Path, options: Bundle | None = None, ca
         else:
             _put(made, out)
     return Bundled(out, write_digest(out), manifest, tuple(notes))
+
+
+def _baked_note(facts: Baked) -> str:
+    """How the graph takes pixels, and how well it agrees with the preprocessing that the study scored with."""
+    off, out = facts.normalisation_difference, facts.output_difference
+    return (
+        f"the graph normalises: its input `{facts.input}` takes 8-bit pixels in NHWC. All 256 values of each channel differ by at most "
+        f"{off:.3g} from the study's preprocessing, and the golden outputs by at most {out:.3g}"
+    )
 
 
 def _contents(folder: Path, options: Bundle, candidate: str | None) -> tuple[Any, list[str]]:

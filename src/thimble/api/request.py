@@ -249,6 +249,7 @@ class Bundle:
         Annotated[Folder, Option("Folder of the npm package onnxruntime-web, for --target web.", default="node_modules here or above")]
         | None
     ) = None
+    bake_preprocessing: Annotated[bool, Option("Put normalisation into the ONNX graph, which then takes 8-bit NHWC pixels.")] = False
     data: Annotated[Data, Option(f"Data of the golden samples, where DIR is one artifact: {DATA}.")] | None = None
     force: Annotated[bool, Option("Bundle a candidate that is not proven to meet the limits; the manifest records the reason.")] = False
     model_licence: Annotated[str, Option("Licence of the model, such as MIT.", metavar="TEXT", default="not known")] | None = None

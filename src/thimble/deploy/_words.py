@@ -59,11 +59,26 @@ def _end(manifest: Manifest) -> list[str]:
     """Return the figures, where they were taken, and what must be known of verdict and licences."""
     lines = [
         *_figures(manifest),
+        *_pixels(manifest),
         f"Made on {manifest.made_on['processor']} ({manifest.made_on['system']}); times on another machine are others.",
     ]
     if manifest.forced:
         lines += ["", f"**Bundled against the study's verdict:** {manifest.forced}"]
     return [*lines, "", *(f"Licence of the {what}: {text}." for what, text in sorted(manifest.licences.items()))]
+
+
+def _pixels(manifest: Manifest) -> list[str]:
+    """Return what the graph takes where preprocessing is in it, and whose figures the table holds."""
+    if manifest.baked is None:
+        return []
+    read = manifest.baked.preprocess
+    left = "resize and crop" if read.resize else "resize"
+    return [
+        f"Normalisation is in the graph. Its input `{manifest.baked.input}` takes 8-bit pixels in NHWC, RGB or grey; {left} before.",
+        f"All 256 pixel values differ by at most {manifest.baked.normalisation_difference:.3g} from the study's preprocessing, the",
+        f"golden outputs by at most {manifest.baked.output_difference:.3g}. The figures were measured without these operators.",
+        "",
+    ]
 
 
 def _figures(manifest: Manifest) -> list[str]:

@@ -44,7 +44,7 @@ def _manifest(contents: Contents, folder: Path) -> Manifest:
     """Write the artifact and the golden samples, which every bundle holds; gives what is known of them."""
     subject = contents.subject
     own = answered(subject, contents.inputs)
-    baseline = answered(contents.baseline, contents.inputs) if contents.baseline else None
+    baseline = answered(contents.baseline, contents.scored_inputs or contents.inputs) if contents.baseline else None
     copy_artifact(subject, folder / MODEL)
     return Manifest(
         name=contents.name,
@@ -63,6 +63,7 @@ def _manifest(contents: Contents, folder: Path) -> Manifest:
         figures=contents.figures,
         licences=contents.licences,
         forced=contents.forced,
+        baked=contents.baked,
         thimble=own_version(),
     )
 

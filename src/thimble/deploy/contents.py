@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from thimble.core.subject import Subject
-from thimble.deploy.manifest import Manifest
+from thimble.deploy.manifest import Baked, Manifest
 
 if TYPE_CHECKING:
     from thimble.core.task import Arrays
@@ -19,7 +19,8 @@ class Contents:
 
     ``precision`` is ``fp32``, ``fp16`` or ``int8``. ``figures``, ``licences`` and ``forced`` go into the manifest as they are.
     ``reference`` is the FP32 artifact that a target measures beside it, ``runtime_files`` the folder of a runtime that ships,
-    ``arena_bytes`` the memory for tensors that an interpreter of microcontrollers needs.
+    ``arena_bytes`` the memory for tensors that an interpreter of microcontrollers needs. Where preprocessing is ``baked`` into the graph,
+    ``scored_inputs`` are the samples as the study fed them.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Contents:
     forced: str = ""
     runtime_files: Path | None = None
     arena_bytes: int | None = None
+    baked: Baked | None = None
+    scored_inputs: Arrays | None = None
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ import msgspec
 
 from thimble.core.artifact import Artifact
 from thimble.core.errors import BadInput
+from thimble.core.preprocess import Preprocess
 from thimble.core.reading import converted, decoded
 from thimble.core.values import File
 from thimble.deploy.payload import verify
@@ -78,13 +79,28 @@ class RuntimeInfo:
 
 
 @dataclass(frozen=True)
+class Baked:
+    """Preprocessing that is part of the graph: the name of the input that takes pixels, and what the graph does with them.
+
+    ``preprocess`` is the whole preprocessing as it was when the model was scored. ``normalisation_difference`` is the largest difference
+    to it over all 256 values of every channel, ``output_difference`` that of the golden samples' outputs to the artifact that was scored.
+    """
+
+    input: str
+    preprocess: Preprocess
+    normalisation_difference: float
+    output_difference: float
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A bundle. ``files`` are all files but the manifest; ``artifact`` is in the folder ``model``.
 
     ``operators`` are the types that ran where it was made, ``int8`` says that quantized ones are among them. ``answer`` says
     which output answers and what it holds. ``figures`` are the study's, with intervals and conditions. ``forced`` is why the
     bundle was made against the study's verdict. ``reference`` is the FP32 artifact that a target measures beside it, ``ships`` names
-    packages whose files lie in the bundle, by version.
+    packages whose files lie in the bundle, by version. ``baked`` says which preprocessing is in the graph, where some is; the figures are
+    then those of the artifact without it.
     """
 
     name: str
@@ -105,6 +121,7 @@ class Manifest:
     forced: str = ""
     reference: Artifact | None = None
     ships: dict[str, str] = field(default_factory=dict)
+    baked: Baked | None = None
     thimble: str = ""
     format: int = FORMAT
 
