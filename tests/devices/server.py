@@ -25,7 +25,7 @@ def free_port() -> int:
 class Server:
     """The server; ``address`` is what a user would write. ``bin`` comes first on the PATH: its `ssh` takes the tests' own settings."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder, self.port = folder, free_port()
         for name in ("host", "user", "other"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
@@ -44,7 +44,7 @@ class Server:
             "PasswordAuthentication": "no",
             "PidFile": "none",
             "MaxStartups": 50,
-            "SetEnv": f"TMPDIR={folder / 'there'}",
+            "SetEnv": " ".join(f"{name}={value}" for name, value in {"TMPDIR": str(folder / "there"), **environment}.items()),
         }
         words = [f"-o{name}={value}" for name, value in options.items()]
         command = [str(SSHD), "-D", "-e", "-f", os.devnull, "-p", str(self.port), "-h", str(folder / "host"), *words]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thimble.api.installing import with_runtimes
 from thimble.api.options import check, check_against, check_runtimes
 from thimble.api.request import Fit
 from thimble.api.resolve import matched, trainable
@@ -36,16 +37,18 @@ def fit(options: Fit, out: Path | str = "runs/fit", listen: Listen | None = None
     from thimble.models import check_name
     from thimble.study.plan import carry_out
     from thimble.study.run import Clock
+    from thimble.study.telling import Event
 
     def begin(mine: Claim) -> None:
         if mine.ours(NAME):  # a user's own stays
             mine.wrote(NAME)
             write_config(options, mine.folder)
 
-    clock = Clock(options.budget)
+    clock, tell = Clock(options.budget), listen or (lambda event: None)
     try:
         with within(options.budget), naming(options.python):
-            return carry_out(plan(options), out, listen or (lambda event: None), store, clock, begin)
+            there = with_runtimes(options, options.runtimes or ("onnxruntime",), lambda words: tell(Event(0.0, words)))
+            return carry_out(plan(there), out, tell, store, clock, begin)
     except OutOfTime as error:
         check_name(options.model)  # a name is looked up by a large library, which may have had no time to be imported
         raise OutOfTime(f"the time budget of {options.budget:g} s was used up before the baseline was ready; allow more") from error

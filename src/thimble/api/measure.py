@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thimble.api.installing import with_runtimes
 from thimble.api.options import check
 from thimble.api.request import Compare, Measure
 from thimble.api.resolve import task_spec, told_by
@@ -57,6 +58,8 @@ def measure(
         PROBES.get(name)
     if options.on != "local" and "energy" in options.probes:
         raise BadInput(f"--energy reads this machine's counters, which say nothing of {options.on}: leave it out")
+    if options.install and is_browser(options.on):
+        raise BadInput(f"--install makes a virtual environment on a board over ssh, and {options.on} is none: leave it out")
     if is_browser(options.on):
         study = _in_browser(artifacts, options, tell or (lambda address: progress(0.0, f"open {address} in a browser")))
     else:
@@ -154,7 +157,9 @@ def _measured(artifacts: Sequence[str], options: Measure, folder: Path, progress
     clock, threads, remarks = Clock(), options.threads or machine_of(options.on).cores(), list[str]()
     opening = Opening(options.runtime, threads, options.weights, options.seed, options, remarks.append, _sample(artifacts, options))
     progress(0.0, "opening")
-    subjects = [replace(subject, device=options.on) for subject in open_subjects(artifacts, opening, folder)]
+    subjects = list(open_subjects(artifacts, opening, folder))
+    options = with_runtimes(options, [subject.runtime for subject in subjects], lambda words: progress(0.0, words))
+    subjects = [replace(subject, device=options.on) for subject in subjects]
     task = _task(artifacts, subjects[0], options)
     where = environment_of({RUNTIMES.get(subject.runtime).distribution for subject in subjects}, options.on)
     feeds = Feeds(task, options.data or "", subjects[0].artifact, "test", options.batch, options.shapes, options.seed)

@@ -24,6 +24,7 @@ from thimble.api.shared_options import (
     Engine,
     Features,
     Folder,
+    Install,
     Mean,
     Metric,
     Model,
@@ -98,6 +99,7 @@ class Fit(Reading):
     on: Annotated[On, Option("Device whose figures decide: local, ssh://user@host:port, or a name in devices.toml.", '"pi4"')] = "local"
     python: Pythons | None = None
     engine: Engine = "local"
+    install: Install = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,7 @@ class Compare(Reading):
     runtime: Annotated[Runtime, Option("Runtime of the artifacts: NAME or NAME:OPTION=VALUE,...; FILE@NAME for one of them.")] | None = None
     threads: Annotated[Threads, Option("Threads for every artifact.")] | None = None
     on: Annotated[On, Option("Device that runs the artifacts: local, ssh://user@host:port, browser, or a name in devices.toml.")] = "local"
+    install: Install = False
     batch: Annotated[int, Meta(ge=1, le=65_536), Option("Samples in each inference.", metavar="N")] = 1
     sampling: Sampling = field(default_factory=Sampling)
     weights: Weights | None = None

@@ -136,6 +136,9 @@ Pythons = Annotated[
     ),
 ]
 Engine = Annotated[str, Option("Where the work is done: local, or an engine that a package adds.", '"local"', metavar="ENGINE")]
+Install = Annotated[
+    bool, Option("Make a virtual environment with the pinned runtime on the board, where it lacks one.", "true", default="false")
+]
 Folder = Annotated[str | Path, Option("Folder of the results.", '"runs/fit"', metavar="DIR", path=in_file)]
 Share = Annotated[
     float, Meta(ge=0, le=10_000), Option(metavar="SHARE", form="a share such as 5%", read=share_of, write=lambda share: f"{100 * share:g}%")

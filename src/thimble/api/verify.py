@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,11 @@ from thimble.core.errors import BadInput
 from thimble.core.paths import user_path
 from thimble.core.registry import RUNTIMES
 from thimble.core.temporary import temporary_folder
+from thimble.core.text import brief
 from thimble.formats import check_main
+
+PINNED = re.compile(r"[A-Za-z0-9][\w.-]*==[\w.+!]+")
+"""A line of requirements that names a package of a registry, and nothing that pip would take for an option or an address."""
 
 
 @contextmanager
@@ -46,6 +51,22 @@ class Verification:
         """Keep the timing of each inference only with ``rounds``."""
         latency = {name: value for name, value in report.get("latency", {}).items() if rounds or name != "rounds_ms"}
         return cls({**report, "latency": latency} if "latency" in report else report)
+
+
+def installed_for(name: str, place: str | Path, tell: Callable[[str], None], digest: str | None = None) -> str:
+    """Return the address of a Python on the device that has what the bundle's ``requirements.txt`` pins, installed where it is missing."""
+    from thimble.deploy.payload import verify as script
+    from thimble.devices.installing import installed
+
+    with opened(place, digest) as folder:
+        try:
+            script.check_files(folder, script.read_manifest(folder))
+            lines = (folder / "requirements.txt").read_text().split()
+        except (script.Differs, OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"{place}: {error}") from error
+    if odd := next((line for line in lines if not PINNED.fullmatch(line)), None):
+        raise BadInput(f"{place}: requirements.txt has {brief(repr(odd))}, which is no pinned package such as numpy==2.4.6")
+    return installed(name, lines, tell)
 
 
 def verify_on(name: str, place: str | Path, digest: str | None = None, any_version: bool = False, timing: bool = True) -> dict[str, Any]:

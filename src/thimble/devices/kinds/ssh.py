@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from thimble.core.artifact import read_manifest
 from thimble.core.errors import BadInput, RuntimeFailed, ThimbleError
@@ -50,9 +50,14 @@ class Ssh:
             raise BadInput(
                 f"{brief(repr(self.name))} is not an address; write ssh://user@host:port, and leave passwords to ssh's keys and agent"
             )
+        self.netloc = parts.netloc
         self.python = unquote(parts.path).rstrip("/") or "python3"
         if self.python != "python3" and not PurePosixPath(self.python).name.startswith("python"):
             self.python += "/bin/python"
+
+    def at(self, python: str) -> str:
+        """Return the address of another Python on the same board."""
+        return f"ssh://{self.netloc}{quote(python)}"
 
     def describe(self, distributions: Iterable[str] = ()) -> Environment:
         """The conditions on the board."""
