@@ -175,3 +175,17 @@ def test_onednn_is_not_left_to_take_bfloat16_by_itself(monkeypatch: pytest.Monke
     monkeypatch.setattr("signal.signal", lambda *_: None)
     limit_threads(2)
     assert not set(PRECISION_VARIABLES) & set(os.environ)
+
+
+def test_openvino_leaves_pinning_to_whoever_measures(samples: Any, tmp_path: Path) -> None:
+    """Pinned to one core by two, each inference waits for another thread: a keyword spotter takes twice as long."""
+    pytest.importorskip("openvino")
+    from thimble.runtimes.openvino import Openvino
+
+    def pinning(options: dict[str, str]) -> bool:
+        session = Openvino().open(str(file), [spec.name for spec in INPUTS], ["total", "product"], 1, options)
+        return bool(session.compiled().get_property("ENABLE_CPU_PINNING"))
+
+    file = tmp_path / samples.openvino(tmp_path)
+    assert pinning({}) is False
+    assert pinning({"ENABLE_CPU_PINNING": "YES"}) is True

@@ -127,9 +127,11 @@ def _contents(folder: Path, options: Bundle, candidate: str | None) -> tuple[Any
 
 
 def _precision(subject: Subject) -> str:
-    from thimble.measure.size import measure_size
+    from thimble.engine.build import weigh
+    from thimble.engine.process import StepsProcess
 
-    return kind_of(measure_size(subject.folder, subject.artifact).bytes_by_type)
+    with StepsProcess() as process:  # in the Python whose library reads the file
+        return kind_of(weigh(process, subject.folder, subject.artifact).bytes_by_type)
 
 
 def _subject(folder: Path, candidate: Candidate, threads: int) -> Subject:
