@@ -37,7 +37,7 @@ ACTS = (
     "<evil-{n} onmouseover='evil()'>\"'[x](javascript:evil) `~|$\\ [bold red]"
     "\x1b]0;evil\x07\x1b[2J\x9b5n\r\n# evil\n\u202e\u2067\u2028\ufeff"
 )
-KEPT = {"status", "minimize", "schema", "dtype", "governor", "code", "split"}
+KEPT = {"status", "minimize", "schema", "dtype", "governor", "code", "split", "resample", "layout", "channels"}
 """Fields whose few values are checked on reading, or decide which rule applies."""
 
 
