@@ -113,7 +113,7 @@ def test_all_runtimes_adds_every_one_and_says_what_is_missing() -> None:
     assert {one.runtime for one in every.recipes} >= {"pytorch", "onnxruntime", "ncnn", "litert", "tflite_micro", "coreml"}
     assert len({one.name for one in every.recipes}) == len(every.recipes) > len(usual.recipes)
     assert every.recipes[: len(usual.recipes)] == usual.recipes
-    assert all("pip install" in reason for reason in every.reasons.values() if reason)
+    assert all("pip install" in reason or "runs on Darwin" in reason for reason in every.reasons.values() if reason)
 
 
 def test_the_lab_ends_with_the_commands_that_hand_its_choice_over():

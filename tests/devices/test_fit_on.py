@@ -70,8 +70,8 @@ def test_the_baseline_is_what_the_device_can_run() -> None:
 def test_types_of_quantization_are_those_of_the_devices_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     versions = {"onnxruntime": "1.32.0", "numpy": "2.0.0"}
     there = Environment("pi", "Cortex-A72", ("neon",), 4, 4000, "Linux aarch64", "3.11", "none", versions)
-    monkeypatch.setattr("thimble.api.fit.environment_of", lambda distributions, name: there)
-    monkeypatch.setattr("thimble.api.fit.machine_of", lambda name: type("Machine", (), {"cores": lambda self: 4})())
+    monkeypatch.setattr("thimble.devices.environment_of", lambda distributions, name: there)
+    monkeypatch.setattr("thimble.devices.machine_of", lambda name: type("Machine", (), {"cores": lambda self: 4})())
     asked = plan(replace(ASKED, on="ssh://pi", threads=None))
     assert asked.device == "ssh://pi"
     assert asked.threads == 4

@@ -170,7 +170,9 @@ def test_a_link_in_an_artifacts_place_is_not_followed(study: Study, folder: Path
 def test_a_folder_without_a_record_is_known_by_its_study(study: Study, folder: Path) -> None:
     candidate = next(one for one in study.candidates if one.artifact)
     assert candidate.artifact is not None
-    kept = replace(candidate, folder=f"artifacts/{candidate.name}", artifact=replace(candidate.artifact, files=(File("model", 1, "0"),)))
+    kept = replace(
+        candidate, folder=f"artifacts/{candidate.name}", artifact=replace(candidate.artifact, main="model", files=(File("model", 1, "0"),))
+    )
     write_study(replace(study, candidates=tuple(kept if one is candidate else one for one in study.candidates)), folder)
     for damage in (None, "{", '{"files": 3}'):
         (folder / RECORD).unlink() if damage is None else (folder / RECORD).write_text(damage)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, get_origin
 from thimble.api.config import OUT, checked, fit_of, keys, parsed, shown_value
 from thimble.api.options import Asked
 from thimble.core.errors import BadInput, CannotWrite, EngineLost, ThimbleError
+from thimble.core.swept import State, Swept
 
 if TYPE_CHECKING:
     from thimble.api.request import Fit
     from thimble.core.study import Study
-    from thimble.core.swept import Swept
     from thimble.engine.store import Store
     from thimble.study.telling import Listen
 
@@ -74,7 +74,7 @@ def sweep(
             found[i] = _begun(part, folder)
             raise
         except ThimbleError as error:
-            found[i] = replace(_asked(part), state="failed", reason=str(error))
+            found[i] = replace(_asked(part), state=State.FAILED, reason=str(error))
         finally:
             _write(found, folder)
     return tuple(found)
@@ -84,9 +84,9 @@ def ended_well(found: Sequence[Swept]) -> None:
     """Raise the error of a sweep whose studies failed, or are not proven to meet their limits."""
     from thimble.core.errors import LimitsNotMet
 
-    if failed := [one for one in found if one.state == "failed"]:
+    if failed := [one for one in found if one.state == State.FAILED]:
         raise ThimbleError(f"{len(failed)} of {len(found)} studies failed; {failed[0].name}: {failed[0].reason}")
-    if open_ := [one.name for one in found if one.state != "met"]:
+    if open_ := [one.name for one in found if one.state != State.MET]:
         raise LimitsNotMet(f"no candidate is proven to meet the limits in {', '.join(open_)}")
 
 
@@ -129,12 +129,10 @@ def _asked(part: Part) -> Swept:
     """A study of which nothing is known yet."""
     import msgspec
 
-    from thimble.core.swept import Swept
-
     asked = part.asked
     limits = {name: value for name, value in msgspec.to_builtins(asked.limits).items() if value is not None}
     words = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in limits.items())
-    return Swept(part.name, asked.model, asked.data, asked.on, words, part.name, "not begun")
+    return Swept(part.name, asked.model, asked.data, asked.on, words, part.name, State.NOT_BEGUN)
 
 
 def _begun(part: Part, folder: Path) -> Swept:
@@ -153,7 +151,7 @@ def _ended(part: Part, study: Study) -> Swept:
     summary = summarize(study)
     row = summary.row(summary.chosen) if summary.chosen else None
     machine = f"{study.environment.processor}, {study.threads} thread{'' if study.threads == 1 else 's'}"
-    found = replace(_asked(part), state="met" if summary.met else "not proven", reason=summary.recommendation)
+    found = replace(_asked(part), state=State.MET if summary.met else State.NOT_PROVEN, reason=summary.recommendation)
     return replace(found, row=row, machine=machine, complete=study.complete)
 
 

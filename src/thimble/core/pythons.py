@@ -24,7 +24,7 @@ from typing import Any
 from thimble.core import temporary
 from thimble.core.distribution import NAME, distribution_of
 from thimble.core.errors import BadInput, ThimbleError
-from thimble.core.paths import user_config
+from thimble.core.paths import user_config, user_path
 from thimble.core.registry import RUNTIMES, STEPS, snake_case
 
 MARK = "thimble.json"
@@ -219,7 +219,7 @@ def _configured() -> dict[str, str]:
     for key, value in values.items():
         if not isinstance(value, str) or key not in RUNTIMES.names():
             raise BadInput(f'{path}: {key} must name the Python of a runtime, such as litert = "/path/to/python", not {value!r}')
-    return {key: str(path.parent / Path(value).expanduser()) for key, value in values.items()}
+    return {key: str(path.parent / user_path(value)) for key, value in values.items()}
 
 
 def _others() -> Iterator[Python]:

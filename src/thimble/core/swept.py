@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 from thimble.core.summary import Row
+
+
+class State(StrEnum):
+    """How a study of a sweep ended."""
+
+    MET = "met"
+    NOT_PROVEN = "not proven"
+    FAILED = "failed"
+    NOT_BEGUN = "not begun"
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Swept:
     device: str
     limits: str
     folder: str
-    state: Literal["met", "not proven", "failed", "not begun"]
+    state: State
     reason: str = ""
     row: Row | None = None
     machine: str = ""

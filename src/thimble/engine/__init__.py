@@ -15,7 +15,7 @@ LOCAL = "local"
 
 
 def site(name: str = LOCAL) -> Site:
-    """The place of that name where jobs run: a kind (``local``), or a kind with an address (``ray:auto``, ``ray:10.0.0.1:6379``).
+    """The place of that name where jobs run: a kind (``local``), or a kind with an address (``KIND:ADDRESS``).
 
     Raises `UnknownName`, `BadInput` for an address that can't be, `MissingExtra` where the kind's library is absent.
     """

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from thimble.core.registry import runtime_title
-from thimble.core.swept import Swept
+from thimble.core.swept import State, Swept
 from thimble.report._files import write_text
 from thimble.report.html import page
 
-STATES = {"met": "limits met", "not proven": "not proven", "failed": "failed", "not begun": "not begun"}
+STATES = {State.MET: "limits met", State.NOT_PROVEN: "not proven", State.FAILED: "failed", State.NOT_BEGUN: "not begun"}
 
 
 def write_sweep(found: Sequence[Swept], path: Path) -> Path:
